@@ -1,0 +1,1 @@
+"""One folder a target; `wsc.targets` finds them."""

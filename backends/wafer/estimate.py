@@ -1,0 +1,66 @@
+"""What a kernel is expected to cost, to decide with: closed forms over its tiles. No simulator uses this."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wsc.backends.wafer.instructions import AllReduce, Halo, Lookup
+from wsc.backends.wafer.machine import Wafer
+from wsc.backends.wafer.program import Buffer, Instruction
+from wsc.compiler.ops import Contract
+from wsc.compiler.ops.base import Op
+
+
+@dataclass(frozen=True)
+class KernelCost:
+    """`cycles` that the busiest core of a kernel works for one input, and the `bytes` of its memory that are used."""
+
+    cycles: int
+    bytes: int
+
+
+def code_bytes(instructions: int, machine: Wafer) -> int:
+    """Bytes of code for a kernel of so many instructions, without the runtime's."""
+    return instructions * machine.core.instruction_code_bytes
+
+
+def data_bytes(buffers: Sequence[Buffer]) -> int:
+    """Bytes of a core's buffers."""
+    return sum(b.bytes for b in buffers)
+
+
+def instruction_cycles(instruction: Instruction, buffers: dict[str, Buffer], machine: Wafer) -> float:
+    """Cycles that one instruction keeps a core busy."""
+    op = instruction.op
+    operands = [buffers[name] for name in instruction.operands]
+    if isinstance(op, Op):
+        return machine.core.task_startup_cycles + _compute_cycles(op, operands, buffers[instruction.result], machine)
+    moved = operands[0] if operands else buffers[instruction.result]
+    words = moved.tile_type.bytes / machine.fabric.link_bytes_per_cycle
+    if isinstance(op, AllReduce):
+        words *= 2
+    if isinstance(op, Halo):
+        tile = moved.tile_type.shape[op.dim]
+        words *= 2 * (op.lo + op.hi) / tile
+    if isinstance(op, Lookup):
+        rows = operands[1].tile_type.elements
+        row_words = buffers[instruction.result].tile_type.bytes / 4 / max(rows, 1)
+        words = rows * (row_words + machine.core.vector_startup_cycles)
+    return machine.core.task_startup_cycles + words
+
+
+def _compute_cycles(op: Op, operands: Sequence[Buffer], result: Buffer, machine: Wafer) -> float:
+    types = [b.tile_type for b in operands]
+    dtype = types[0].dtype if types else result.type.dtype
+    macs, vector_ops = op.arithmetic(types, result.tile_type)
+    startup = machine.core.vector_startup_cycles
+    if isinstance(op, Contract):
+        longest = max([n for n in result.tile_type.shape], default=1)
+        return macs * machine.mac_cycles(dtype) + startup * macs / max(longest, 1)
+    elements = max([t.elements for t in types] + [result.tile_type.elements])
+    work = max(vector_ops, elements) / machine.vector_ops_per_cycle(dtype)
+    longest = max(max(types, key=lambda t: t.elements).shape, default=1)
+    return work + startup * elements / max(longest, 1)
+
+

@@ -1,0 +1,137 @@
+"""Movement between the cores of a region. Tiles are arrays of shape mesh + tile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+
+from wsc.backends.wafer.instructions import (
+    AllReduce,
+    AllToAll,
+    Halo,
+    Lookup,
+    Move,
+    Multicast,
+    ReduceScatter,
+    ReduceTo,
+    Shift,
+)
+from wsc.backends.wafer.program import Buffer
+from wsc.compiler.layout import Mesh
+from wsc.compiler.ops.base import Array, wide
+
+_COMBINE: dict[str, Callable[..., Array]] = {"sum": np.sum, "max": np.max, "min": np.min}
+
+
+def unwritten(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Memory that nothing has written: NaN, or the type's lowest value where there is no NaN."""
+    if dtype.kind in "iu":
+        return np.full(shape, np.iinfo(dtype).min, dtype)
+    if dtype.kind == "b":
+        return np.zeros(shape, dtype)
+    return np.full(shape, np.nan, dtype)
+
+
+def move(op: Move, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]) -> Array:
+    """Tiles of the result of a movement within the region."""
+    return _move(op, mesh, sources, result, operands)
+
+
+@singledispatch
+def _move(op: Any, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]) -> Array:
+    raise TypeError(f"no movement {op!r}")
+
+
+@_move.register
+def _multicast(
+    op: Multicast, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]
+) -> Array:
+    (tiles,) = operands
+    for name in op.axes:
+        tiles = np.take(tiles, [0], axis=mesh.index(name))
+    return np.array(np.broadcast_to(tiles, operands[0].shape))
+
+
+@_move.register
+def _reduce_to(
+    op: ReduceTo, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]
+) -> Array:
+    axis = mesh.index(op.axis)
+    moved = unwritten(operands[0].shape, operands[0].dtype)
+    np.moveaxis(moved, axis, 0)[0] = _combine(op.fn, operands[0], axis)
+    return moved
+
+
+@_move.register
+def _all_reduce(
+    op: AllReduce, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]
+) -> Array:
+    axis = mesh.index(op.axis)
+    total = np.expand_dims(_combine(op.fn, operands[0], axis), axis)
+    return np.array(np.broadcast_to(total, operands[0].shape))
+
+
+@_move.register
+def _reduce_scatter(
+    op: ReduceScatter, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]
+) -> Array:
+    axis, parts = mesh.index(op.axis), mesh[op.axis].parts
+    dim = len(mesh.axes) + op.dim
+    total = np.expand_dims(_combine(op.fn, operands[0], axis), axis)
+    tile = result.tile_type.shape[op.dim]
+    pads = [(0, parts * tile - total.shape[dim]) if a == dim else (0, 0) for a in range(total.ndim)]
+    pieces = np.split(np.pad(total, pads), parts, axis=dim)
+    return np.concatenate(pieces, axis=axis)
+
+
+@_move.register
+def _halo(op: Halo, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]) -> Array:
+    (tiles,) = operands
+    axis, dim = mesh.index(op.axis), len(mesh.axes) + op.dim
+    extent = tiles.shape[dim]
+    before = np.take(np.roll(tiles, 1, axis=axis), range(extent - op.lo, extent), axis=dim)
+    after = np.take(np.roll(tiles, -1, axis=axis), range(op.hi), axis=dim)
+    extended = np.concatenate([before, tiles, after], axis=dim)
+    mask = result.layout.valid(mesh, result.type.shape)
+    return extended if mask is None else np.where(mask, extended, np.asarray(op.fill, tiles.dtype))
+
+
+@_move.register
+def _shift(op: Shift, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]) -> Array:
+    return np.roll(operands[0], -op.by, axis=mesh.index(op.axis))
+
+
+@_move.register
+def _all_to_all(
+    op: AllToAll, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]
+) -> Array:
+    (tiles,) = operands
+    axis, lead = mesh.index(op.axis), len(mesh.axes)
+    split, join, parts = lead + op.split, lead + op.join, mesh[op.axis].parts
+    tile = -(-tiles.shape[split] // parts)
+    pads = [(0, parts * tile - n) if a == split else (0, 0) for a, n in enumerate(tiles.shape)]
+    pieces = np.stack(np.split(np.pad(tiles, pads), parts, axis=split))  # [destination, ..., source at axis, ...]
+    arrived = np.moveaxis(np.moveaxis(pieces, 0, axis + 1), axis, 0)  # [source, ..., destination at axis, ...]
+    return np.concatenate(list(arrived), axis=join)
+
+
+@_move.register
+def _lookup(op: Lookup, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]) -> Array:
+    table, index = operands
+    lead = len(mesh.axes)
+    rows = table.shape[lead]
+    start = np.arange(mesh[op.axis].parts).reshape([-1 if a == mesh.index(op.axis) else 1 for a in range(index.ndim)])
+    local = index - start * rows
+    held = (local >= 0) & (local < rows)
+    flat = table.reshape(-1, *table.shape[lead:])
+    places = np.where(held, local, 0).reshape(len(flat), -1)
+    found = np.take_along_axis(flat, places[:, :, None], axis=1)
+    found = np.where(held.reshape(len(flat), -1, 1), found, np.asarray(0, table.dtype))
+    return found.reshape(*index.shape, table.shape[-1])
+
+
+def _combine(fn: str, tiles: Array, axis: int) -> Array:
+    return np.asarray(_COMBINE[fn](wide(tiles), axis=axis)).astype(tiles.dtype, copy=False)

@@ -1,0 +1,106 @@
+"""Runs a program kernel by kernel: every tile, layout and movement is really carried out; nothing else is known.
+
+Memory that nothing has written yet is NaN, so a wrong route, layout or missing movement shows in the numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from graphlib import TopologicalSorter
+
+import numpy as np
+
+from wsc.backends.wafer.execute.compute import compute
+from wsc.backends.wafer.execute.move import move
+from wsc.backends.wafer.execute.network import Network
+from wsc.backends.wafer.instructions import Recv, Send
+from wsc.backends.wafer.program import HOST, Buffer, Instruction, Kernel, Program
+from wsc.compiler.errors import InputMismatch
+from wsc.compiler.ops.base import Array, Op
+
+Progress = Callable[[str, int, int], None]
+
+
+def execute(
+    program: Program, weights: Mapping[str, Array], inputs: Sequence[Array], progress: Progress | None = None
+) -> tuple[Array, ...]:
+    """Outputs of the program for one input; raises InputMismatch where an array or a weight does not fit."""
+    _check(program, weights, inputs)
+    network = Network(program)
+    for (name, _), array in zip(program.inputs, inputs, strict=True):
+        network.feed(name, array)
+    order = _topological(program)
+    for number, kernel in enumerate(order):
+        if progress is not None:
+            progress(kernel.name, number, len(order))
+        _Region(kernel, weights, network).run()
+    return tuple(network.output(name) for name, _ in program.outputs)
+
+
+def _check(program: Program, weights: Mapping[str, Array], inputs: Sequence[Array]) -> None:
+    if len(inputs) != len(program.inputs):
+        raise InputMismatch(f"'{program.name}' takes {len(program.inputs)} inputs, {len(inputs)} were given")
+    for (name, wanted), array in zip(program.inputs, inputs, strict=True):
+        if array.shape != wanted.shape or array.dtype != wanted.dtype.numpy:
+            raise InputMismatch(f"input '{name}' must be {wanted}, {array.dtype}{list(array.shape)} was given")
+    keys = {b.key for kernel in program.kernels for b in kernel.buffers if b.role == "weight"}
+    if missing := sorted(keys - set(weights)):
+        raise InputMismatch(
+            f"'{program.name}' was compiled without the bytes of {len(missing)} weights ({missing[0]}, ...): "
+            "a model on the meta device can be compiled and simulated, but not executed"
+        )
+
+
+def _topological(program: Program) -> list[Kernel]:
+    order: TopologicalSorter[str] = TopologicalSorter({k.name: () for k in program.kernels})
+    for stream in program.streams:
+        if HOST not in (stream.source.kernel, stream.target.kernel):
+            order.add(stream.target.kernel, stream.source.kernel)
+    return [program.kernel(name) for name in order.static_order()]
+
+
+class _Region:
+    """One kernel at work: the tiles of its buffers, as arrays of shape mesh + tile."""
+
+    def __init__(self, kernel: Kernel, weights: Mapping[str, Array], network: Network) -> None:
+        self.kernel = kernel
+        self.network = network
+        self.chunked: dict[str, list[Array]] = {}
+        self.tiles: dict[str, Array] = {}
+        for buffer in kernel.buffers:
+            if buffer.role == "weight":
+                self._load(buffer, weights[buffer.key])
+
+    def _load(self, buffer: Buffer, dense: Array) -> None:
+        mesh = self.kernel.mesh
+        if buffer.chunk_dim < 0:
+            self.tiles[buffer.name] = buffer.layout.distribute(mesh, dense)
+            return
+        parts = np.split(dense, self.kernel.chunks, axis=buffer.chunk_dim)
+        self.chunked[buffer.name] = [buffer.layout.distribute(mesh, part) for part in parts]
+
+    def run(self) -> None:
+        for instruction in self.kernel.once:
+            self._step(instruction)
+        for chunk in range(self.kernel.chunks):
+            for name, parts in self.chunked.items():
+                self.tiles[name] = parts[chunk]
+            for instruction in self.kernel.body:
+                self._step(instruction)
+
+    def _step(self, instruction: Instruction) -> None:
+        op, kernel = instruction.op, self.kernel
+        if isinstance(op, Recv):
+            self.tiles[instruction.result] = self.network.receive(op.stream, kernel, kernel[instruction.result])
+            return
+        operands = [self.tiles[name] for name in instruction.operands]
+        if isinstance(op, Send):
+            self.network.send(op.stream, kernel, kernel[instruction.operands[0]], operands[0])
+            return
+        sources = [kernel[name] for name in instruction.operands]
+        result = kernel[instruction.result]
+        apply = compute if isinstance(op, Op) else move
+        tiles = apply(op, kernel.mesh, sources, result, operands)  # type: ignore[arg-type]
+        self.tiles[instruction.result] = tiles
+
+

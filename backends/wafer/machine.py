@@ -1,0 +1,64 @@
+"""What a wafer is, in figures; the figures themselves are in machines/*.toml, each with its source."""
+
+from __future__ import annotations
+
+from wsc.compiler.ir.types import DType
+from wsc.compiler.machine import Count, Grid, Part, Positive, Rate
+
+
+class Core(Part):
+    """One core: a clock, a memory for data and code, and a vector unit that streams operands from memory."""
+
+    clock_hz: Rate
+    sram_bytes: Positive
+    runtime_code_bytes: Count  # start-up code and the task table, in the same memory
+    instruction_code_bytes: Count  # code of one instruction of a kernel, its descriptors included
+    f32_macs_per_cycle: Rate  # peak
+    f16_macs_per_cycle: Rate  # peak
+    f32_mac_cycles: Rate  # sustained cycles for one multiply-add of a running vector instruction
+    f16_mac_cycles: Rate
+    f32_vector_ops_per_cycle: Rate
+    f16_vector_ops_per_cycle: Rate
+    vector_startup_cycles: Count  # issue of one vector instruction
+    task_startup_cycles: Count  # activation of a task when its data is there
+
+
+class Fabric(Part):
+    """The mesh network and the wafer's edge."""
+
+    link_bytes_per_cycle: Positive  # each direction
+    hop_cycles: Positive
+    ramp_cycles: Count  # between a core and its router
+    colors: Positive  # routes a core can use at once
+    edge_bytes_per_second: Rate  # each direction, all edges together
+
+
+class Wafer(Part):
+    """A wafer-scale engine."""
+
+    name: str
+    grid: Grid
+    core: Core
+    fabric: Fabric
+
+    @property
+    def cores(self) -> int:
+        """Number of cores."""
+        return self.grid.width_cores * self.grid.height_cores
+
+    @property
+    def edge_bytes_per_cycle(self) -> float:
+        """Bytes a core-clock cycle over the wafer's edge, each direction."""
+        return self.fabric.edge_bytes_per_second / self.core.clock_hz
+
+    def peak_macs_per_cycle(self, dtype: DType) -> float:
+        """Peak multiply-adds a cycle and core."""
+        return self.core.f32_macs_per_cycle if dtype.bytes >= 4 else self.core.f16_macs_per_cycle
+
+    def mac_cycles(self, dtype: DType) -> float:
+        """Sustained cycles for one multiply-add."""
+        return self.core.f32_mac_cycles if dtype.bytes >= 4 else self.core.f16_mac_cycles
+
+    def vector_ops_per_cycle(self, dtype: DType) -> float:
+        """Elementary vector operations a cycle and core."""
+        return self.core.f32_vector_ops_per_cycle if dtype.bytes >= 4 else self.core.f16_vector_ops_per_cycle

@@ -1,0 +1,127 @@
+"""The plan of a wafer: which kernels there are, how each is cut, and where it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from wsc.backends.wafer.chunks import MAX_CHUNKS, plan_chunks
+from wsc.backends.wafer.cutting import Chunking
+from wsc.backends.wafer.depths import plan_depths
+from wsc.backends.wafer.kernels import FusedKernel, cut_kernels
+from wsc.backends.wafer.machine import Wafer
+from wsc.backends.wafer.sizing import Candidate, Coarse, SizingParams, candidates
+from wsc.compiler.errors import DoesNotFit
+from wsc.compiler.ir.graph import Graph
+from wsc.placement.problem import Block, Fabric, Net, Problem, Shape
+from wsc.placement.result import Placement
+from wsc.placement.solve import solve
+
+_AIM = 0.9  # share of the fabric that rectangles of given shapes can be hoped to fill
+
+
+@dataclass(frozen=True)
+class PlannedKernel:
+    """A kernel, the way it is cut, and the corner of its region."""
+
+    kernel: FusedKernel
+    candidate: Candidate
+    x: int
+    y: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All kernels of a graph on a wafer."""
+
+    graph: Graph
+    machine: Wafer
+    kernels: tuple[PlannedKernel, ...]
+    placement: Placement
+
+
+@dataclass(frozen=True)
+class _Class:
+    """Kernels of equal structure are sized once; this is one of them with its chunking and buffer depths."""
+
+    kernel: FusedKernel
+    chunking: Chunking
+    depths: tuple[int, ...]
+
+
+def make_plan(graph: Graph, machine: Wafer, max_chunks: int = MAX_CHUNKS) -> Plan:
+    """Cut, size and place the kernels of a graph; raises DoesNotFit."""
+    kernels = cut_kernels(graph)
+    chunkings = plan_chunks(kernels, max_chunks)
+    depths = plan_depths(kernels, chunkings)
+    classes = {k.name: _Class(k, chunkings[k.name], depths[k.name]) for k in kernels}
+    keys = {name: (c.kernel.signature, c.chunking, c.depths) for name, c in classes.items()}
+    distinct = {keys[name]: c for name, c in classes.items()}
+    target = _target_cycles([distinct[keys[k.name]] for k in kernels], machine)
+    menus = {key: _menu(c, machine, target) for key, c in distinct.items()}
+    choices = [menus[keys[k.name]] for k in kernels]
+    placement = solve(_problem(kernels, choices, machine))
+    planned = tuple(
+        PlannedKernel(k, menu[spot.payload], spot.x, spot.y)
+        for k, menu, spot in zip(kernels, choices, placement.placed, strict=True)
+    )
+    return Plan(graph, machine, planned, placement)
+
+
+def _target_cycles(classes: Sequence[_Class], machine: Wafer) -> float:
+    """About the least interval at which all kernels together fit the fabric, by the coarse model."""
+    made: dict[int, Coarse] = {}
+    for c in classes:
+        made.setdefault(id(c), Coarse.of(c.kernel, c.chunking, c.depths, machine, SizingParams()))
+    low, high = 1.0, 1e15
+    while high / low > 1.02:
+        middle = (low * high) ** 0.5
+        cores = sum(_least_cores(made[id(c)], middle) for c in classes)
+        low, high = (low, middle) if cores <= _AIM * machine.cores else (middle, high)
+    return high
+
+
+def _least_cores(coarse: Coarse, cycles: float) -> float:
+    able = coarse.fits & (coarse.cycles <= cycles)
+    return float(np.min(coarse.cores, where=able, initial=np.inf))
+
+
+def _menu(c: _Class, machine: Wafer, target: float) -> list[Candidate]:
+    menu = candidates(c.kernel, c.chunking, c.depths, machine, target)
+    if menu:
+        return menu
+    weights = sum(f.type.bytes for f in c.kernel.feeds if f.is_weight)
+    node = c.kernel.anchor
+    raise DoesNotFit(
+        f"kernel '{c.kernel.name}' ({c.kernel.group}, {node.location}) does not fit {machine.name}: it holds "
+        f"{weights:,} bytes of weights and {sum(f.type.bytes for f in c.kernel.streams):,} bytes of activations, and "
+        f"in no way of cutting it over the {machine.cores:,} cores do its tiles stay within the "
+        f"{machine.core.sram_bytes:,} bytes of SRAM a core has. A shorter sequence, a smaller batch, a 16-bit element "
+        "type or a larger fabric would help."
+    )
+
+
+def _problem(
+    kernels: Sequence[FusedKernel], choices: Sequence[list[Candidate]], machine: Wafer
+) -> Problem:
+    shapes: dict[int, tuple[Shape, ...]] = {}
+    for menu in choices:
+        if id(menu) not in shapes:
+            shapes[id(menu)] = tuple(Shape(c.width, c.height, c.cycles, i) for i, c in enumerate(menu))
+    blocks = tuple(Block(k.name, shapes[id(m)], k.group) for k, m in zip(kernels, choices, strict=True))
+    fabric = Fabric(machine.grid.width_cores, machine.grid.height_cores)
+    return Problem(fabric, blocks, _nets(kernels))
+
+
+def _nets(kernels: Sequence[FusedKernel]) -> tuple[Net, ...]:
+    number = {k.result.name: i for i, k in enumerate(kernels)}
+    traffic: Mapping[tuple[int, int], int]
+    traffic = {}
+    for i, kernel in enumerate(kernels):
+        for feed in kernel.streams:
+            if feed.source in number:
+                key = (number[feed.source], i)
+                traffic[key] = traffic.get(key, 0) + feed.type.bytes
+    return tuple(Net(a, b, weight) for (a, b), weight in traffic.items())

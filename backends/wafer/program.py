@@ -1,0 +1,186 @@
+"""The program of a wafer: kernels on regions of cores, and the streams between them. Nothing else reaches a simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from wsc.backends.wafer.instructions import Move
+from wsc.compiler.ir.types import TensorType
+from wsc.compiler.layout import Layout, Mesh
+from wsc.compiler.ops.base import Op
+
+HOST = "host"
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """Memory of a kernel. `type` is the whole tensor, or one chunk of it where the kernel runs chunk by chunk.
+
+    `role` is "weight" (filled before the first input, from `key`), "stream" (filled by recv) or "local".
+    `copies` are allocated side by side: chunks in flight of a stream, two for double buffering, and for a weight that
+    is used chunk by chunk (`chunk_dim` >= 0) one for every chunk. `address` is in bytes from the core's first data byte.
+    """
+
+    name: str
+    type: TensorType
+    layout: Layout
+    role: str
+    key: str = ""
+    copies: int = 1
+    chunk_dim: int = -1
+    address: int = 0
+
+    @property
+    def tile_type(self) -> TensorType:
+        """Type of one core's tile."""
+        return self.layout.tile_type(self.type)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes on one core, copies and alignment to a 32-bit word included."""
+        return self.copies * -(-self.tile_type.bytes // 4) * 4
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """`result = op(operands)`: op is a graph op on tiles, or a movement; recv has no operand, send no result."""
+
+    op: Op | Move
+    operands: tuple[str, ...] = ()
+    result: str = ""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What the cores of one region do for every input: `once`, then `body` `chunks` times.
+
+    `group` is the class of the kernel (linear, attention, ...) for people; `code_bytes` the estimated code on a core;
+    `location` the place in the model.
+    """
+
+    name: str
+    group: str
+    x: int
+    y: int
+    mesh: Mesh
+    buffers: tuple[Buffer, ...]
+    once: tuple[Instruction, ...]
+    chunks: int
+    body: tuple[Instruction, ...]
+    code_bytes: int
+    location: str = ""
+
+    @property
+    def width(self) -> int:
+        """Cores along x."""
+        return self.mesh.width
+
+    @property
+    def height(self) -> int:
+        """Cores along y."""
+        return self.mesh.height
+
+    @property
+    def cores(self) -> int:
+        """Cores of the region."""
+        return self.width * self.height
+
+    @property
+    def data_bytes(self) -> int:
+        """Bytes of data on one core: the end of the highest buffer."""
+        return max((b.address + b.bytes for b in self.buffers), default=0)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Buffer]:
+        return {b.name: b for b in self.buffers}
+
+    def __getitem__(self, name: str) -> Buffer:
+        return self._by_name[name]
+
+    def instructions(self) -> Iterator[Instruction]:
+        """All instructions, once each."""
+        yield from self.once
+        yield from self.body
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One end of a stream: a kernel's buffer (or the host's tensor) and how the tensor is chunked there.
+
+    `type` is the whole tensor; it passes in `chunks` equal parts along `dim`. `at` is the core of the region's corner.
+    """
+
+    kernel: str
+    buffer: str
+    type: TensorType
+    chunks: int = 1
+    dim: int = 0
+    at: tuple[int, int] = (0, 0)
+
+    @property
+    def chunk_type(self) -> TensorType:
+        """Type of one chunk."""
+        if self.chunks == 1:
+            return self.type
+        shape = list(self.type.shape)
+        shape[self.dim] //= self.chunks
+        return TensorType(self.type.dtype, tuple(shape))
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A tensor on its way between kernels: rerouted element by element through `views` (pure movement).
+
+    Where both ends have the same number of chunks the views apply to a chunk, otherwise to the whole tensor (and one
+    end has a single chunk). `capacity` is how many chunks the target's buffer holds. `route` is "xy" or "yx": which
+    way wavelets go first.
+    """
+
+    name: str
+    source: Endpoint
+    target: Endpoint
+    views: tuple[Op, ...]
+    capacity: int
+    route: str
+
+    @property
+    def transfers(self) -> int:
+        """Number of transfers a tensor takes."""
+        return max(self.source.chunks, self.target.chunks)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A compiled model: inputs and outputs are (name, type), in the order of the model's arguments and results."""
+
+    name: str
+    machine: str
+    width: int
+    height: int
+    inputs: tuple[tuple[str, TensorType], ...]
+    outputs: tuple[tuple[str, TensorType], ...]
+    kernels: tuple[Kernel, ...]
+    streams: tuple[Stream, ...]
+
+    @cached_property
+    def _kernels(self) -> dict[str, Kernel]:
+        return {k.name: k for k in self.kernels}
+
+    @cached_property
+    def _streams(self) -> dict[str, Stream]:
+        return {s.name: s for s in self.streams}
+
+    def kernel(self, name: str) -> Kernel:
+        """The kernel of a name; raises KeyError."""
+        return self._kernels[name]
+
+    def stream(self, name: str) -> Stream:
+        """The stream of a name; raises KeyError."""
+        return self._streams[name]
+
+    @property
+    def cores_used(self) -> int:
+        """Cores that belong to a region."""
+        return sum(k.cores for k in self.kernels)

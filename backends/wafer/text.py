@@ -1,0 +1,184 @@
+"""Text form of wafer programs; reads back to an equal program.
+
+    wafer program "mlp" version 1 on "wafer-16x16" 16x16
+    input "x" f32[4,8]
+    output "y" f32[4,8]
+    kernel "fc1" linear at 0,0 mesh k=4y n=4x chunks 2 code 640 in "mlp.py:9 (in fc1)"
+      buffer %x f32[2,8] [.,k:2] at n stream x2 @0
+      buffer %w f32[16,8] [n:4,k:2] weight "fc1.weight" @16
+      %x2 = multicast(axes=('n',)) %x
+    end
+    stream s0 from host %x f32[4,8] chunks 1/0 to "fc1" %x f32[4,8] chunks 2/0 capacity 2 route yx 0,0>0,0
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from dataclasses import fields
+
+from wsc.backends.wafer.instructions import MOVES, Move
+from wsc.backends.wafer.program import Buffer, Endpoint, Instruction, Kernel, Program, Stream
+from wsc.compiler.errors import VerificationError
+from wsc.compiler.ir.text import literal, parse_op, print_op
+from wsc.compiler.ir.types import TensorType
+from wsc.compiler.layout import Layout, Mesh
+from wsc.compiler.ops.base import Op
+
+VERSION = 1
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_TYPE = r"\w+\[[\d,]*\]"
+_HEADER = re.compile(rf"wafer program ({_STRING}) version (\d+) on ({_STRING}) (\d+)x(\d+)")
+_PORT = re.compile(rf"(input|output) ({_STRING}) ({_TYPE})")
+_KERNEL = re.compile(rf"kernel ({_STRING}) (\S+) at (\d+),(\d+) mesh (.+) chunks (\d+) code (\d+) in ({_STRING})")
+_BUFFER = re.compile(
+    rf"  buffer %(\S+) ({_TYPE}) (\[.*\](?: at \S+)?(?: partial \S+)?) (weight {_STRING}|stream|local)"
+    r"(?: x(\d+))?(?: by (\d+))? @(\d+)"
+)
+_INSTRUCTION = re.compile(r"  (?:%(\S+) = )?((\w+)\((.*)\))((?: %\S+)*)")
+_END = rf"(host|{_STRING}) %(\S+) ({_TYPE}) chunks (\d+)/(\d+)"
+_STREAM = re.compile(
+    rf"stream (\S+) from {_END} to {_END} capacity (\d+) route (xy|yx) (\d+),(\d+)>(\d+),(\d+)(?: via (.+))?"
+)
+
+
+def print_program(program: Program) -> str:
+    """The program's text."""
+    lines = [
+        f"wafer program {json.dumps(program.name)} version {VERSION}"
+        f" on {json.dumps(program.machine)} {program.width}x{program.height}"
+    ]
+    lines += [f"input {json.dumps(name)} {type}" for name, type in program.inputs]
+    lines += [f"output {json.dumps(name)} {type}" for name, type in program.outputs]
+    for kernel in program.kernels:
+        lines += _print_kernel(kernel)
+    lines += [_print_stream(stream) for stream in program.streams]
+    return "\n".join(lines) + "\n"
+
+
+def _print_kernel(kernel: Kernel) -> list[str]:
+    head = (
+        f"kernel {json.dumps(kernel.name)} {kernel.group} at {kernel.x},{kernel.y} mesh {kernel.mesh}"
+        f" chunks {kernel.chunks} code {kernel.code_bytes} in {json.dumps(kernel.location)}"
+    )
+    once = [_print_instruction(i) for i in kernel.once]
+    body = [_print_instruction(i) for i in kernel.body]
+    return [head, *map(_print_buffer, kernel.buffers), *once, "  repeat", *body, "end"]
+
+
+def _print_buffer(buffer: Buffer) -> str:
+    role = f"weight {json.dumps(buffer.key)}" if buffer.role == "weight" else buffer.role
+    copies = f" x{buffer.copies}" if buffer.copies > 1 else ""
+    chunked = f" by {buffer.chunk_dim}" if buffer.chunk_dim >= 0 else ""
+    return f"  buffer %{buffer.name} {buffer.type} {buffer.layout} {role}{copies}{chunked} @{buffer.address}"
+
+
+def _print_instruction(instruction: Instruction) -> str:
+    result = f"%{instruction.result} = " if instruction.result else ""
+    return f"  {result}{_print_any(instruction.op)}" + "".join(f" %{name}" for name in instruction.operands)
+
+
+def _print_any(op: Op | Move) -> str:
+    if isinstance(op, Op):
+        return print_op(op)
+    return f"{op.kind}({', '.join(f'{f.name}={literal(getattr(op, f.name))}' for f in fields(op))})"
+
+
+def _print_end(end: Endpoint) -> str:
+    kernel = end.kernel if end.kernel == "host" else json.dumps(end.kernel)
+    return f"{kernel} %{end.buffer} {end.type} chunks {end.chunks}/{end.dim}"
+
+
+def _print_stream(stream: Stream) -> str:
+    (a, b), (c, d) = stream.source.at, stream.target.at
+    views = f" via {'; '.join(map(print_op, stream.views))}" if stream.views else ""
+    return (
+        f"stream {stream.name} from {_print_end(stream.source)} to {_print_end(stream.target)}"
+        f" capacity {stream.capacity} route {stream.route} {a},{b}>{c},{d}{views}"
+    )
+
+
+def parse_program(text: str) -> Program:
+    """Read back what `print_program` printed; raises VerificationError with the line number."""
+    lines = text.rstrip("\n").split("\n")
+    at = 0
+    try:
+        header = _match(_HEADER, lines[0])
+        if int(header[2]) != VERSION:
+            raise ValueError(f"version {header[2]}, this wsc reads version {VERSION}")
+        ports: dict[str, list[tuple[str, TensorType]]] = {"input": [], "output": []}
+        kernels: list[Kernel] = []
+        streams: list[Stream] = []
+        at = 1
+        while at < len(lines):
+            if lines[at].startswith("kernel"):
+                end = lines.index("end", at)
+                kernels.append(_parse_kernel(lines[at:end]))
+                at = end
+            elif lines[at].startswith("stream"):
+                streams.append(_parse_stream(lines[at]))
+            else:
+                port = _match(_PORT, lines[at])
+                ports[port[1]].append((json.loads(port[2]), TensorType.parse(port[3])))
+            at += 1
+    except (ValueError, KeyError, VerificationError) as error:
+        raise VerificationError(f"program, line {at + 1}: {error}") from error
+    size = int(header[4]), int(header[5])
+    names = json.loads(header[1]), json.loads(header[3])
+    return Program(*names, *size, tuple(ports["input"]), tuple(ports["output"]), tuple(kernels), tuple(streams))
+
+
+def _match(pattern: re.Pattern[str], line: str) -> re.Match[str]:
+    found = pattern.fullmatch(line)
+    if found is None:
+        raise ValueError(f"cannot read {line!r}")
+    return found
+
+
+def _parse_kernel(lines: list[str]) -> Kernel:
+    m = _match(_KERNEL, lines[0])
+    buffers = tuple(_parse_buffer(line) for line in lines[1:] if line.startswith("  buffer "))
+    rest = lines[1 + len(buffers) :]
+    split = rest.index("  repeat")
+    once, body = (tuple(map(_parse_instruction, part)) for part in (rest[:split], rest[split + 1 :]))
+    mesh = Mesh.parse(m[5])
+    name, location = json.loads(m[1]), json.loads(m[8])
+    return Kernel(name, m[2], int(m[3]), int(m[4]), mesh, buffers, once, int(m[6]), body, int(m[7]), location)
+
+
+def _parse_buffer(line: str) -> Buffer:
+    m = _match(_BUFFER, line)
+    role, _, key = m[4].partition(" ")
+    copies, by = int(m[5] or 1), int(m[6]) if m[6] else -1
+    layout = Layout.parse(m[3])
+    return Buffer(m[1], TensorType.parse(m[2]), layout, role, json.loads(key or '""'), copies, by, int(m[7]))
+
+
+def _parse_instruction(line: str) -> Instruction:
+    m = _match(_INSTRUCTION, line)
+    operands = tuple(name[1:] for name in m[5].split())
+    return Instruction(_parse_any(m[2], m[3], m[4]), operands, m[1] or "")
+
+
+def _parse_any(text: str, kind: str, attributes: str) -> Op | Move:
+    if kind not in MOVES:
+        return parse_op(text)
+    call = ast.parse(f"f({attributes})", mode="eval").body
+    assert isinstance(call, ast.Call)
+    return MOVES[kind](**{k.arg: ast.literal_eval(k.value) for k in call.keywords if k.arg})
+
+
+def _parse_end(groups: tuple[str, ...], at: tuple[int, int]) -> Endpoint:
+    kernel, buffer, type, chunks, dim = groups
+    name = kernel if kernel == "host" else json.loads(kernel)
+    return Endpoint(name, buffer, TensorType.parse(type), int(chunks), int(dim), at)
+
+
+def _parse_stream(line: str) -> Stream:
+    m = _match(_STREAM, line)
+    g = m.groups()
+    source = _parse_end(g[1:6], (int(g[13]), int(g[14])))
+    target = _parse_end(g[6:11], (int(g[15]), int(g[16])))
+    views = tuple(parse_op(text) for text in g[17].split("; ")) if g[17] else ()
+    return Stream(g[0], source, target, views, int(g[11]), g[12])

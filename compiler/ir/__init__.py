@@ -1,0 +1,1 @@
+"""The graph: types, nodes, text form, verifier, reference interpreter."""

@@ -1,0 +1,48 @@
+"""The invariants of a graph, in prose, and their check.
+
+1. Names are unique and hold no whitespace.
+2. Every input of a node is an earlier node: the order is topological and the graph has no cycle.
+3. A source (input, parameter, constant) has no inputs; input indices are 0, 1, 2, ... without a gap.
+4. Every other node's type is what its op infers from its inputs' types.
+5. Outputs are nodes of the graph, and there is at least one.
+"""
+
+from __future__ import annotations
+
+from wsc.compiler.errors import VerificationError
+from wsc.compiler.ir.graph import Graph, Node
+from wsc.compiler.ops import Input
+
+
+def verify(graph: Graph) -> None:
+    """Raise VerificationError naming the first invariant that the graph breaks."""
+    seen: set[str] = set()
+    for node in graph.nodes:
+        if node.name in seen or not node.name or any(c.isspace() for c in node.name):
+            raise VerificationError(f"graph '{graph.name}': bad or repeated name '{node.name}'")
+        _verify_node(graph, node, seen)
+        seen.add(node.name)
+    indices = sorted(n.op.index for n in graph.nodes if isinstance(n.op, Input))
+    if indices != list(range(len(indices))):
+        raise VerificationError(f"graph '{graph.name}': input indices are {indices}")
+    if not graph.outputs or not seen.issuperset(graph.outputs):
+        raise VerificationError(f"graph '{graph.name}': outputs {graph.outputs} are not all nodes")
+
+
+def _verify_node(graph: Graph, node: Node, seen: set[str]) -> None:
+    if late := [name for name in node.inputs if name not in seen]:
+        raise VerificationError(
+            f"node '{node.name}' reads {late} before they are computed, at {node.location}"
+        )
+    if node.is_source:
+        if node.inputs:
+            raise VerificationError(f"source '{node.name}' has inputs {node.inputs}")
+        return
+    try:
+        inferred = node.op.infer(graph.operand_types(node))
+    except ValueError as error:
+        raise VerificationError(f"node '{node.name}' at {node.location}: {error}") from error
+    if inferred != node.type:
+        raise VerificationError(
+            f"node '{node.name}' says {node.type}, its op infers {inferred}, at {node.location}"
+        )

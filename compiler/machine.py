@@ -1,0 +1,56 @@
+"""The vocabulary of hardware descriptions: quantities that carry their source, read from TOML files.
+
+A machine file has one table a part of the machine; each entry is `key = { value = ..., source = "..." }`, with the
+unit in the key (`link_bytes_per_cycle`). Unknown keys, missing keys and absurd values are errors that name the key.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from wsc.compiler.errors import MachineError
+
+
+def _value(entry: Any) -> Any:
+    """The bare value of a sourced entry."""
+    if not isinstance(entry, dict) or set(entry) != {"value", "source"} or not str(entry["source"]).strip():
+        raise ValueError("expected { value = ..., source = \"where the figure comes from\" }")
+    return entry["value"]
+
+
+Count = Annotated[int, BeforeValidator(_value), Field(ge=0, strict=True)]
+Positive = Annotated[int, BeforeValidator(_value), Field(gt=0, strict=True)]
+Rate = Annotated[float, BeforeValidator(_value), Field(gt=0, allow_inf_nan=False)]
+
+
+class Part(BaseModel):
+    """A part of a machine: frozen, and strict about its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Grid(Part):
+    """Units in a rectangle."""
+
+    width_cores: Positive
+    height_cores: Positive
+
+
+MachineT = TypeVar("MachineT", bound=BaseModel)
+
+
+def read_machine(path: Path, schema: type[MachineT]) -> MachineT:
+    """The machine that a TOML file describes; raises MachineError naming the file and every bad key."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise MachineError(f"cannot read the machine file {path}: {error}") from error
+    try:
+        return schema.model_validate({"name": path.stem, **data})
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise MachineError(f"the machine file {path} is not valid: {faults}") from error

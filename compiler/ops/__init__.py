@@ -1,0 +1,61 @@
+"""The vocabulary of the graph: one record an op, found here by its kind.
+
+contract      einsum with sliding windows: linear, matmul, convolution
+elementwise   one scalar function over equal or broadcast shapes
+reduce        sum, max, ... over whole dimensions
+softmax, norm, attention     kept whole, so that a target can choose how to spread them
+gather        rows of a table by index        update   a tensor with a slice replaced
+pool          max or mean over sliding windows
+topk, scan    selection and running sums along one dimension
+cast          another element type
+reshape permute slice expand concat pad       movement; no arithmetic
+input parameter constant                      where tensors come from
+"""
+
+from wsc.compiler.ops.attention import Attention
+from wsc.compiler.ops.base import Axis, AxisKind, Op, Tiling, Window, Work, op_class, op_kinds
+from wsc.compiler.ops.cast import Cast
+from wsc.compiler.ops.contract import Contract
+from wsc.compiler.ops.elementwise import Elementwise
+from wsc.compiler.ops.gather import Gather
+from wsc.compiler.ops.movement import Concat, Expand, Pad, Permute, Reshape, Slice
+from wsc.compiler.ops.norm import Norm
+from wsc.compiler.ops.pool import Pool
+from wsc.compiler.ops.reduce import Reduce
+from wsc.compiler.ops.scan import Scan
+from wsc.compiler.ops.softmax import Softmax
+from wsc.compiler.ops.source import Constant, Input, Parameter
+from wsc.compiler.ops.topk import TopK
+from wsc.compiler.ops.update import Update
+
+__all__ = [
+    "Attention",
+    "Axis",
+    "AxisKind",
+    "Cast",
+    "Concat",
+    "Constant",
+    "Contract",
+    "Elementwise",
+    "Expand",
+    "Gather",
+    "Input",
+    "Norm",
+    "Op",
+    "Pad",
+    "Parameter",
+    "Permute",
+    "Pool",
+    "Reduce",
+    "Reshape",
+    "Scan",
+    "Slice",
+    "Softmax",
+    "Tiling",
+    "TopK",
+    "Update",
+    "Window",
+    "Work",
+    "op_class",
+    "op_kinds",
+]
