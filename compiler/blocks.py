@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 import numpy as np
@@ -36,26 +36,34 @@ class Repeat:
 def find_repeats(signatures: Sequence[Hashable]) -> tuple[Repeat, ...]:
     """Disjoint repeats, in order, that leave the fewest entries to be said: one copy of each, and all between them.
 
-    Among equals the repeats cover the most entries, then are the fewest, then start the earliest; equal sequences give
-    equal answers. Time is quadratic, but in array comparisons: 8,000 entries take less than a second.
+    Among equals the repeats cover the most entries, then are the fewest. Equal sequences give equal answers. Time is
+    quadratic, but in array comparisons: 8,000 entries take less than a second.
     """
     ending: dict[int, list[_Run]] = {}
     for run in _runs(_numbered(signatures)):
         for stop in range(run.start + 2 * run.period, run.stop + 1):
             ending.setdefault(stop, []).append(run)
-    worth = [(0, 0, 0)]  # of the best choice before each index: entries saved, entries covered, minus repeats
+    worth: list[_Worth] = [(0, 0, 0)]
     chosen: list[Repeat | None] = [None]
     for stop in range(1, len(signatures) + 1):
         best, repeat = worth[stop - 1], None
         for run in ending.get(stop, ()):
-            option = run.repeat(stop)
-            saved, covered, fewer = worth[option.start]
-            size = option.length * option.count
-            if (value := (saved + size - option.length, covered + size, fewer - 1)) > best:
+            option = run.best_repeat(stop, worth)
+            if (value := _with_repeat(worth, option)) > best:
                 best, repeat = value, option
         worth.append(best)
         chosen.append(repeat)
     return tuple(reversed(list(_trace(chosen))))
+
+
+# Of the best choice before an index: entries saved, entries covered, minus repeats.
+_Worth = tuple[int, int, int]
+
+
+def _with_repeat(worth: Sequence[_Worth], repeat: Repeat) -> _Worth:
+    saved, covered, fewer = worth[repeat.start]
+    size = repeat.length * repeat.count
+    return saved + size - repeat.length, covered + size, fewer - 1
 
 
 def _trace(chosen: Sequence[Repeat | None]) -> Iterator[Repeat]:
@@ -75,18 +83,27 @@ def _numbered(signatures: Sequence[Hashable]) -> Array:
     return np.array([numbers.setdefault(s, len(numbers)) for s in signatures], np.int64)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Run:
     """A stretch that equals itself `period` entries on, at least two periods long, and cannot be made longer."""
 
     start: int
     stop: int
     period: int
+    leaders: dict[int, int] = field(default_factory=dict)  # best start so far by stop modulo period
 
-    def repeat(self, stop: int) -> Repeat:
-        """The most copies that end at `stop`."""
-        count = (stop - self.start) // self.period
-        return Repeat(stop - count * self.period, self.period, count)
+    def best_repeat(self, stop: int, worth: Sequence[_Worth]) -> Repeat:
+        """The best repeat within the run that ends at `stop`; to be asked for every stop in order."""
+        phase = stop % self.period
+        newest = self._repeat(stop - 2 * self.period, stop)
+        leader = self._repeat(self.leaders.setdefault(phase, newest.start), stop)
+        if _with_repeat(worth, newest) > _with_repeat(worth, leader):
+            self.leaders[phase] = newest.start
+            return newest
+        return leader
+
+    def _repeat(self, start: int, stop: int) -> Repeat:
+        return Repeat(start, self.period, (stop - start) // self.period)
 
 
 def _runs(numbers: Array) -> Iterator[_Run]:

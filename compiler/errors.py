@@ -1,17 +1,17 @@
 """Every error wsc raises on purpose.
 
-    WscError
-    ├── UserError                what the user can mend; exit code 2
-    │   ├── ModelError           the model file: missing, no factory, an exception inside it
-    │   ├── UnsupportedModel     ops the frontend or the target cannot take; lists every one with its place
-    │   ├── InputMismatch        tensors that do not fit the program's inputs
-    │   ├── UnknownTarget        no target or machine of that name
-    │   ├── MachineError         a machine file with a missing or absurd figure
-    │   ├── DoesNotFit           a memory or a fabric too small, by how much, and what would help
-    │   └── BuildError           a build folder that is missing, corrupt, of another version or unwritable
-    └── InternalError            our own mistake; exit code 1
-        ├── VerificationError    an artefact that breaks its invariants
-        └── SimulationError      a program that cannot make progress (deadlock) or is malformed
+WscError
+├── UserError                what the user can mend; exit code 2
+│   ├── ModelError           the model file: missing, no factory, an exception inside it
+│   ├── UnsupportedModel     ops the frontend or the target cannot take; lists every one with its place
+│   ├── InputMismatch        tensors that do not fit the program's inputs
+│   ├── UnknownTarget        no target or machine of that name
+│   ├── MachineError         a machine file with a missing or absurd figure
+│   ├── DoesNotFit           a memory or a fabric too small, by how much, and what would help
+│   └── BuildError           a build folder that is missing, corrupt, of another version or unwritable
+└── InternalError            our own mistake; exit code 1
+    ├── VerificationError    an artefact that breaks its invariants
+    └── SimulationError      a program that cannot make progress (deadlock) or is malformed
 """
 
 

@@ -95,7 +95,7 @@ def _parse_axis(text: str) -> MeshAxis:
 
 @dataclass(frozen=True)
 class Cut:
-    """A dimension cut along `axis` into tiles of `tile` elements, with `lo` and `hi` elements of overlap around each."""
+    """A dimension cut along `axis` into tiles of `tile` elements, each with `lo` and `hi` elements of overlap."""
 
     axis: str
     tile: int
@@ -125,7 +125,8 @@ class Layout:
     def tile(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Extents of the tile that a unit holds of a tensor of this shape, overlap included."""
         return tuple(
-            cuts[-1].tile + cuts[-1].lo + cuts[-1].hi if cuts else n for cuts, n in zip(self.cuts, shape, strict=True)
+            cuts[-1].tile + cuts[-1].lo + cuts[-1].hi if cuts else n
+            for cuts, n in zip(self.cuts, shape, strict=True)
         )
 
     def tile_type(self, type: TensorType) -> TensorType:
@@ -147,14 +148,12 @@ class Layout:
     def _positions(self, mesh: Mesh, shape: tuple[int, ...], dim: int) -> tuple[Index, NDArray[np.bool_]]:
         rank = len(mesh.axes) + len(shape)
         local = _along(np.arange(self.tile(shape)[dim]), len(mesh.axes) + dim, rank)
-        place, end = local, np.asarray(shape[dim])
+        start, end = np.zeros_like(local), np.asarray(shape[dim])
         for cut in self.cuts[dim]:
-            start = _along(np.arange(mesh[cut.axis].parts) * cut.tile, mesh.index(cut.axis), rank)
-            place = place + start
-            base = start if cut is self.cuts[dim][0] else base + start
-            end = np.minimum(end, base + cut.tile + cut.hi)
+            start = start + _along(np.arange(mesh[cut.axis].parts) * cut.tile, mesh.index(cut.axis), rank)
+            end = np.minimum(end, start + cut.tile + cut.hi)
         lo = self.cuts[dim][-1].lo if self.cuts[dim] else 0
-        place = place - lo
+        place = start + local - lo
         return place, (place >= 0) & (place < np.minimum(end, shape[dim]))
 
     def valid(self, mesh: Mesh, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
@@ -170,7 +169,9 @@ class Layout:
     def distribute(self, mesh: Mesh, dense: Array, fill: float | int = 0) -> Array:
         """Tiles of a dense tensor, shape `mesh.shape + tile`; what does not exist is `fill`, every unit gets a copy."""
         found = self.positions(mesh, dense.shape)
-        index = tuple(np.clip(place, 0, max(n - 1, 0)) for (place, _), n in zip(found, dense.shape, strict=True))
+        index = tuple(
+            np.clip(place, 0, max(n - 1, 0)) for (place, _), n in zip(found, dense.shape, strict=True)
+        )
         full = mesh.shape + self.tile(dense.shape)
         tiles = np.array(np.broadcast_to(dense[index] if index else dense, full))
         mask = self.valid(mesh, dense.shape)
@@ -216,7 +217,11 @@ class Layout:
         if match is None:
             raise ValueError(f"not a layout: {text!r}")
         cuts = tuple(_parse_cuts(part) for part in match[1].split(",")) if match[1] else ()
-        return Layout(cuts, tuple((match[2] or "").split(",")) if match[2] else (), tuple((match[3] or "").split(",")) if match[3] else ())
+        return Layout(
+            cuts,
+            tuple((match[2] or "").split(",")) if match[2] else (),
+            tuple((match[3] or "").split(",")) if match[3] else (),
+        )
 
 
 def _parse_cuts(text: str) -> tuple[Cut, ...]:

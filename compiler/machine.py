@@ -18,7 +18,7 @@ from wsc.compiler.errors import MachineError
 def _value(entry: Any) -> Any:
     """The bare value of a sourced entry."""
     if not isinstance(entry, dict) or set(entry) != {"value", "source"} or not str(entry["source"]).strip():
-        raise ValueError("expected { value = ..., source = \"where the figure comes from\" }")
+        raise ValueError('expected { value = ..., source = "where the figure comes from" }')
     return entry["value"]
 
 

@@ -35,7 +35,7 @@ def check_inputs(graph: Graph, inputs: Sequence[Array]) -> None:
     """Raise InputMismatch unless the arrays have the types of the graph's inputs."""
     wanted = [node.type for node in graph.inputs]
     if len(inputs) != len(wanted):
-        raise InputMismatch(f"'{graph.name}' takes {len(wanted)} inputs, {len(inputs)} were given")
+        raise InputMismatch(f"'{graph.name}' takes {len(wanted)} inputs, not {len(inputs)}")
     for number, (array, expected) in enumerate(zip(inputs, wanted, strict=True)):
         if array.shape != expected.shape or array.dtype != expected.dtype.numpy:
             found = f"{np.dtype(array.dtype)}{list(array.shape)}"

@@ -22,14 +22,14 @@ from wsc.compiler.ir.types import TensorType
 from wsc.compiler.ops import Op, op_class
 
 VERSION = 1
-_HEADER = re.compile(r'graph (?P<name>"(?:[^"\\]|\\.)*") version (?P<version>\d+)')
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_HEADER = re.compile(rf"graph (?P<name>{_STRING}) version (?P<version>\d+)")
 _RETURN = re.compile(r"return(?: %\S+)*")
 _OP = re.compile(r"(?P<kind>\w+)\((?P<attributes>.*)\)")
-_QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+# The op ends with the first parenthesis, outside strings, that the rest of a node follows.
 _NODE = re.compile(
-    # The op ends with the first parenthesis, outside quotes, that the rest of a node follows.
-    rf"%(?P<name>\S+) = (?P<op>\w+\((?:[^'\"]|{_QUOTED})*?\))(?P<inputs>(?: %\S+)*) : (?P<type>\w+\[[\d,]*\])"
-    r'(?: at (?P<file>"(?:[^"\\]|\\.)*"):(?P<line>\d+) in (?P<module>"(?:[^"\\]|\\.)*"))?'
+    rf"%(?P<name>\S+) = (?P<op>\w+\((?:[^'\"]|'(?:[^'\\]|\\.)*'|{_STRING})*?\))(?P<inputs>(?: %\S+)*)"
+    rf" : (?P<type>\w+\[[\d,]*\])(?: at (?P<file>{_STRING}):(?P<line>\d+) in (?P<module>{_STRING}))?"
 )
 
 
@@ -64,14 +64,21 @@ def _attributes(text: str) -> dict[str, Any]:
     call = ast.parse(f"f({text})", mode="eval").body
     if not isinstance(call, ast.Call) or call.args or any(k.arg is None for k in call.keywords):
         raise ValueError("attributes have names")
-    return {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
+    return {str(k.arg): _value(k.value) for k in call.keywords}
+
+
+def _value(expression: ast.expr) -> Any:
+    try:
+        return ast.literal_eval(expression)
+    except ValueError:  # its message holds an address
+        raise ValueError(f"{ast.unparse(expression)} is no literal") from None
 
 
 def print_graph(graph: Graph) -> str:
     """The graph's text."""
     lines = [f"graph {json.dumps(graph.name)} version {VERSION}"]
     lines += [_print_node(node) for node in graph.nodes]
-    lines.append("return " + " ".join(f"%{name}" for name in graph.outputs))
+    lines.append("return" + "".join(f" %{name}" for name in graph.outputs))
     return "\n".join(lines) + "\n"
 
 
@@ -79,13 +86,21 @@ def parse_graph(text: str) -> Graph:
     """Read back what `print_graph` printed; raises VerificationError with the line number."""
     header, *body = text.rstrip("\n").split("\n")
     last = body.pop() if body else ""
-    match = _HEADER.fullmatch(header)
-    if match is None or int(match["version"]) != VERSION:
-        raise VerificationError(f"line 1: expected a graph of version {VERSION}, found {header!r}")
+    name = _parse_header(header)
     nodes = tuple(_parse_node(line, number) for number, line in enumerate(body, start=2))
     if _RETURN.fullmatch(last) is None:
         raise VerificationError(f"line {len(body) + 2}: expected 'return', found {last!r}")
-    return Graph(json.loads(match["name"]), nodes, tuple(name[1:] for name in last.split()[1:]))
+    return Graph(name, nodes, tuple(name[1:] for name in last.split()[1:]))
+
+
+def _parse_header(line: str) -> str:
+    match = _HEADER.fullmatch(line)
+    if match is None or int(match["version"]) != VERSION:
+        raise VerificationError(f"line 1: expected a graph of version {VERSION}, found {line!r}")
+    try:
+        return str(json.loads(match["name"]))
+    except ValueError as error:
+        raise VerificationError(f"line 1: {error}") from error
 
 
 def _print_node(node: Node) -> str:

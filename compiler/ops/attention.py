@@ -33,7 +33,7 @@ class Attention(Op):
             raise ValueError("attention takes q, k, v and at most one mask, all of one rank")
         if q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2] or len({q.dtype, k.dtype, v.dtype}) > 1:
             raise ValueError(f"q {q}, k {k} and v {v} do not fit each other")
-        if mask and mask[0].shape[-2:] != (q.shape[-2], k.shape[-2]):
+        if mask and (mask[0].shape[-2:] != (q.shape[-2], k.shape[-2]) or mask[0].dtype.is_integer):
             raise ValueError(f"mask {mask[0]} does not fit {q.shape[-2]} queries and {k.shape[-2]} keys")
         for operand in operands[1:]:
             if any(n not in (1, m) for n, m in zip(operand.shape[:-2], q.shape[:-2], strict=True)):

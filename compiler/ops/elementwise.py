@@ -100,7 +100,9 @@ class Elementwise(Op):
         function = FUNCTIONS.get(self.fn)
         if function is None or len(self.scalars) != function.arity:
             raise ValueError(f"no scalar function '{self.fn}' of {len(self.scalars)} arguments")
-        if len(operands) != self.scalars.count(None) or not operands:
+        if not operands:
+            raise ValueError(f"{self.fn} takes one tensor at least")
+        if len(operands) != self.scalars.count(None):
             raise ValueError(f"{self.fn} takes {self.scalars.count(None)} tensors, not {len(operands)}")
         values = operands[1:] if self._has_condition else operands
         if self._has_condition and operands[0].dtype is not DType.BOOL:

@@ -1,0 +1,59 @@
+"""Each invariant of a graph, broken once."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.compiler import golden
+from tests.compiler.graphs import graph
+from wsc.compiler.errors import VerificationError
+from wsc.compiler.ir.graph import Graph, Location, Node
+from wsc.compiler.ir.types import TensorType
+from wsc.compiler.ir.verify import verify
+from wsc.compiler.ops import Input
+
+GOOD = graph(
+    "%x = input(index=0) : f32[2,3]",
+    "%w = parameter(key='w') : f32[4,3]",
+    '%y = contract(equation="ak,nk->an") %x %w : f32[2,4] at "m.py":7 in "fc"',
+    "return %y",
+)
+X, W, Y = GOOD.nodes
+
+
+def with_nodes(*nodes: Node) -> Graph:
+    return replace(GOOD, nodes=nodes)
+
+
+BROKEN = {
+    "a name twice": with_nodes(X, W, Y, W),
+    "a name with a space": with_nodes(X, replace(W, name="a b"), Y),
+    "an empty name": with_nodes(X, replace(W, name=""), Y),
+    "a use before the node": with_nodes(X, Y, W),
+    "a use of no node": with_nodes(X, Y),
+    "a node that reads itself": with_nodes(X, W, replace(Y, inputs=("x", "y"))),
+    "a source with inputs": with_nodes(X, replace(W, inputs=("x",)), Y),
+    "input indices with a gap": with_nodes(replace(X, op=Input(1)), W, Y),
+    "input indices twice": with_nodes(X, replace(X, name="x2"), W, Y),
+    "another type than inferred": with_nodes(X, W, replace(Y, type=TensorType.parse("f32[2,5]"))),
+    "operands that do not fit": with_nodes(X, replace(W, type=TensorType.parse("f32[4,5]")), Y),
+    "the same, from an unknown place": with_nodes(
+        X, replace(W, type=TensorType.parse("f64[4,3]")), replace(Y, location=Location())
+    ),
+    "too many operands": with_nodes(X, W, replace(Y, inputs=("x", "w", "w"))),
+    "no outputs": replace(GOOD, outputs=()),
+    "an output that is no node": replace(GOOD, outputs=("y", "z")),
+}
+
+
+def test_a_sound_graph_passes() -> None:
+    verify(GOOD)
+
+
+def test_each_invariant_broken_once() -> None:
+    messages = []
+    for what, broken in BROKEN.items():
+        with pytest.raises(VerificationError) as caught:
+            verify(broken)
+        messages.append(f"{what}: {caught.value}\n")
+    golden.check("verify_errors.txt", "".join(messages))
