@@ -1,0 +1,62 @@
+"""The checker passes a right placement and names every kind of fault that is planted in it."""
+
+from dataclasses import replace
+
+import pytest
+
+from wsc.placement.check import check
+from wsc.placement.problem import Block, Fabric, Net, Problem, Shape
+from wsc.placement.result import Placed, Placement
+
+PROBLEM = Problem(
+    Fabric(6, 4, blocked=((5, 3),)),
+    (
+        Block("a", (Shape(2, 2, 10, 0), Shape(3, 2, 8, 1))),
+        Block("b", (Shape(1, 3, 7, 0),)),
+        Block("c", (Shape(2, 1, 9, 4),)),
+    ),
+    (Net(0, 1, 5), Net(1, 2, 1)),
+)
+A, B, C = Placed(0, 0, 3, 2, 8, 1), Placed(3, 0, 1, 3, 7, 0), Placed(4, 0, 2, 1, 9, 4)
+# a to b: 2 + 1/2 hops for 5 bytes; b to c: 3/2 + 1 hops for 1: 12.5 + 2.5
+RIGHT = Placement((A, B, C), slowest=9, wire_length=15, bound=9, cores_used=11, status="optimal")
+
+
+def test_a_right_placement_passes() -> None:
+    assert check(PROBLEM, RIGHT) == []
+
+
+@pytest.mark.parametrize(
+    ("placed", "words"),
+    [
+        ((A, B), "2 rectangles for 3 blocks"),
+        ((A, B, replace(C, x=5)), "c: reaches outside the 6 x 4 fabric"),
+        ((A, replace(B, y=2), C), "b: reaches outside"),
+        ((A, B, replace(C, y=3)), "c: covers the blocked cell (5, 3)"),
+        ((A, replace(B, x=2), C), "a and b overlap"),
+        ((A, B, replace(C, x=0, y=1)), "a and c overlap"),
+        ((replace(A, width=2), B, C), "a: (width, height, time, payload) (2, 2, 8, 1) is none of its shapes"),
+        ((replace(A, payload=0), B, C), "is none of its shapes"),
+        ((replace(A, time=7), B, C), "is none of its shapes"),
+    ],
+)
+def test_a_planted_rectangle_is_caught(placed: tuple[Placed, ...], words: str) -> None:
+    assert any(words in fault for fault in check(PROBLEM, replace(RIGHT, placed=placed)))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (replace(RIGHT, slowest=10, status="feasible"), "slowest time is 9, not 10"),
+        (replace(RIGHT, wire_length=14), "wire length is 15, not 14"),
+        (replace(RIGHT, cores_used=12), "cores used is 11, not 12"),
+    ],
+)
+def test_a_planted_figure_is_caught(wrong: Placement, words: str) -> None:
+    assert check(PROBLEM, wrong) == [words]
+
+
+def test_half_a_byte_hop_is_rounded_up() -> None:
+    nets = (Net(0, 1, 1),)
+    assert check(replace(PROBLEM, nets=nets), replace(RIGHT, wire_length=3)) == []
+    assert check(replace(PROBLEM, nets=nets), replace(RIGHT, wire_length=2)) == ["wire length is 3, not 2"]
