@@ -22,7 +22,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True)
 class Split:
-    """Transfers that make one content at the source and at the target, and the contents that the target has room for."""
+    """Transfers in one content of the source and of the target; the target has room for `capacity` contents."""
 
     per_send: int = 1
     per_receive: int = 1
@@ -148,5 +148,3 @@ class ReceiveTask(Task):
 
     def ready(self) -> bool:
         return self.channel.arrived > self.started
-
-

@@ -40,26 +40,25 @@ class Engine:
     def push(self, key: int, task: Task) -> None:
         """Queue a run of a task; no two runs have one key."""
         heappush(self._queue, (key, task))
-        if self._current is None:
-            self._wake()
-
-    def _wake(self) -> None:
-        # Served last of all that happens now, so that what becomes ready now is seen whatever the order of events.
-        if not self._woken:
+        if self._current is None and not self._woken:
             self._woken = True
             Call(self.env, 0, self._serve, LAST)
 
-    def _serve(self, _: Event) -> None:
+    def _serve(self, _: Event | None = None) -> None:
+        # Last of what happens now, so that it chooses from all that the arrivals of this cycle have made ready.
         self._woken = False
-        _, self._current = heappop(self._queue)
-        Call(self.env, self._current.start(), self._done)
+        _key, task = heappop(self._queue)
+        self._current = task
+        Call(self.env, task.start(), self._done, LAST)
 
     def _done(self, _: Event) -> None:
-        task, self._current = self._current, None
+        task, self._current, self._woken = self._current, None, True
         if task is not None:
             task.leave()
         if self._queue:
-            self._wake()
+            self._serve()
+        else:
+            self._woken = False
 
 
 @dataclass(eq=False)
@@ -82,6 +81,8 @@ class Store:
 
     def settle(self) -> None:
         """Some reader is done with a run: see whether a content is free."""
+        if self.released == self.produced:
+            return
         released = min([task.finished // runs for task, runs in self.readers], default=self.produced)
         if released > self.released:
             self.released = released
@@ -89,11 +90,25 @@ class Store:
                 writer.poke()
 
 
-@dataclass(eq=False)
 class Line:
-    """Something the tasks of an engine use one after another, beside the engine; free from cycle `free` on."""
+    """Links that the messages of some tasks share, word by word in turn, as routers do with messages of many routes."""
 
-    free: int = 0
+    def __init__(self) -> None:
+        self._ends: list[int] = []  # of the messages under way
+
+    def share(self, now: int, cycles: int) -> int:
+        """Start a message that takes `cycles` on a free line; returns by how many the others under way delay it.
+
+        Two messages that meet delay each other by the shorter one's remaining words. The end that was told for the
+        older one stays as it was, but whoever comes later meets it as long as it really takes.
+        """
+        if not cycles:
+            return 0
+        left = [end - now for end in self._ends if end > now]
+        delays = [min(cycles, rest) for rest in left]
+        self._ends = [now + rest + delay for rest, delay in zip(left, delays, strict=True)]
+        self._ends.append(now + cycles + sum(delays))
+        return sum(delays)
 
 
 @dataclass(frozen=True)
@@ -105,20 +120,28 @@ class Timing:
     line_cycles: int = 0
 
 
+_URGENT = 1 << 60  # above any key
+
+
 @dataclass(frozen=True)
 class Turn:
-    """When a run is due: `runs` an input, from `first` of the input's `slots`, at `position` of `positions`."""
+    """When a run is due: `runs` an input, from `first` of the input's `slots`, at `position` of `positions`.
+
+    Every `urgent` run that is ready goes before all others.
+    """
 
     runs: int = 1
     first: int = 0
     slots: int = 1
     position: int = 0
     positions: int = 1
+    urgent: bool = False
 
     def key(self, run: int) -> int:
-        """Urgency of a run: input before slot before position."""
+        """Urgency of a run: urgent ones first, then input before slot before position."""
         number, index = divmod(run, self.runs)
-        return (number * self.slots + self.first + index) * self.positions + self.position
+        key = (number * self.slots + self.first + index) * self.positions + self.position
+        return key - _URGENT if self.urgent else key
 
 
 class Task:
@@ -137,7 +160,8 @@ class Task:
         self.started = 0
         self.finished = 0
         self._queued = False
-        self._late = False  # the run on the engine waits for its lines
+        self._lines_free = 0  # of this task's messages
+        self._late = False  # the run on the engine goes on behind it
 
     def read(self, store: Store, runs: int) -> None:
         """Take an operand from a store, one content for `runs` runs."""
@@ -163,7 +187,10 @@ class Task:
     def has_operands(self) -> bool:
         """Whether the next run's operands are there."""
         run = self.started
-        return all(store.produced > run // runs for store, runs in self.reads)
+        for store, runs in self.reads:  # noqa: SIM110 - asked more often than anything else
+            if store.produced <= run // runs:
+                return False
+        return True
 
     def has_room(self) -> bool:
         """Whether the next run may write its result."""
@@ -178,16 +205,21 @@ class Task:
         return self.timing.occupancy
 
     def run(self, now: int) -> None:
-        """Set the run going: where its lines are busy it waits for them, and the engine does not."""
-        begin = max([now, *(line.free for line in self.lines)])
-        for line in self.lines:
-            line.free = begin + self.timing.line_cycles
-        delay, env = begin - now, self.engine.env
+        """Set the run going: where its lines are busy it takes longer, but the engine is free in time."""
+        timing, env = self.timing, self.engine.env
+        delay = self._line_delay(now) if self.lines else 0
         self._late = delay > 0
         if delay:
-            Call(env, delay + self.timing.occupancy, self._finish)
-        if self.result is not None and delay + self.timing.latency > self.timing.occupancy:
-            Call(env, delay + self.timing.latency, self._produce)
+            Call(env, delay + timing.occupancy, self._finish)
+        if self.result is not None and delay + timing.latency > timing.occupancy:
+            Call(env, delay + timing.latency, self._produce)
+
+    def _line_delay(self, now: int) -> int:
+        """Cycles by which other messages delay this run's, which keeps its place behind the task's earlier ones."""
+        cycles = self.timing.line_cycles
+        delay = max(self._lines_free - now, *(line.share(now, cycles) for line in self.lines))
+        self._lines_free = now + delay + cycles
+        return delay
 
     def leave(self) -> None:
         """The engine is free again."""

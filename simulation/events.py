@@ -11,7 +11,7 @@ LAST = EventPriority(NORMAL + 1)
 
 
 class Call(Event):
-    """Calls `function` `delay` cycles from now; of calls at one time, those of priority `LAST` come after all others."""
+    """Calls `function` `delay` cycles from now; priority `LAST` is after all else of that cycle."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Resources that transfers hold for a while: links, edges, ports. A transfer takes all of its own at once."""
+"""Resources that transfers hold for a while: links, edges, ports. A transfer queues at all of its own."""
 
 from __future__ import annotations
 
@@ -25,17 +25,18 @@ class Path:
 class Links:
     """When each resource is free again.
 
-    A transfer starts when all its resources are free and then holds each for its load: worm-hole blocking, seen from
-    the safe side, since a real transfer would start on the links that are free.
+    Transfers of different streams have queues of their own at every link (virtual channels), so that one which waits
+    for a link holds up none of the others: each resource serves its transfers in the order in which they came. A
+    transfer is through when the last of its resources has served it.
     """
 
     def __init__(self, count: int) -> None:
         self.free = np.zeros(count, np.int64)
 
     def reserve(self, now: int, path: Path) -> int:
-        """Take the resources of a path as soon as all are free; returns when the transfer starts, in cycles."""
+        """Queue at the resources of a path; returns when the last of them begins to serve it, in cycles."""
         if not path.resources.size:
             return now
-        start = max(now, int(self.free[path.resources].max()))
-        self.free[path.resources] = start + path.loads
-        return start
+        free = np.maximum(self.free[path.resources], now)
+        self.free[path.resources] = free + path.loads
+        return int(free.max())

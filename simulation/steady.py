@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import ceil
 
 WARM_UP = 8  # outputs before the spacing is looked at: a pipeline's buffers fill first
 LONGEST_PERIOD = 6
-TOLERANCE = 1e-3
+TOLERANCE = 0.01
 
 
 def steady_interval(times: Sequence[int]) -> int | None:
@@ -19,7 +20,7 @@ def steady_interval(times: Sequence[int]) -> int | None:
     """
     if len(times) < WARM_UP:
         return None
-    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(times)]
     for period in range(1, LONGEST_PERIOD + 1):
         span = period * max(2, -(-4 // period))
         tail = gaps[-span:]

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
+
+from pydantic import TypeAdapter, ValidationError
+
+from wsc.compiler.errors import VerificationError
+
+VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,7 @@ class KernelTrace:
     movement_cycles: float
     idle_cycles: float
     macs: int  # per input, all units
+    bytes_per_unit: int  # memory used on the fullest unit, code included
     steps: tuple[StepTrace, ...]
 
     @property
@@ -67,3 +75,22 @@ class Trace:
     def inputs_per_second(self) -> float:
         """Throughput of the steady state."""
         return self.clock_hz / self.interval_cycles
+
+    def to_json(self) -> str:
+        """The trace as JSON; `from_json` reads it back to an equal trace."""
+        return json.dumps({"wsc_trace_version": VERSION, "trace": asdict(self)}, indent=1) + "\n"
+
+    @staticmethod
+    def from_json(text: str) -> Trace:
+        """Read back what `to_json` wrote; raises VerificationError on anything else."""
+        try:
+            data = json.loads(text)
+            version = data["wsc_trace_version"]
+            if version != VERSION:
+                raise VerificationError(f"a trace of version {version}, this wsc reads version {VERSION}")
+            return _TRACE.validate_json(json.dumps(data["trace"]), strict=True)
+        except (ValueError, KeyError, TypeError, ValidationError) as error:
+            raise VerificationError(f"not a trace: {error}") from error
+
+
+_TRACE = TypeAdapter(Trace)

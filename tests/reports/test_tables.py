@@ -1,0 +1,72 @@
+from io import StringIO
+
+import pytest
+from rich.console import Console, RenderableType
+
+from wsc.reports.tables import KernelRow, kernel_table, percent_bar, summary_panel
+
+
+def written(what: RenderableType, width: int = 90) -> str:
+    console = Console(file=StringIO(), width=width, color_system=None)
+    console.print(what)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())  # type: ignore[attr-defined]
+
+
+ROWS = (
+    KernelRow("model.h.0.fc", "linear", 12500, 1234567, 49152, 0.8),
+    KernelRow("model.h.0.[norm]", "norm", 1500, 900, 6000, float("nan")),
+)
+
+
+def test_kernel_table() -> None:
+    expected = """
+  kernel       group     cores          cycles    SRAM a core   use
+ ───────────────────────────────────────────────────────────────────────────────────
+  h.0.fc       linear   12,500       1,234,567       48.0 KiB   ████████     80.0 %
+  h.0.[norm]   norm      1,500             900       5.86 KiB                     –
+
+  2 kernels             14,000   max 1,234,567   max 48.0 KiB
+"""
+    assert written(kernel_table(ROWS)) == expected
+
+
+def test_a_narrow_table_keeps_its_figures_whole() -> None:
+    text = written(kernel_table((KernelRow("very" * 20, "g" * 30, 12500, 1234567, 49152, 1),)), width=70)
+    for part in ("12,500", "1,234,567", "48.0 KiB", "100.0 %", "…"):
+        assert part in text
+
+
+def test_an_empty_table() -> None:
+    assert "0 kernels" in written(kernel_table(()))
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"),
+    [
+        (0, "              0.0 %"),
+        (0.01, "▏             1.0 %"),
+        (0.5, "█████        50.0 %"),
+        (0.999, "██████████   99.9 %"),
+        (1, "██████████  100.0 %"),
+        (1.3, "██████████  130.0 %"),
+        (float("nan"), "                  –"),
+    ],
+)
+def test_percent_bar(fraction: float, text: str) -> None:
+    assert percent_bar(fraction).plain == text
+
+
+def test_summary_panel() -> None:
+    expected = """\
+╭─ GPT-2 ──────────────────╮
+│ cycles  1,234,567 cycles │
+│ [note]  48.0 KiB         │
+╰──────────────────────────╯"""
+    assert (
+        written(summary_panel("GPT-2", [("cycles", "1,234,567 cycles"), ("[note]", "48.0 KiB")])) == expected
+    )
+
+
+def test_negative_figures_are_refused() -> None:
+    with pytest.raises(ValueError, match="negative figure in the row of kernel 'fc'"):
+        KernelRow("fc", "linear", 1, -1, 0, 0.5)
