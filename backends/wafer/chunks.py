@@ -30,7 +30,9 @@ def plan_chunks(kernels: Sequence[FusedKernel], max_chunks: int = MAX_CHUNKS) ->
 def result_chunks(kernel: FusedKernel, chunking: Chunking) -> tuple[int, int]:
     """(dimension, number) of the chunks in which the kernel's result leaves it."""
     row = kernel.result_axes[-1]
-    return (row.index(chunking.axis), chunking.chunks) if chunking.axis in row and chunking.axis >= 0 else (0, 1)
+    return (
+        (row.index(chunking.axis), chunking.chunks) if chunking.axis in row and chunking.axis >= 0 else (0, 1)
+    )
 
 
 def feed_chunks(feed: Feed, chunking: Chunking) -> tuple[int, int]:

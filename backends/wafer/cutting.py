@@ -1,4 +1,4 @@
-"""How one kernel is cut over its region: which axes, in tiles of what size, along which direction, in how many chunks."""
+"""How a kernel is cut over its region: along which axes, in what tiles, in which direction and how many chunks."""
 
 from __future__ import annotations
 

@@ -15,10 +15,12 @@ from wsc.backends.wafer.cutting import Chunking
 from wsc.backends.wafer.kernels import Feed, FusedKernel
 
 TICKS = 8
-_TRAVEL = 1  # ticks for the way between kernels and the latency inside one
+_TRAVEL = 2  # ticks for the way between kernels and for what a chunk waits inside one
 
 
-def plan_depths(kernels: Sequence[FusedKernel], chunkings: Mapping[str, Chunking]) -> dict[str, tuple[int, ...]]:
+def plan_depths(
+    kernels: Sequence[FusedKernel], chunkings: Mapping[str, Chunking]
+) -> dict[str, tuple[int, ...]]:
     """For each kernel by name, the chunks that each of its streams buffers; at least two, for double buffering."""
     starts: dict[str, float] = {}
     made = {k.result.name: k for k in kernels}
@@ -36,7 +38,10 @@ def plan_depths(kernels: Sequence[FusedKernel], chunkings: Mapping[str, Chunking
 
 
 def _arrival(
-    feed: Feed, made: Mapping[str, FusedKernel], chunkings: Mapping[str, Chunking], starts: Mapping[str, float]
+    feed: Feed,
+    made: Mapping[str, FusedKernel],
+    chunkings: Mapping[str, Chunking],
+    starts: Mapping[str, float],
 ) -> tuple[float, float]:
     """When the first and the last chunk of a feed are there."""
     if feed.source not in made:

@@ -35,7 +35,9 @@ def instruction_cycles(instruction: Instruction, buffers: dict[str, Buffer], mac
     op = instruction.op
     operands = [buffers[name] for name in instruction.operands]
     if isinstance(op, Op):
-        return machine.core.task_startup_cycles + _compute_cycles(op, operands, buffers[instruction.result], machine)
+        return machine.core.task_startup_cycles + _compute_cycles(
+            op, operands, buffers[instruction.result], machine
+        )
     moved = operands[0] if operands else buffers[instruction.result]
     words = moved.tile_type.bytes / machine.fabric.link_bytes_per_cycle
     if isinstance(op, AllReduce):
@@ -56,11 +58,9 @@ def _compute_cycles(op: Op, operands: Sequence[Buffer], result: Buffer, machine:
     macs, vector_ops = op.arithmetic(types, result.tile_type)
     startup = machine.core.vector_startup_cycles
     if isinstance(op, Contract):
-        longest = max([n for n in result.tile_type.shape], default=1)
+        longest = max(result.tile_type.shape, default=1)
         return macs * machine.mac_cycles(dtype) + startup * macs / max(longest, 1)
     elements = max([t.elements for t in types] + [result.tile_type.elements])
     work = max(vector_ops, elements) / machine.vector_ops_per_cycle(dtype)
     longest = max(max(types, key=lambda t: t.elements).shape, default=1)
     return work + startup * elements / max(longest, 1)
-
-

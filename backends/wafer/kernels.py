@@ -7,9 +7,12 @@ tilings of its ops; a region of cores may later be cut along those axes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+
+from networkx.utils import UnionFind
 
 from wsc.compiler.ir.graph import Graph, Node
 from wsc.compiler.ir.types import TensorType
@@ -32,6 +35,7 @@ from wsc.compiler.ops import (
     Softmax,
     Window,
 )
+from wsc.compiler.ops.base import Axis
 
 VIEWS = (Reshape, Permute, Slice, Expand)
 _GROUPS: tuple[tuple[type[Op], str], ...] = (
@@ -114,7 +118,10 @@ class FusedKernel:
         """Equal for kernels that differ in names, weights and neighbours only: they are planned once."""
         index = {f.name: i for i, f in enumerate(self.feeds)}
         index |= {n.name: len(index) + i for i, n in enumerate(self.nodes)}
-        ops = tuple((n.op, n.type, tuple(index[o] for o in names)) for n, names in zip(self.nodes, self.operands, strict=True))
+        ops = tuple(
+            (n.op, n.type, tuple(index[o] for o in names))
+            for n, names in zip(self.nodes, self.operands, strict=True)
+        )
         feeds = tuple((f.type, f.is_weight, f.axes, f.windows) for f in self.feeds)
         return (ops, feeds, self.axes, self.result_axes)
 
@@ -122,7 +129,14 @@ class FusedKernel:
 def cut_kernels(graph: Graph) -> tuple[FusedKernel, ...]:
     """The kernels of a graph, in topological order. The graph has passed the wafer's legalize."""
     groups = _group_nodes(graph)
-    return tuple(_Builder(graph, nodes).build() for nodes in groups)
+    modules = Counter(nodes[0].location.module for nodes in groups)
+    return tuple(_Builder(graph, nodes).build(_name(nodes[0], modules)) for nodes in groups)
+
+
+def _name(anchor: Node, modules: Counter[str]) -> str:
+    """The module that the anchor belongs to, if it made no other kernel; else the anchor's own name."""
+    module = anchor.location.module
+    return module if module and modules[module] == 1 else anchor.name
 
 
 def resolve(graph: Graph, name: str) -> tuple[str, tuple[Op, ...]]:
@@ -151,13 +165,19 @@ def _group_nodes(graph: Graph) -> list[list[Node]]:
     return sorted(groups, key=lambda nodes: order[nodes[-1].name])
 
 
-def _may_join(graph: Graph, node: Node, operand: str, groups: list[list[Node]], place: dict[str, int]) -> bool:
+def _may_join(
+    graph: Graph, node: Node, operand: str, groups: list[list[Node]], place: dict[str, int]
+) -> bool:
     if operand not in place or not isinstance(node.op, (Elementwise, Cast)):
         return False
     if groups[place[operand]][-1].name != operand or operand in graph.outputs:
         return False
     only_reader = graph.users[operand] == (node,) and node.inputs.count(operand) == 1
     return only_reader and graph[operand].type.shape == node.type.shape
+
+
+_Key = tuple[str, int | str]  # a value and a dimension of it, or a node and an axis of its iteration space
+_Row = Callable[[str, TensorType], tuple[int | None, ...]]
 
 
 class _Builder:
@@ -168,30 +188,22 @@ class _Builder:
         self.nodes = nodes
         self.inside = {n.name for n in nodes}
         self.feeds: dict[tuple[str, tuple[Op, ...], int], str] = {}
-        self.links = _UnionFind()
+        self.links: UnionFind = UnionFind()
+        self.axes: dict[_Key, Axis] = {}
+        self.windows: dict[_Key, Window] = {}
 
-    def build(self) -> FusedKernel:
+    def build(self, name: str) -> FusedKernel:
         operands = tuple(self._operands(i, node) for i, node in enumerate(self.nodes))
-        windows: dict[tuple[str, int], Window] = {}
         for node, names in zip(self.nodes, operands, strict=True):
-            self._unify(node, names, windows)
-        feeds = {name: key for key, name in self.feeds.items()}
-        numbers, axes = self._number(operands)
+            self._unify(node, names)
+        numbers, axes = self._number()
 
-        def row(name: str, type: TensorType) -> tuple[int | None, ...]:
-            return tuple(numbers.get(self.links.find((name, d))) for d in range(type.rank))
+        def row(value: str, type: TensorType) -> tuple[int | None, ...]:
+            return tuple(numbers.get(self.links[value, d]) for d in range(type.rank))
 
-        return FusedKernel(
-            self._name(),
-            tuple(self.nodes),
-            operands,
-            tuple(self._feed(name, *feeds[name][:2], row, windows) for name in feeds),
-            axes,
-            tuple(row(n.name, n.type) for n in self.nodes),
-        )
-
-    def _name(self) -> str:
-        return self.nodes[0].name
+        feeds = tuple(self._feed(feed, key[0], key[1], row) for key, feed in self.feeds.items())
+        results = tuple(row(n.name, n.type) for n in self.nodes)
+        return FusedKernel(name, tuple(self.nodes), operands, feeds, axes, results)
 
     def _operands(self, position: int, node: Node) -> tuple[str, ...]:
         names = []
@@ -205,74 +217,37 @@ class _Builder:
             names.append(self.feeds.setdefault(key, f"in{len(self.feeds)}"))
         return tuple(names)
 
-    def _unify(self, node: Node, names: tuple[str, ...], windows: dict[tuple[str, int], Window]) -> None:
+    def _unify(self, node: Node, names: tuple[str, ...]) -> None:
         tiling = node.op.tiling(self.graph.operand_types(node), node.type)
         for index, axis in enumerate(tiling.axes):
-            self.links.add((node.name, f"axis{index}"), axis.extent, axis.kind)
+            self.axes[node.name, f"axis{index}"] = axis
         for slot, (name, row) in enumerate(zip(names, tiling.operands, strict=True)):
             for d, found in enumerate(row):
-                self.links.add((name, d), 0, None)
-                if found is None:
-                    continue
-                self.links.join((name, d), (node.name, f"axis{found}"))
-                window = tiling.window(slot, d)
-                if window is not None:
-                    windows[(name, d)] = window
+                if found is not None:
+                    self.links.union((node.name, f"axis{found}"), (name, d))
+                if window := tiling.window(slot, d):
+                    self.windows[name, d] = window
         for d, found in enumerate(tiling.result):
-            self.links.add((node.name, d), 0, None)
             if found is not None:
-                self.links.join((node.name, d), (node.name, f"axis{found}"))
+                self.links.union((node.name, f"axis{found}"), (node.name, d))
 
-    def _number(self, operands: tuple[tuple[str, ...], ...]) -> tuple[dict[object, int], tuple[KernelAxis, ...]]:
-        roots = [self.links.find(key) for key in self.links.keys() if isinstance(key[1], str)]
-        numbers = {root: i for i, root in enumerate(dict.fromkeys(roots))}
-        return dict(numbers), tuple(KernelAxis(self.links.extent[r], self.links.kind[r]) for r in numbers)
+    def _number(self) -> tuple[dict[_Key, int], tuple[KernelAxis, ...]]:
+        """The kernel's axes: classes of its nodes' axes, each as long as the longest, as strict as the strictest."""
+        classes: dict[_Key, list[Axis]] = {}
+        for key, axis in self.axes.items():
+            classes.setdefault(self.links[key], []).append(axis)
+        numbers = {root: i for i, root in enumerate(classes)}
+        return numbers, tuple(
+            KernelAxis(max(a.extent for a in found), max((a.kind for a in found), key=_STRICTNESS.index))
+            for found in classes.values()
+        )
 
-    def _feed(
-        self,
-        name: str,
-        source: str,
-        views: tuple[Op, ...],
-        row: object,
-        windows: dict[tuple[str, int], Window],
-    ) -> Feed:
+    def _feed(self, name: str, source: str, views: tuple[Op, ...], row: _Row) -> Feed:
         type = self.graph[source].type
         for op in views:
             type = op.infer([type])
-        axes = row(name, type)  # type: ignore[operator]
-        slid = tuple(windows.get((name, d)) for d in range(type.rank))
-        return Feed(name, source, views, type, self.graph[source].is_weight, axes, slid)
-
-
-class _UnionFind:
-    """Classes of (value, dimension) and (node, axis) that are walked together, with extent and kind of each class."""
-
-    def __init__(self) -> None:
-        self.parent: dict[tuple[str, int | str], tuple[str, int | str]] = {}
-        self.extent: dict[object, int] = {}
-        self.kind: dict[object, AxisKind] = {}
-
-    def keys(self) -> Iterable[tuple[str, int | str]]:
-        return tuple(self.parent)
-
-    def add(self, key: tuple[str, int | str], extent: int, kind: AxisKind | None) -> None:
-        if key not in self.parent:
-            self.parent[key] = key
-            self.extent[key] = extent
-            self.kind[key] = kind or AxisKind.PARALLEL
-
-    def find(self, key: tuple[str, int | str]) -> tuple[str, int | str]:
-        while self.parent[key] != key:
-            key = self.parent[key]
-        return key
-
-    def join(self, a: tuple[str, int | str], b: tuple[str, int | str]) -> None:
-        kept, gone = self.find(a), self.find(b)
-        if kept == gone:
-            return
-        self.parent[gone] = kept
-        self.extent[kept] = max(self.extent[kept], self.extent[gone])
-        self.kind[kept] = max(self.kind[kept], self.kind[gone], key=_STRICTNESS.index)
+        slid = tuple(self.windows.get((name, d)) for d in range(type.rank))
+        return Feed(name, source, views, type, self.graph[source].is_weight, row(name, type), slid)
 
 
 _STRICTNESS = [AxisKind.PARALLEL, AxisKind.SUM, AxisKind.WHOLE]

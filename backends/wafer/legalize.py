@@ -1,7 +1,8 @@
-"""The last rewriting before kernels are cut: what streams cannot do is made explicit.
+"""What the wafer takes, and the last rewriting before kernels are cut: what streams cannot do is made explicit.
 
-Views of weights become weights of their own (a stream starts at a kernel or at the host, never at a weight), and an
-output that is a plain view of an input or a weight gets a kernel that copies it.
+A core has no 64-bit arithmetic on floats; everything else of the graph's vocabulary it can do. Views of weights
+become weights of their own (a stream starts at a kernel or at the host, never at a weight), and an output that is a
+plain view of an input or a weight gets a kernel that copies it.
 """
 
 from __future__ import annotations
@@ -9,16 +10,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wsc.backends.wafer.kernels import resolve
+from wsc.backends.wafer.machine import Wafer
+from wsc.compiler.errors import UnsupportedModel
 from wsc.compiler.ir.graph import Graph, Node
 from wsc.compiler.ir.model import Model
+from wsc.compiler.ir.types import DType
 from wsc.compiler.ir.verify import verify
-from wsc.compiler.ops import Elementwise, Parameter
+from wsc.compiler.ops import Elementwise, Op, Parameter
 from wsc.compiler.ops.base import Array
 
 
-def prepare(model: Model) -> Model:
-    """The model with every weight read directly and every output computed by some kernel."""
+def legalize(model: Model, machine: Wafer) -> Model:
+    """The model with every weight read directly and every output computed by some kernel; raises UnsupportedModel."""
     graph = model.graph
+    _refuse(graph, machine)
     weights = dict(model.weights)
     nodes: list[Node] = []
     for node in graph.nodes:
@@ -36,12 +41,25 @@ def prepare(model: Model) -> Model:
     return Model(result, weights)
 
 
-def _materialise(weights: dict[str, Array], key: str, source: str, views: tuple[object, ...]) -> None:
+def _refuse(graph: Graph, machine: Wafer) -> None:
+    """List every node the cores cannot compute."""
+    wide = [n for n in graph.nodes if n.type.dtype is DType.F64 and not n.is_source]
+    empty = [n for n in graph.nodes if n.type.elements == 0]
+    if not wide and not empty:
+        return
+    faults = [f"  {n.op.kind} of {n.type} at {n.location}" for n in [*wide, *empty]]
+    raise UnsupportedModel(
+        f"{machine.name} cannot run {len(faults)} nodes of '{graph.name}':\n" + "\n".join(faults) + "\n"
+        "Cores have no 64-bit floating point and no empty tensors: use model.float(), or give inputs of another shape."
+    )
+
+
+def _materialise(weights: dict[str, Array], key: str, source: str, views: tuple[Op, ...]) -> None:
     if source not in weights:
         return
     value = weights[source]
     for op in views:
-        value = op.reference([value])  # type: ignore[attr-defined]
+        value = op.reference([value])
     weights[key] = value
 
 
@@ -49,9 +67,10 @@ def _with_copies(graph: Graph) -> tuple[list[Node], tuple[str, ...]]:
     nodes, outputs = list(graph.nodes), []
     for number, name in enumerate(graph.outputs):
         if graph[resolve(graph, name)[0]].is_source:
-            copy = Node(f"copy_{number}_{name}", Elementwise("copy"), (name,), graph[name].type, graph[name].location)
+            copy = Node(
+                f"copy_{number}_{name}", Elementwise("copy"), (name,), graph[name].type, graph[name].location
+            )
             nodes.append(copy)
             name = copy.name
         outputs.append(name)
     return nodes, tuple(outputs)
-

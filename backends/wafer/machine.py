@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from wsc.compiler.ir.types import DType
 from wsc.compiler.machine import Count, Grid, Part, Positive, Rate
 
@@ -37,6 +39,7 @@ class Wafer(Part):
     """A wafer-scale engine."""
 
     name: str
+    target: Literal["wafer"]
     grid: Grid
     core: Core
     fabric: Fabric

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from wsc.backends.wafer.chunks import MAX_CHUNKS, plan_chunks
-from wsc.backends.wafer.cutting import Chunking
 from wsc.backends.wafer.depths import plan_depths
-from wsc.backends.wafer.kernels import FusedKernel, cut_kernels
+from wsc.backends.wafer.kernels import FusedKernel, cut_kernels, resolve
 from wsc.backends.wafer.machine import Wafer
-from wsc.backends.wafer.sizing import Candidate, Coarse, SizingParams, candidates
+from wsc.backends.wafer.sizing import Candidate, Coarse, Job, SizingParams, candidates
 from wsc.compiler.errors import DoesNotFit
 from wsc.compiler.ir.graph import Graph
 from wsc.placement.problem import Block, Fabric, Net, Problem, Shape
@@ -42,26 +42,17 @@ class Plan:
     placement: Placement
 
 
-@dataclass(frozen=True)
-class _Class:
-    """Kernels of equal structure are sized once; this is one of them with its chunking and buffer depths."""
-
-    kernel: FusedKernel
-    chunking: Chunking
-    depths: tuple[int, ...]
-
-
 def make_plan(graph: Graph, machine: Wafer, max_chunks: int = MAX_CHUNKS) -> Plan:
     """Cut, size and place the kernels of a graph; raises DoesNotFit."""
     kernels = cut_kernels(graph)
     chunkings = plan_chunks(kernels, max_chunks)
     depths = plan_depths(kernels, chunkings)
-    classes = {k.name: _Class(k, chunkings[k.name], depths[k.name]) for k in kernels}
-    keys = {name: (c.kernel.signature, c.chunking, c.depths) for name, c in classes.items()}
-    distinct = {keys[name]: c for name, c in classes.items()}
-    target = _target_cycles([distinct[keys[k.name]] for k in kernels], machine)
-    menus = {key: _menu(c, machine, target) for key, c in distinct.items()}
-    choices = [menus[keys[k.name]] for k in kernels]
+    readers = _readers(graph, kernels)
+    jobs = [Job(k, chunkings[k.name], depths[k.name], readers[k.result.name]) for k in kernels]
+    distinct = {job.key: job for job in jobs}
+    target = _target_cycles([distinct[job.key] for job in jobs], machine)
+    menus = {key: _menu(job, machine, target) for key, job in distinct.items()}
+    choices = [menus[job.key] for job in jobs]
     placement = solve(_problem(kernels, choices, machine))
     planned = tuple(
         PlannedKernel(k, menu[spot.payload], spot.x, spot.y)
@@ -70,15 +61,23 @@ def make_plan(graph: Graph, machine: Wafer, max_chunks: int = MAX_CHUNKS) -> Pla
     return Plan(graph, machine, planned, placement)
 
 
-def _target_cycles(classes: Sequence[_Class], machine: Wafer) -> float:
+def _readers(graph: Graph, kernels: Sequence[FusedKernel]) -> Counter[str]:
+    """How many streams take each kernel's result."""
+    taken = Counter(feed.source for kernel in kernels for feed in kernel.streams)
+    taken.update(resolve(graph, name)[0] for name in graph.outputs)
+    return taken
+
+
+def _target_cycles(jobs: Sequence[Job], machine: Wafer) -> float:
     """About the least interval at which all kernels together fit the fabric, by the coarse model."""
     made: dict[int, Coarse] = {}
-    for c in classes:
-        made.setdefault(id(c), Coarse.of(c.kernel, c.chunking, c.depths, machine, SizingParams()))
+    for job in jobs:
+        if id(job) not in made:
+            made[id(job)] = Coarse.of(job, machine, SizingParams())
     low, high = 1.0, 1e15
     while high / low > 1.02:
         middle = (low * high) ** 0.5
-        cores = sum(_least_cores(made[id(c)], middle) for c in classes)
+        cores = sum(_least_cores(made[id(job)], middle) for job in jobs)
         low, high = (low, middle) if cores <= _AIM * machine.cores else (middle, high)
     return high
 
@@ -88,24 +87,23 @@ def _least_cores(coarse: Coarse, cycles: float) -> float:
     return float(np.min(coarse.cores, where=able, initial=np.inf))
 
 
-def _menu(c: _Class, machine: Wafer, target: float) -> list[Candidate]:
-    menu = candidates(c.kernel, c.chunking, c.depths, machine, target)
+def _menu(job: Job, machine: Wafer, target: float) -> list[Candidate]:
+    menu = candidates(job, machine, target)
     if menu:
         return menu
-    weights = sum(f.type.bytes for f in c.kernel.feeds if f.is_weight)
-    node = c.kernel.anchor
+    kernel = job.kernel
+    weights = sum(f.type.bytes for f in kernel.feeds if f.is_weight)
+    node = kernel.anchor
     raise DoesNotFit(
-        f"kernel '{c.kernel.name}' ({c.kernel.group}, {node.location}) does not fit {machine.name}: it holds "
-        f"{weights:,} bytes of weights and {sum(f.type.bytes for f in c.kernel.streams):,} bytes of activations, and "
+        f"kernel '{kernel.name}' ({kernel.group}, {node.location}) does not fit {machine.name}: it holds "
+        f"{weights:,} bytes of weights and {sum(f.type.bytes for f in kernel.streams):,} bytes of activations, and "
         f"in no way of cutting it over the {machine.cores:,} cores do its tiles stay within the "
         f"{machine.core.sram_bytes:,} bytes of SRAM a core has. A shorter sequence, a smaller batch, a 16-bit element "
         "type or a larger fabric would help."
     )
 
 
-def _problem(
-    kernels: Sequence[FusedKernel], choices: Sequence[list[Candidate]], machine: Wafer
-) -> Problem:
+def _problem(kernels: Sequence[FusedKernel], choices: Sequence[list[Candidate]], machine: Wafer) -> Problem:
     shapes: dict[int, tuple[Shape, ...]] = {}
     for menu in choices:
         if id(menu) not in shapes:

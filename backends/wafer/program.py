@@ -1,4 +1,4 @@
-"""The program of a wafer: kernels on regions of cores, and the streams between them. Nothing else reaches a simulator."""
+"""The program of a wafer: kernels on regions of cores, and the streams between them. All that a simulator sees."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Buffer:
 
     `role` is "weight" (filled before the first input, from `key`), "stream" (filled by recv) or "local".
     `copies` are allocated side by side: chunks in flight of a stream, two for double buffering, and for a weight that
-    is used chunk by chunk (`chunk_dim` >= 0) one for every chunk. `address` is in bytes from the core's first data byte.
+    is used chunk by chunk (`chunk_dim` >= 0) one for every chunk. `address` is in bytes from the first data byte.
     """
 
     name: str

@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 from wsc.backends.wafer.cutting import AxisCut, Chunking, Cutting, extent, is_sum, overlap, windows_on
 from wsc.backends.wafer.emit.kernel import DraftedKernel, draft_kernel
 from wsc.backends.wafer.estimate import code_bytes, data_bytes, instruction_cycles
+from wsc.backends.wafer.instructions import AllReduce, Move, Multicast, ReduceScatter, ReduceTo
 from wsc.backends.wafer.kernels import FusedKernel
 from wsc.backends.wafer.machine import Wafer
-from wsc.compiler.ops import Attention, AxisKind, Contract, Gather, Norm, Pool, Reduce, Softmax
+from wsc.compiler.ops import Attention, AxisKind, Contract, Gather, Norm, Op, Pool, Reduce, Softmax
 
 Numbers = NDArray[np.float64]
+_LINK_SLACK = 1.5  # links are shared with other streams, and what waits for them holds buffers
 _SUMMABLE = (Contract, Attention, Norm, Softmax, Reduce)
 
 
@@ -35,6 +37,21 @@ class Candidate:
     height: int
     cycles: int
     bytes: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """A kernel to size: its chunking, the chunks that each stream buffers, and how many streams take its result."""
+
+    kernel: FusedKernel
+    chunking: Chunking
+    depths: tuple[int, ...]
+    readers: int = 1
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Equal for jobs that have the same candidates."""
+        return (self.kernel.signature, self.chunking, self.depths, self.readers)
 
 
 @dataclass(frozen=True)
@@ -64,7 +81,7 @@ def _is_table(kernel: FusedKernel) -> bool:
 
 
 def tile_choices(kernel: FusedKernel, chunking: Chunking, axis: int, limit: int) -> list[tuple[int, int]]:
-    """(tile, parts) for an axis: the smallest tile for each number of parts, thinned to about `limit`, coarse to fine."""
+    """(tile, parts) for an axis, coarse to fine: the smallest tile for each number of parts, about `limit` of them."""
     n = extent(kernel, chunking, axis)
     if n <= 1 or not cuttable(kernel, axis):
         return [(n, 1)]
@@ -94,19 +111,14 @@ def _parts(kernel: FusedKernel, axis: int, n: int, tile: int) -> int:
 
 
 def candidates(
-    kernel: FusedKernel,
-    chunking: Chunking,
-    depths: tuple[int, ...],
-    machine: Wafer,
-    target_cycles: float,
-    params: SizingParams | None = None,
+    job: Job, machine: Wafer, target_cycles: float, params: SizingParams | None = None
 ) -> list[Candidate]:
     """Candidates that fit a core's memory and the fabric, around `target_cycles` and beyond; empty where none fits."""
     params = params or SizingParams()
-    coarse = Coarse.of(kernel, chunking, depths, machine, params)
+    coarse = Coarse.of(job, machine, params)
     found: dict[tuple[int, int], Candidate] = {}
     for index in coarse.frontier(target_cycles, params.kept):
-        for candidate in _turned(kernel, coarse.choice(index), chunking, depths, machine):
+        for candidate in _turned(job, coarse.choice(index), machine):
             key = (candidate.width, candidate.height)
             if key not in found or candidate.cycles < found[key].cycles:
                 found[key] = candidate
@@ -124,17 +136,16 @@ class Coarse:
     fits: NDArray[np.bool_]
 
     @staticmethod
-    def of(
-        kernel: FusedKernel, chunking: Chunking, depths: tuple[int, ...], machine: Wafer, params: SizingParams
-    ) -> Coarse:
+    def of(job: Job, machine: Wafer, params: SizingParams) -> Coarse:
         """All combinations, with finer steps where there are fewer axes."""
+        kernel, chunking = job.kernel, job.chunking
         able = sum(cuttable(kernel, a) and extent(kernel, chunking, a) > 1 for a in range(len(kernel.axes)))
         limit = min(params.tiles_per_axis, max(6, int(params.combinations ** (1 / max(able, 1)))))
         choices = tuple(tuple(tile_choices(kernel, chunking, a, limit)) for a in range(len(kernel.axes)))
         grid = tuple(g.ravel() for g in np.meshgrid(*[np.arange(len(c)) for c in choices], indexing="ij"))
         tiles = [np.array([t for t, _ in c], float)[g] for c, g in zip(choices, grid, strict=True)]
         parts = [np.array([p for _, p in c], float)[g] for c, g in zip(choices, grid, strict=True)]
-        rough = _Rough(kernel, chunking, depths, machine, tiles, parts)
+        rough = _Rough(job, machine, tiles, parts)
         cores = np.prod(parts, axis=0) if parts else np.ones(1)
         room = machine.core.sram_bytes - machine.core.runtime_code_bytes
         fits = (rough.bytes() <= room) & (cores <= machine.cores)
@@ -152,13 +163,15 @@ class Coarse:
         bucket = np.round(np.log(self.cores[able]) / np.log(1.03))
         near = np.abs(np.log(self.cycles[able] / max(target, 1.0))) < 0.45
         chosen: list[int] = []
-        for some, step, count in ((able[near], bucket[near], 3), (able[~near], np.round(bucket[~near] / 8), 1)):
+        for some, step, count in (
+            (able[near], bucket[near], 3),
+            (able[~near], np.round(bucket[~near] / 8), 1),
+        ):
             order = np.lexsort((some, self.cycles[some], step))
             some, step = some[order], step[order]
             rank = np.arange(len(some)) - np.searchsorted(step, step)
             chosen += self._undominated(some[rank < count], count)
-        order = sorted(chosen, key=lambda i: abs(np.log(self.cycles[i] / max(target, 1.0))))
-        return order[:kept]
+        return sorted(chosen, key=lambda i: abs(np.log(self.cycles[i] / max(target, 1.0))))[:kept]
 
     def _undominated(self, some: NDArray[np.intp], slack: int) -> list[int]:
         """Those that are not slower, by more than a few per cent, than one with fewer cores."""
@@ -174,17 +187,14 @@ class Coarse:
 class _Rough:
     """Products of per-axis fractions, over all combinations at once."""
 
-    def __init__(
-        self,
-        kernel: FusedKernel,
-        chunking: Chunking,
-        depths: tuple[int, ...],
-        machine: Wafer,
-        tiles: Sequence[Numbers],
-        parts: Sequence[Numbers],
-    ) -> None:
-        self.kernel, self.chunking, self.depths, self.machine = kernel, chunking, depths, machine
-        self.tiles, self.parts = tiles, parts
+    def __init__(self, job: Job, machine: Wafer, tiles: Sequence[Numbers], parts: Sequence[Numbers]) -> None:
+        self.kernel, self.chunking, self.depths, self.readers = (
+            job.kernel,
+            job.chunking,
+            job.depths,
+            job.readers,
+        )
+        self.machine, self.tiles, self.parts = machine, tiles, parts
 
     def _share(self, axes: Sequence[int | None]) -> Numbers:
         """Part of a tensor that one core holds of one chunk of it."""
@@ -226,7 +236,15 @@ class _Rough:
         mac_cycles = macs * (machine.mac_cycles(dtype) + vectors)
         op_cycles = ops * (1 / machine.vector_ops_per_cycle(dtype) + vectors)
         total = everything * (mac_cycles + op_cycles)
-        return total + self._after(vectors) + self._words() + 1.0
+        return np.maximum(total + self._after(vectors) + self._words() + 1.0, self._ports())
+
+    def _ports(self) -> Numbers:
+        """Cycles that links into and out of the region need, were its rows and columns as many as serve them best."""
+        incoming = sum(f.type.bytes for f in self.kernel.streams) / 4
+        outgoing = self.readers * self.kernel.result.type.bytes / 4
+        cores: Numbers = np.asarray(np.prod(self.parts, axis=0) if self.parts else np.ones(1), np.float64)
+        least: Numbers = np.sqrt(incoming * outgoing / cores)
+        return _LINK_SLACK * least
 
     def _after(self, vectors: Numbers) -> Numbers:
         """Cycles of the nodes after the anchor."""
@@ -251,14 +269,9 @@ class _Rough:
         return total + np.where(summed > 1, whole, 0.0)
 
 
-def _turned(
-    kernel: FusedKernel,
-    choice: Sequence[tuple[int, int]],
-    chunking: Chunking,
-    depths: tuple[int, ...],
-    machine: Wafer,
-) -> list[Candidate]:
+def _turned(job: Job, choice: Sequence[tuple[int, int]], machine: Wafer) -> list[Candidate]:
     """The candidates that one choice of tiles makes, axes turned to x and y in every useful way."""
+    kernel, chunking = job.kernel, job.chunking
     cut = [(a, t, p) for a, (t, p) in enumerate(choice) if p > 1]
     cut.sort(key=lambda c: is_sum(kernel, c[0]))  # parts that are summed lie next to each other
     made: list[Candidate] = []
@@ -270,14 +283,14 @@ def _turned(
         if width > machine.grid.width_cores or height > machine.grid.height_cores:
             continue
         cuts = tuple(AxisCut(a, t, p, along) for (a, t, p), along in zip(cut, turns, strict=True))
-        cutting = Cutting(cuts, chunking, depths)
+        cutting = Cutting(cuts, chunking, job.depths)
         if drafted is None:
             drafted = draft_kernel(kernel, cutting)
             used, cycles = _cost(drafted, chunking, machine)
             if used > machine.core.sram_bytes:
                 return []
-        ports = _port_cycles(kernel, cutting, drafted)
-        made.append(Candidate(cutting, width, height, max(cycles, ports), used))
+        shared = max(_port_cycles(job, cutting, drafted), _line_cycles(cutting, drafted, machine))
+        made.append(Candidate(cutting, width, height, max(cycles, int(_LINK_SLACK * shared)), used))
     return made
 
 
@@ -286,20 +299,48 @@ def _cost(drafted: DraftedKernel, chunking: Chunking, machine: Wafer) -> tuple[i
     buffers = {b.name: b for b in drafted.buffers}
     once = sum(instruction_cycles(i, buffers, machine) for i in drafted.once)
     each = sum(instruction_cycles(i, buffers, machine) for i in drafted.body)
-    sent = drafted.result.tile_type.bytes / machine.fabric.link_bytes_per_cycle + machine.core.task_startup_cycles
+    sent = (
+        drafted.result.tile_type.bytes / machine.fabric.link_bytes_per_cycle
+        + machine.core.task_startup_cycles
+    )
     code = machine.core.runtime_code_bytes + code_bytes(len(drafted.once) + len(drafted.body) + 2, machine)
     return data_bytes(drafted.buffers) + code, int(once + chunking.chunks * (each + sent))
 
 
-def _port_cycles(kernel: FusedKernel, cutting: Cutting, drafted: DraftedKernel) -> int:
+def _port_cycles(job: Job, cutting: Cutting, drafted: DraftedKernel) -> int:
     """Cycles an input that the links into and out of the region are busy: in along rows, out along columns."""
     columns = _spread(drafted.result.layout.axes, cutting, "x")
-    outgoing = kernel.result.type.bytes / 4 / columns
+    outgoing = job.readers * job.kernel.result.type.bytes / 4 / columns
     incoming = 0.0
-    for feed in kernel.streams:
+    for feed in job.kernel.streams:
         names = [f"a{a}" for a in feed.axes if a is not None]
         incoming += feed.type.bytes / 4 / _spread(names, cutting, "y")
     return int(max(outgoing, incoming))
+
+
+def _line_cycles(cutting: Cutting, drafted: DraftedKernel, machine: Wafer) -> int:
+    """Cycles an input that the busiest line of links within the region is in use.
+
+    What moves along an axis of pitch p shares each link of its line with p - 1 others.
+    """
+    buffers = {b.name: b for b in drafted.buffers}
+    busy = {"x": 0.0, "y": 0.0}
+    for instructions, times in ((drafted.once, 1), (drafted.body, cutting.chunking.chunks)):
+        for instruction in instructions:
+            moved = buffers[instruction.operands[0]] if instruction.operands else None
+            for name in _axes_moved(instruction.op):
+                assert moved is not None
+                words = moved.tile_type.bytes / machine.fabric.link_bytes_per_cycle
+                busy[cutting.mesh[name].along] += times * words * cutting.mesh.pitch(name)
+    return int(max(busy.values()))
+
+
+def _axes_moved(op: Op | Move) -> tuple[str, ...]:
+    if isinstance(op, Multicast):
+        return op.axes
+    if isinstance(op, AllReduce):
+        return (op.axis, op.axis)
+    return (op.axis,) if isinstance(op, (ReduceTo, ReduceScatter)) else ()
 
 
 def _spread(names: Sequence[str], cutting: Cutting, along: str) -> int:

@@ -1,14 +1,14 @@
 """Text form of wafer programs; reads back to an equal program.
 
-    wafer program "mlp" version 1 on "wafer-16x16" 16x16
-    input "x" f32[4,8]
-    output "y" f32[4,8]
-    kernel "fc1" linear at 0,0 mesh k=4y n=4x chunks 2 code 640 in "mlp.py:9 (in fc1)"
-      buffer %x f32[2,8] [.,k:2] at n stream x2 @0
-      buffer %w f32[16,8] [n:4,k:2] weight "fc1.weight" @16
-      %x2 = multicast(axes=('n',)) %x
-    end
-    stream s0 from host %x f32[4,8] chunks 1/0 to "fc1" %x f32[4,8] chunks 2/0 capacity 2 route yx 0,0>0,0
+wafer program "mlp" version 1 on "wafer-16x16" 16x16
+input "x" f32[4,8]
+output "y" f32[4,8]
+kernel "fc1" linear at 0,0 mesh k=4y n=4x chunks 2 code 640 in "mlp.py:9 (in fc1)"
+  buffer %x f32[2,8] [.,k:2] at n stream x2 @0
+  buffer %w f32[16,8] [n:4,k:2] weight "fc1.weight" @16
+  %x2 = multicast(axes=('n',)) %x
+end
+stream s0 from host %x f32[4,8] chunks 1/0 to "fc1" %x f32[4,8] chunks 2/0 capacity 2 route yx 0,0>0,0
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ _STRING = r'"(?:[^"\\]|\\.)*"'
 _TYPE = r"\w+\[[\d,]*\]"
 _HEADER = re.compile(rf"wafer program ({_STRING}) version (\d+) on ({_STRING}) (\d+)x(\d+)")
 _PORT = re.compile(rf"(input|output) ({_STRING}) ({_TYPE})")
-_KERNEL = re.compile(rf"kernel ({_STRING}) (\S+) at (\d+),(\d+) mesh (.+) chunks (\d+) code (\d+) in ({_STRING})")
+_KERNEL = re.compile(
+    rf"kernel ({_STRING}) (\S+) at (\d+),(\d+) mesh (.+) chunks (\d+) code (\d+) in ({_STRING})"
+)
 _BUFFER = re.compile(
     rf"  buffer %(\S+) ({_TYPE}) (\[.*\](?: at \S+)?(?: partial \S+)?) (weight {_STRING}|stream|local)"
     r"(?: x(\d+))?(?: by (\d+))? @(\d+)"
@@ -126,7 +128,9 @@ def parse_program(text: str) -> Program:
         raise VerificationError(f"program, line {at + 1}: {error}") from error
     size = int(header[4]), int(header[5])
     names = json.loads(header[1]), json.loads(header[3])
-    return Program(*names, *size, tuple(ports["input"]), tuple(ports["output"]), tuple(kernels), tuple(streams))
+    return Program(
+        *names, *size, tuple(ports["input"]), tuple(ports["output"]), tuple(kernels), tuple(streams)
+    )
 
 
 def _match(pattern: re.Pattern[str], line: str) -> re.Match[str]:

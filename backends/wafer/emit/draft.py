@@ -60,7 +60,9 @@ class Draft:
         names = [b.name for b in operands if b.role != "weight" or b.chunk_dim >= 0]
         return self.once if names and per_input.issuperset(names) else self.body
 
-    def elementwise(self, fn: str, operands: Sequence[Buffer], scalars: tuple[float | None, ...] = ()) -> Buffer:
+    def elementwise(
+        self, fn: str, operands: Sequence[Buffer], scalars: tuple[float | None, ...] = ()
+    ) -> Buffer:
         """Append a local elementwise op on operands of one rank; the result lies as the largest operand."""
         op = Elementwise(fn, scalars or (None,) * len(operands))
         type = op.infer([b.type for b in operands])

@@ -9,11 +9,12 @@ from math import prod
 from wsc.backends.wafer.chunks import chunk_views, feed_chunks, result_chunks
 from wsc.backends.wafer.cutting import Cutting
 from wsc.backends.wafer.emit.kernel import DraftedKernel, draft_kernel
+from wsc.backends.wafer.emit.routes import End, Trip, choose_routes
 from wsc.backends.wafer.estimate import code_bytes
 from wsc.backends.wafer.instructions import Recv, Send
 from wsc.backends.wafer.kernels import Feed, resolve
 from wsc.backends.wafer.plan import Plan, PlannedKernel
-from wsc.backends.wafer.program import HOST, Buffer, Endpoint, Instruction, Kernel, Program, Stream
+from wsc.backends.wafer.program import HOST, Endpoint, Instruction, Kernel, Program, Stream
 from wsc.compiler.ir.graph import Graph
 from wsc.compiler.ops import Op
 
@@ -58,12 +59,14 @@ class _Streams:
     def __init__(self, plan: Plan, drafts: Mapping[str, DraftedKernel]) -> None:
         self.plan, self.drafts = plan, drafts
         self.producers = {p.kernel.result.name: p for p in plan.kernels}
+        self.placed = {p.kernel.name: p for p in plan.kernels}
         self.all: list[Stream] = []
         self.into: dict[tuple[str, str], str] = {}
         self.out_of: dict[str, list[str]] = {p.kernel.name: [] for p in plan.kernels}
         for p in plan.kernels:
             for feed in p.kernel.streams:
                 self._join(p, feed)
+        self._route()
         for number, name in enumerate(plan.graph.outputs):
             self._to_host(plan.graph, number, name)
 
@@ -83,7 +86,7 @@ class _Streams:
             target,
             _views(feed.views, source, target),
             buffer.copies,
-            self._route(feed.source, p, buffer),
+            "xy",
         )
         self.into[p.kernel.name, feed.name] = stream.name
         self._add(stream)
@@ -104,15 +107,26 @@ class _Streams:
         result = self.drafts[p.kernel.name].result
         return Endpoint(p.kernel.name, result.name, p.kernel.result.type, chunks, dim, (p.x, p.y))
 
-    def _route(self, source: str, p: PlannedKernel, buffer: Buffer) -> str:
-        """The way that spreads the stream over more links at its ends."""
-        if source not in self.producers:
-            return "xy"
-        producer = self.producers[source]
-        out, into = self.drafts[producer.kernel.name].result.layout.axes, buffer.layout.axes
-        column_first = min(_spread(producer, out, "x"), _spread(p, into, "y"))
-        row_first = min(_spread(producer, out, "y"), _spread(p, into, "x"))
-        return "yx" if column_first >= row_first else "xy"
+    def _route(self) -> None:
+        """Choose the way of every stream between kernels."""
+        inside = [i for i, stream in enumerate(self.all) if stream.source.kernel != HOST]
+        trips = [self._trip(self.all[i]) for i in inside]
+        machine = self.plan.machine
+        routes = choose_routes(trips, machine.grid.width_cores, machine.grid.height_cores)
+        for i, route in zip(inside, routes, strict=True):
+            self.all[i] = replace(self.all[i], route=route)
+
+    def _trip(self, stream: Stream) -> Trip:
+        p, q = self.placed[stream.source.kernel], self.placed[stream.target.kernel]
+        draft = self.drafts[stream.target.kernel]
+        into = next(b for b in draft.buffers if b.name == stream.target.buffer).layout
+        out = self.drafts[stream.source.kernel].result.layout
+        return Trip(_end(p, out.axes), _end(q, into.axes), stream.target.type.bytes / 4)
+
+
+def _end(p: PlannedKernel, axes: tuple[str, ...]) -> End:
+    c = p.candidate
+    return End(p.x, p.y, c.width, c.height, _spread(p, axes, "x"), _spread(p, axes, "y"))
 
 
 def _spread(p: PlannedKernel, axes: tuple[str, ...], along: str) -> int:
@@ -153,4 +167,8 @@ def _bind(plan: Plan, p: PlannedKernel, draft: DraftedKernel, streams: _Streams)
 
 def _received(instruction: Instruction, kernel: str, streams: _Streams) -> Instruction:
     op = instruction.op
-    return replace(instruction, op=Recv(streams.into[kernel, op.stream])) if isinstance(op, Recv) else instruction
+    return (
+        replace(instruction, op=Recv(streams.into[kernel, op.stream]))
+        if isinstance(op, Recv)
+        else instruction
+    )

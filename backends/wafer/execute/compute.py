@@ -14,7 +14,9 @@ from wsc.compiler.ops.base import Array, Op
 _NEUTRAL = {"max": -np.inf, "min": np.inf, "prod": 1.0}
 
 
-def compute(op: Op, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]) -> Array:
+def compute(
+    op: Op, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]
+) -> Array:
     """Tiles of the result. Elements past the end of a ragged tile take no part, and are zero in the result."""
     lead = len(mesh.axes)
     if isinstance(op, Reduce) and op.fn in _NEUTRAL:

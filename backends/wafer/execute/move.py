@@ -88,7 +88,9 @@ def _reduce_scatter(
 
 
 @_move.register
-def _halo(op: Halo, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]) -> Array:
+def _halo(
+    op: Halo, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]
+) -> Array:
     (tiles,) = operands
     axis, dim = mesh.index(op.axis), len(mesh.axes) + op.dim
     extent = tiles.shape[dim]
@@ -100,7 +102,9 @@ def _halo(op: Halo, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, opera
 
 
 @_move.register
-def _shift(op: Shift, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]) -> Array:
+def _shift(
+    op: Shift, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]
+) -> Array:
     return np.roll(operands[0], -op.by, axis=mesh.index(op.axis))
 
 
@@ -113,17 +117,25 @@ def _all_to_all(
     split, join, parts = lead + op.split, lead + op.join, mesh[op.axis].parts
     tile = -(-tiles.shape[split] // parts)
     pads = [(0, parts * tile - n) if a == split else (0, 0) for a, n in enumerate(tiles.shape)]
-    pieces = np.stack(np.split(np.pad(tiles, pads), parts, axis=split))  # [destination, ..., source at axis, ...]
-    arrived = np.moveaxis(np.moveaxis(pieces, 0, axis + 1), axis, 0)  # [source, ..., destination at axis, ...]
+    pieces = np.stack(
+        np.split(np.pad(tiles, pads), parts, axis=split)
+    )  # [destination, ..., source at axis, ...]
+    arrived = np.moveaxis(
+        np.moveaxis(pieces, 0, axis + 1), axis, 0
+    )  # [source, ..., destination at axis, ...]
     return np.concatenate(list(arrived), axis=join)
 
 
 @_move.register
-def _lookup(op: Lookup, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]) -> Array:
+def _lookup(
+    op: Lookup, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]
+) -> Array:
     table, index = operands
     lead = len(mesh.axes)
     rows = table.shape[lead]
-    start = np.arange(mesh[op.axis].parts).reshape([-1 if a == mesh.index(op.axis) else 1 for a in range(index.ndim)])
+    start = np.arange(mesh[op.axis].parts).reshape(
+        [-1 if a == mesh.index(op.axis) else 1 for a in range(index.ndim)]
+    )
     local = index - start * rows
     held = (local >= 0) & (local < rows)
     flat = table.reshape(-1, *table.shape[lead:])

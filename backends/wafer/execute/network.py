@@ -38,13 +38,17 @@ class Network:
     def receive(self, name: str, kernel: Kernel, buffer: Buffer) -> Array:
         """Deliver the next chunk to the cores where the stream's route ends."""
         if not self._arrived[name]:
-            raise SimulationError(f"kernel '{kernel.name}' receives from stream {name}, where nothing was sent")
+            raise SimulationError(
+                f"kernel '{kernel.name}' receives from stream {name}, where nothing was sent"
+            )
         dense = self._arrived[name].pop(0)
         if dense.shape != buffer.type.shape:
             raise SimulationError(f"stream {name} brings {dense.shape} to %{buffer.name} of {buffer.type}")
         tiles = buffer.layout.distribute(kernel.mesh, dense)
         empty = unwritten(tiles.shape, tiles.dtype)
-        held = tuple(slice(0, 1) if axis.name in buffer.layout.at else slice(None) for axis in kernel.mesh.axes)
+        held = tuple(
+            slice(0, 1) if axis.name in buffer.layout.at else slice(None) for axis in kernel.mesh.axes
+        )
         empty[held] = tiles[held]
         return _displaced(empty, kernel.mesh, _offset(self.program.stream(name).target, kernel, sign=-1))
 
@@ -52,7 +56,11 @@ class Network:
         """The tensor that the host received under `name`."""
         for stream in self.program.streams:
             if (stream.target.kernel, stream.target.buffer) == (HOST, name):
-                return np.concatenate(self._arrived[stream.name], axis=stream.target.dim) if stream.target.type.rank else self._arrived[stream.name][0]
+                return (
+                    np.concatenate(self._arrived[stream.name], axis=stream.target.dim)
+                    if stream.target.type.rank
+                    else self._arrived[stream.name][0]
+                )
         raise SimulationError(f"no stream brings output '{name}' to the host")
 
     def _pass_on(self, stream: Stream) -> None:

@@ -42,7 +42,9 @@ def _check(program: Program, weights: Mapping[str, Array], inputs: Sequence[Arra
         raise InputMismatch(f"'{program.name}' takes {len(program.inputs)} inputs, {len(inputs)} were given")
     for (name, wanted), array in zip(program.inputs, inputs, strict=True):
         if array.shape != wanted.shape or array.dtype != wanted.dtype.numpy:
-            raise InputMismatch(f"input '{name}' must be {wanted}, {array.dtype}{list(array.shape)} was given")
+            raise InputMismatch(
+                f"input '{name}' must be {wanted}, {array.dtype}{list(array.shape)} was given"
+            )
     keys = {b.key for kernel in program.kernels for b in kernel.buffers if b.role == "weight"}
     if missing := sorted(keys - set(weights)):
         raise InputMismatch(
@@ -91,7 +93,9 @@ class _Region:
     def _step(self, instruction: Instruction) -> None:
         op, kernel = instruction.op, self.kernel
         if isinstance(op, Recv):
-            self.tiles[instruction.result] = self.network.receive(op.stream, kernel, kernel[instruction.result])
+            self.tiles[instruction.result] = self.network.receive(
+                op.stream, kernel, kernel[instruction.result]
+            )
             return
         operands = [self.tiles[name] for name in instruction.operands]
         if isinstance(op, Send):
@@ -102,5 +106,3 @@ class _Region:
         apply = compute if isinstance(op, Op) else move
         tiles = apply(op, kernel.mesh, sources, result, operands)  # type: ignore[arg-type]
         self.tiles[instruction.result] = tiles
-
-

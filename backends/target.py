@@ -1,0 +1,82 @@
+"""The contract of a target: from a model to a program, its cycles, and its numbers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from wsc.compiler.ir.model import Model
+from wsc.compiler.ops.base import Array
+from wsc.simulation.floorplan import Floorplan
+from wsc.simulation.trace import Trace
+
+Progress = Callable[[str, int, int], None]  # what is done, how many are done, of how many
+
+
+class Target(ABC):
+    """One kind of machine. Machine, plan and program are types of the target's own; all are immutable.
+
+    `simulate` and `execute` see the program and the machine only, never the plan.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def machines(self) -> Mapping[str, Path]:
+        """Machine files shipped with the target, by name."""
+
+    @abstractmethod
+    def machine(self, path: Path) -> Any:
+        """The machine that a file describes; raises MachineError."""
+
+    @abstractmethod
+    def legalize(self, model: Model, machine: Any) -> Model:
+        """The model as the target takes it; raises UnsupportedModel with every op it cannot take."""
+
+    @abstractmethod
+    def plan(self, model: Model, machine: Any, progress: Progress | None = None) -> Any:
+        """Regions, layouts and algorithms; raises DoesNotFit."""
+
+    @abstractmethod
+    def emit(self, plan: Any) -> Any:
+        """The program that carries out a plan."""
+
+    @abstractmethod
+    def print(self, program: Any) -> str:
+        """The program's text."""
+
+    @abstractmethod
+    def parse(self, text: str) -> Any:
+        """Read back what `print` printed, to an equal program; raises VerificationError."""
+
+    @abstractmethod
+    def simulate(self, program: Any, machine: Any, progress: Progress | None = None) -> Trace:
+        """Cycles of the program on the machine; raises SimulationError."""
+
+    @abstractmethod
+    def execute(
+        self,
+        program: Any,
+        weights: Mapping[str, Array],
+        inputs: Sequence[Array],
+        progress: Progress | None = None,
+    ) -> tuple[Array, ...]:
+        """Outputs of the program, computed as the machine would; raises InputMismatch."""
+
+    @abstractmethod
+    def lower_bound(self, program: Any, machine: Any) -> int:
+        """Cycles between inputs that no program doing this work on this machine can beat."""
+
+    @abstractmethod
+    def weight_keys(self, program: Any) -> frozenset[str]:
+        """Keys of the weights that the program holds."""
+
+    @abstractmethod
+    def floorplan(self, program: Any, machine: Any, trace: Trace) -> Floorplan:
+        """Where everything lies, with fields over it (memory, utilisation, traffic)."""
+
+    @abstractmethod
+    def facts(self, plan: Any) -> tuple[tuple[str, str], ...]:
+        """What a person should know of the plan, as (name, value): what was used, what it is far from, why."""

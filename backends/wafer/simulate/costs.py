@@ -1,0 +1,78 @@
+"""Cycles of a graph op on the tiles of one core.
+
+A core executes vector instructions: one elementary operation over one vector each. An instruction takes
+`vector_startup_cycles` to issue and then a steady time for each element; `task_startup_cycles` are paid once an op.
+Which vectors an op is made of is modelled as follows:
+
+- multiply-adds run over the longest dimension of the result, the one with the fewest instructions (an inner product
+  is computed as many scaled additions: the core has no horizontal sum);
+- other operations of an op whose operands all have the result's shape run over the whole tile, which is contiguous;
+- other operations of any other op run over the longest dimension of its tensors;
+- every op but a contraction touches each element of its result at least once, also where it computes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from wsc.backends.wafer.machine import Wafer
+from wsc.compiler.ir.types import TensorType
+from wsc.compiler.ops.base import Op
+
+COMPUTE, MOVEMENT = "compute", "movement"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Cycles of one run of an instruction: of the busiest core, until the result is there, of the links of its lines.
+
+    `lines` are the directions ("x", "y") in which it uses the region's links; `macs` are multiply-adds on one core.
+    """
+
+    kind: str
+    occupancy: int
+    latency: int
+    lines: tuple[str, ...] = ()
+    line_cycles: int = 0
+    macs: int = 0
+
+
+def local_cost(machine: Wafer, op: Op, operands: Sequence[TensorType], result: TensorType) -> Cost:
+    """Cost of a graph op on tiles of these types."""
+    macs, others = op.arithmetic(operands, result)
+    if not macs:
+        others = max(others, result.elements)
+    cycles = _mac_cycles(machine, macs, result) + _other_cycles(machine, others, operands, result)
+    occupancy = max(1, ceil(machine.core.task_startup_cycles + cycles))
+    return Cost(COMPUTE, occupancy, occupancy, macs=macs)
+
+
+def lookup_cost(machine: Wafer, table: TensorType, index: TensorType) -> Cost:
+    """Cost of one comparison an index and one row of the table, or of zeros, an index."""
+    row = TensorType(table.dtype, table.shape[1:])
+    cycles = 1 + row.elements / machine.vector_ops_per_cycle(table.dtype) + machine.core.vector_startup_cycles
+    occupancy = max(1, ceil(machine.core.task_startup_cycles + index.elements * cycles))
+    return Cost(COMPUTE, occupancy, occupancy)
+
+
+def _mac_cycles(machine: Wafer, macs: int, result: TensorType) -> float:
+    if not macs:
+        return 0.0
+    vectors = ceil(macs / max(1, *result.shape, 1))
+    return macs * machine.mac_cycles(result.dtype) + vectors * machine.core.vector_startup_cycles
+
+
+def _other_cycles(machine: Wafer, ops: int, operands: Sequence[TensorType], result: TensorType) -> float:
+    if not ops:
+        return 0.0
+    widest = max((*operands, result), key=lambda t: t.dtype.bytes).dtype
+    vectors = ceil(ops / _vector_length(operands, result))
+    return ops / machine.vector_ops_per_cycle(widest) + vectors * machine.core.vector_startup_cycles
+
+
+def _vector_length(operands: Sequence[TensorType], result: TensorType) -> int:
+    if all(operand.shape == result.shape for operand in operands):
+        return max(1, result.elements)
+    return max(1, *(extent for type in (*operands, result) for extent in type.shape))

@@ -1,0 +1,136 @@
+"""Cycles of a movement instruction between the cores of one region.
+
+W is the number of link words (wavelets) of a core's tile, P the parts of the axis, p its pitch (cores between
+neighbouring parts), h the cycles of a hop and r those of the ramp. Every movement starts a task first. Chain and
+broadcast follow Luczynski et al., HPDC 2024, arXiv 2404.15888: a chain reduces in W + (2r + 2)(P - 1) cycles and a
+line broadcasts in W + P + 2r, for neighbouring cores and hops of one cycle.
+
+Where the parts of an axis are not neighbours, the lines of the units between them run over the same links; these then
+take as many times as long ("shared"). Movements that meet on the links of one direction share them; streams of other
+kernels that pass through the region are not seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import ceil, prod
+
+from wsc.backends.wafer.instructions import (
+    AllReduce,
+    AllToAll,
+    Halo,
+    Move,
+    Multicast,
+    ReduceScatter,
+    ReduceTo,
+    Shift,
+)
+from wsc.backends.wafer.machine import Wafer
+from wsc.backends.wafer.program import Buffer
+from wsc.backends.wafer.simulate.costs import MOVEMENT, Cost
+from wsc.compiler.layout import Mesh
+
+
+def move_cost(machine: Wafer, mesh: Mesh, op: Move, operand: Buffer) -> Cost:
+    """Cost of a movement of the operand's tiles; recv, send and lookup are not movements within a region."""
+    match op:
+        case Multicast(axes):
+            return _multicast(machine, mesh, axes, operand)
+        case ReduceTo(axis):
+            return _chain(machine, mesh, axis, operand)
+        case ReduceScatter(axis):
+            # Every part is the root of a chain for its own P-th of the tile. The chains run at once in both
+            # directions and together put at most W words on a link, as one chain of the whole tile does; the
+            # longest of them passes all parts.
+            return _chain(machine, mesh, axis, operand)
+        case AllReduce(axis):
+            return _all_reduce(machine, mesh, axis, operand)
+        case Halo():
+            return _halo(machine, mesh, op, operand)
+        case Shift(axis, by):
+            return _shift(machine, mesh, axis, by, operand)
+        case AllToAll(axis):
+            return _all_to_all(machine, mesh, axis, operand)
+    raise TypeError(f"{op.kind} does not move tiles within a region")
+
+
+def link_words(machine: Wafer, size_bytes: int) -> int:
+    """Words of a link that hold this many bytes."""
+    return -(-size_bytes // machine.fabric.link_bytes_per_cycle)
+
+
+def _cost(machine: Wafer, busy: int, on_links: int, distance: int, lines: tuple[str, ...]) -> Cost:
+    startup = machine.core.task_startup_cycles
+    latency = startup + max(busy, on_links) + distance
+    return Cost(MOVEMENT, max(1, startup + busy), max(1, latency), lines, on_links)
+
+
+def _multicast(machine: Wafer, mesh: Mesh, axes: tuple[str, ...], operand: Buffer) -> Cost:
+    words = link_words(machine, operand.tile_type.bytes)
+    shared = max((_sharing(mesh, axis, operand, axes) for axis in axes), default=1)
+    lines = tuple(sorted({mesh[axis].along for axis in axes}))
+    return _cost(machine, words, words * shared, _broadcast_distance(machine, mesh, axes), lines)
+
+
+def _chain(machine: Wafer, mesh: Mesh, axis: str, operand: Buffer) -> Cost:
+    words = link_words(machine, operand.tile_type.bytes)
+    on_links = words * _sharing(mesh, axis, operand)
+    return _cost(machine, words, on_links, _chain_distance(machine, mesh, axis), (mesh[axis].along,))
+
+
+def _all_reduce(machine: Wafer, mesh: Mesh, axis: str, operand: Buffer) -> Cost:
+    """A chain to part 0, and a broadcast back over the links of the other direction."""
+    words = 2 * link_words(machine, operand.tile_type.bytes)
+    distance = _chain_distance(machine, mesh, axis) + _broadcast_distance(machine, mesh, (axis,))
+    cost = _cost(machine, words, words * _sharing(mesh, axis, operand), distance, (mesh[axis].along,))
+    return replace(cost, line_cycles=cost.line_cycles // 2)
+
+
+def _halo(machine: Wafer, mesh: Mesh, op: Halo, operand: Buffer) -> Cost:
+    """Both neighbours at once: a core sends what it receives, `lo` one way and `hi` the other."""
+    tile = operand.tile_type
+    row_bytes = tile.bytes // max(1, tile.shape[op.dim])
+    lo, hi = link_words(machine, op.lo * row_bytes), link_words(machine, op.hi * row_bytes)
+    on_links = max(lo, hi) * _sharing(mesh, op.axis, operand)
+    return _cost(machine, 2 * (lo + hi), on_links, _flight(machine, mesh, op.axis, 1), (mesh[op.axis].along,))
+
+
+def _shift(machine: Wafer, mesh: Mesh, axis: str, by: int, operand: Buffer) -> Cost:
+    """Those whose source lies beyond the last part are served from the line's other end."""
+    parts = mesh[axis].parts
+    step = by % parts
+    words = link_words(machine, operand.tile_type.bytes)
+    on_links = words * min(step, parts - step) * _sharing(mesh, axis, operand)
+    farthest = max(step, parts - step) if step else 0
+    return _cost(machine, words, on_links, _flight(machine, mesh, axis, farthest), (mesh[axis].along,))
+
+
+def _all_to_all(machine: Wafer, mesh: Mesh, axis: str, operand: Buffer) -> Cost:
+    """The link in the middle of the line carries what a half of the cores sends to the other half: P W / 4 words."""
+    parts = mesh[axis].parts
+    words = link_words(machine, operand.tile_type.bytes)
+    on_links = ceil(parts * words / 4) * _sharing(mesh, axis, operand) if parts > 1 else 0
+    sent = ceil(words * (parts - 1) / parts)
+    return _cost(machine, sent, on_links, _flight(machine, mesh, axis, parts - 1), (mesh[axis].along,))
+
+
+def _chain_distance(machine: Wafer, mesh: Mesh, axis: str) -> int:
+    """Every part takes words from the router, adds (one cycle) and gives them back, and the words go on by p hops."""
+    step = 2 * machine.fabric.ramp_cycles + 1 + mesh.pitch(axis) * machine.fabric.hop_cycles
+    return step * (mesh[axis].parts - 1)
+
+
+def _broadcast_distance(machine: Wafer, mesh: Mesh, axes: tuple[str, ...]) -> int:
+    hops = sum((mesh[axis].parts - 1) * mesh.pitch(axis) for axis in axes)
+    return hops * machine.fabric.hop_cycles + 2 * machine.fabric.ramp_cycles
+
+
+def _flight(machine: Wafer, mesh: Mesh, axis: str, parts: int) -> int:
+    return parts * mesh.pitch(axis) * machine.fabric.hop_cycles + 2 * machine.fabric.ramp_cycles
+
+
+def _sharing(mesh: Mesh, axis: str, operand: Buffer, moved: tuple[str, ...] = ()) -> int:
+    """Lines that run over one link: the units between neighbouring parts of the axis that hold an operand."""
+    inner = mesh.axes[mesh.index(axis) + 1 :]
+    idle = {*operand.layout.at, *moved}
+    return prod(a.parts for a in inner if a.along == mesh[axis].along and a.name not in idle)

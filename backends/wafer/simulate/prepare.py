@@ -1,0 +1,90 @@
+"""Everything a simulation needs that doesn't change while it runs: costs of instructions, traffic, the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from wsc.backends.wafer.instructions import Lookup, Recv, Send
+from wsc.backends.wafer.machine import Wafer
+from wsc.backends.wafer.program import HOST, Instruction, Kernel, Program
+from wsc.backends.wafer.simulate.costs import MOVEMENT, Cost, local_cost, lookup_cost
+from wsc.backends.wafer.simulate.moves import move_cost
+from wsc.backends.wafer.simulate.network import Network, build_network
+from wsc.backends.wafer.simulate.traffic import Traffic, find_traffic
+from wsc.compiler.errors import SimulationError
+from wsc.compiler.ops.base import Op
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A program on a machine, costed: `costs[k]` has one cost an instruction of kernel k, `once` before `body`."""
+
+    program: Program
+    machine: Wafer
+    costs: tuple[tuple[Cost, ...], ...]
+    traffic: tuple[Traffic, ...]
+    network: Network
+
+
+def prepare(program: Program, machine: Wafer) -> Prepared:
+    """Cost every instruction and stream; raises SimulationError if the program does not fit the machine or itself."""
+    _check(program, machine)
+    traffic = find_traffic(program, machine)
+    by_name = {t.stream.name: t for t in traffic}
+    costs = tuple(tuple(_cost(machine, k, i, by_name) for i in k.instructions()) for k in program.kernels)
+    return Prepared(program, machine, costs, traffic, build_network(program, machine, traffic))
+
+
+def runs_per_input(kernel: Kernel) -> tuple[int, ...]:
+    """How often each instruction runs for one input, `once` before `body`."""
+    return (1,) * len(kernel.once) + (kernel.chunks,) * len(kernel.body)
+
+
+def _cost(machine: Wafer, kernel: Kernel, instruction: Instruction, traffic: dict[str, Traffic]) -> Cost:
+    op = instruction.op
+    operands = [kernel[name] for name in instruction.operands]
+    match op:
+        case Op():
+            return local_cost(
+                machine, op, [b.tile_type for b in operands], kernel[instruction.result].tile_type
+            )
+        case Lookup():
+            return lookup_cost(machine, operands[0].tile_type, operands[1].tile_type)
+        case Send(stream):
+            return _pushed(
+                traffic[stream], traffic[stream].source_words, traffic[stream].stream.source.chunks
+            )
+        case Recv(stream):
+            return _pushed(
+                traffic[stream], traffic[stream].target_words, traffic[stream].stream.target.chunks
+            )
+    return move_cost(machine, kernel.mesh, op, operands[0])
+
+
+def _pushed(traffic: Traffic, words: int, chunks: int) -> Cost:
+    """Words of one chunk through the ramp of the busiest core, one a cycle."""
+    cycles = max(1, ceil(words * traffic.tensors / chunks))
+    return Cost(MOVEMENT, cycles, cycles)
+
+
+def _check(program: Program, machine: Wafer) -> None:
+    if program.width > machine.grid.width_cores or program.height > machine.grid.height_cores:
+        raise SimulationError(
+            f"program '{program.name}' is for {program.width}x{program.height} cores, machine '{machine.name}'"
+            f" has {machine.grid.width_cores}x{machine.grid.height_cores}"
+        )
+    if not any(stream.target.kernel == HOST for stream in program.streams):
+        raise SimulationError(
+            f"no stream of program '{program.name}' ends at the host: there is no output to wait for"
+        )
+    received = [i.op.stream for k in program.kernels for i in k.instructions() if isinstance(i.op, Recv)]
+    sent = [i.op.stream for k in program.kernels for i in k.instructions() if isinstance(i.op, Send)]
+    if sorted(received) != sorted(s.name for s in program.streams if s.target.kernel != HOST):
+        raise SimulationError(
+            f"program '{program.name}': not every stream to a kernel has exactly one recv there"
+        )
+    if sorted(sent) != sorted(s.name for s in program.streams if s.source.kernel != HOST):
+        raise SimulationError(
+            f"program '{program.name}': not every stream from a kernel has exactly one send there"
+        )

@@ -1,0 +1,78 @@
+"""The wafer as a target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from wsc.backends.target import Progress, Target
+from wsc.backends.wafer.emit.program import emit
+from wsc.backends.wafer.execute import execute
+from wsc.backends.wafer.facts import plan_facts
+from wsc.backends.wafer.legalize import legalize
+from wsc.backends.wafer.machine import Wafer
+from wsc.backends.wafer.plan import Plan, make_plan
+from wsc.backends.wafer.program import Program
+from wsc.backends.wafer.simulate import simulate
+from wsc.backends.wafer.simulate.bound import lower_bound
+from wsc.backends.wafer.simulate.floorplan import floorplan
+from wsc.backends.wafer.text import parse_program, print_program
+from wsc.compiler.ir.model import Model
+from wsc.compiler.machine import read_machine
+from wsc.compiler.ops.base import Array
+from wsc.simulation.floorplan import Floorplan
+from wsc.simulation.trace import Trace
+
+
+class WaferTarget(Target):
+    """Wafer-scale engines, run as a pipeline of kernels with all weights resident."""
+
+    name = "wafer"
+
+    def machines(self) -> Mapping[str, Path]:
+        return {path.stem: path for path in sorted((Path(__file__).parent / "machines").glob("*.toml"))}
+
+    def machine(self, path: Path) -> Wafer:
+        return read_machine(path, Wafer)
+
+    def legalize(self, model: Model, machine: Wafer) -> Model:
+        return legalize(model, machine)
+
+    def plan(self, model: Model, machine: Wafer, progress: Progress | None = None) -> Plan:
+        return make_plan(model.graph, machine)
+
+    def emit(self, plan: Plan) -> Program:
+        return emit(plan)
+
+    def print(self, program: Program) -> str:
+        return print_program(program)
+
+    def parse(self, text: str) -> Program:
+        return parse_program(text)
+
+    def simulate(self, program: Program, machine: Wafer, progress: Progress | None = None) -> Trace:
+        return simulate(program, machine, progress)
+
+    def execute(
+        self,
+        program: Program,
+        weights: Mapping[str, Array],
+        inputs: Sequence[Array],
+        progress: Progress | None = None,
+    ) -> tuple[Array, ...]:
+        return execute(program, weights, inputs, progress)
+
+    def lower_bound(self, program: Program, machine: Wafer) -> int:
+        return lower_bound(program, machine)
+
+    def weight_keys(self, program: Program) -> frozenset[str]:
+        return frozenset(b.key for k in program.kernels for b in k.buffers if b.role == "weight")
+
+    def floorplan(self, program: Program, machine: Wafer, trace: Trace) -> Floorplan:
+        return floorplan(program, machine, trace)
+
+    def facts(self, plan: Plan) -> tuple[tuple[str, str], ...]:
+        return plan_facts(plan)
+
+
+TARGET = WaferTarget()
