@@ -1,0 +1,69 @@
+"""From a PyTorch module and example inputs to a model, and to torch's own answer to compare with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+import torch
+from torch import nn
+
+from wsc.compiler.errors import ModelError, UnsupportedModel
+from wsc.compiler.ir.interpret import check_inputs
+from wsc.compiler.ir.model import Model
+from wsc.compiler.ops.base import Array
+from wsc.frontend.arguments import Arguments, ExampleInputs, tensors_in
+from wsc.frontend.export import export_program, run_once
+from wsc.frontend.lower import lower
+from wsc.frontend.tensors import from_numpy, has_data, to_numpy
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A model with what it was captured from."""
+
+    model: Model
+    example_inputs: tuple[Array, ...] | None  # None on the meta device
+    input_names: tuple[str, ...]
+    module: nn.Module = field(repr=False)
+    arguments: Arguments = field(repr=False)
+
+    def reference(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        """What PyTorch computes for these inputs; raises InputMismatch, or ModelError for weights without data."""
+        check_inputs(self.model.graph, inputs)
+        if not all(map(has_data, module_tensors(self.module).values())):
+            raise ModelError(f"'{self.model.graph.name}' has weights on the meta device: it cannot be run")
+        args, kwargs = self.arguments.filled([from_numpy(array) for array in inputs])
+        with torch.no_grad():
+            return tuple(to_numpy(tensor) for tensor in tensors_in(self.module(*args, **kwargs)))
+
+
+def capture(module: nn.Module, example_inputs: ExampleInputs, name: str) -> Captured:
+    """Export a module in inference mode and lower it to a graph called `name`; weights share the module's memory.
+
+    `example_inputs` are positional arguments (tuple) or keyword arguments (dict), nested as the module likes. On the
+    meta device nothing is computed and the model has no weights. Raises ModelError where torch cannot run or export
+    the module, UnsupportedModel where the graph has no word for what it does.
+    """
+    module.eval()
+    tensors = module_tensors(module)
+    arguments = Arguments.of(module, example_inputs)
+    if tensors and all(tensor.is_meta for tensor in tensors.values()):
+        arguments = arguments.on_meta()
+    program = export_program(module, arguments, name)
+    try:
+        model = lower(program, name, tensors)
+    except UnsupportedModel:
+        run_once(module, arguments, name)
+        raise
+    names = tuple(node.name for node in model.graph.inputs)
+    examples = arguments.tensors
+    arrays = tuple(map(to_numpy, examples)) if all(map(has_data, examples)) else None
+    return Captured(model, arrays, names, module, arguments)
+
+
+def module_tensors(module: nn.Module) -> Mapping[str, torch.Tensor]:
+    """Parameters and buffers by qualified name; tied ones occur under each of their names."""
+    parameters = module.named_parameters(remove_duplicate=False)
+    return dict(chain(parameters, module.named_buffers(remove_duplicate=False)))

@@ -1,0 +1,84 @@
+"""torch.export, with its noise kept down and its errors turned into ours."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+
+import torch
+from torch import nn
+from torch.export import ExportedProgram
+from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
+
+from wsc.compiler.errors import ModelError
+from wsc.frontend.arguments import Arguments
+from wsc.frontend.lower import lowered_targets
+from wsc.frontend.places import place_in_traceback, said_by
+from wsc.frontend.tensors import has_data
+
+
+def export_program(module: nn.Module, arguments: Arguments, name: str) -> ExportedProgram:
+    """The module as a functional ATen program in which every operation that we lower is whole.
+
+    Raises ModelError with what torch said and where in the user's code.
+    """
+    args, kwargs = arguments.filled(arguments.tensors)
+    try:
+        with torch.no_grad(), _quiet():
+            program = torch.export.export(module, args, kwargs, strict=False)
+            table = torch.export.default_decompositions()
+            for op in [op for op in table if str(op) in lowered_targets()]:
+                del table[op]
+            return program.run_decompositions(table)  # type: ignore[no-any-return]
+    except GuardOnDataDependentSymNode as error:
+        place = place_in_traceback(error.__traceback__)
+        raise ModelError(
+            f"{place}: the control flow of '{name}', or a shape in it, depends on the values of its tensors, but a "
+            "program has one flow and fixed shapes. Compute both branches and choose with torch.where, or decide "
+            f"outside of the model. torch says: {str(error).split(' (unhinted')[0]}."
+        ) from error
+    except Exception as error:
+        raise ModelError(
+            f"{said_by(error)} So '{name}' does not run on its example inputs {arguments}."
+        ) from error
+
+
+def run_once(module: nn.Module, arguments: Arguments, name: str) -> None:
+    """Raise ModelError if the module does not run on its example inputs: export lets some mistakes pass.
+
+    Does nothing where there is no data to run on.
+    """
+    tensors = [*module.parameters(), *module.buffers(), *arguments.tensors]
+    if not all(map(has_data, tensors)):
+        return
+    args, kwargs = arguments.filled([tensor.clone() for tensor in arguments.tensors])
+    try:
+        with torch.no_grad():
+            module(*args, **kwargs)
+    except Exception as error:
+        raise ModelError(
+            f"{said_by(error)} So '{name}' does not run on its example inputs {arguments}."
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what torch logs and prints about errors that we report; standard error is kept if all goes well."""
+    said, level = io.StringIO(), logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), redirect_stderr(said):
+            # torch 2.13 warns about its own use of its own class, and about what its own recurrent modules do.
+            for noise in (
+                r"`isinstance\(treespec, LeafSpec\)` is deprecated",
+                r"The tensor attributes self.*_flat_weights",
+            ):
+                warnings.filterwarnings("ignore", noise)
+            yield
+    finally:
+        logging.disable(level)
+    sys.stderr.write(said.getvalue())

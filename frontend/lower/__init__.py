@@ -1,0 +1,42 @@
+"""ATen to the graph: one file a family of operations, found through the registry.
+
+A lowering is a function of a `Call` and of the operation's own arguments in the order of its ATen schema. It returns
+the value of each result, raises `Unsupported` for arguments it cannot take, and may raise ValueError by way of an op.
+Operations that have a lowering are kept whole by the export; torch decomposes the others first.
+"""
+
+from wsc.frontend.lower import (
+    activation,
+    attention,
+    contraction,
+    conversion,
+    convolution,
+    creation,
+    elementwise,
+    indexing,
+    normalization,
+    pooling,
+    reduction,
+    resize,
+    shape,
+)
+from wsc.frontend.lower.program import lower
+from wsc.frontend.lower.registry import lowered_targets
+
+__all__ = [
+    "activation",
+    "attention",
+    "contraction",
+    "conversion",
+    "convolution",
+    "creation",
+    "elementwise",
+    "indexing",
+    "lower",
+    "lowered_targets",
+    "normalization",
+    "pooling",
+    "reduction",
+    "resize",
+    "shape",
+]

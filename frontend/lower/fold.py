@@ -1,0 +1,39 @@
+"""Computes, while compiling, what depends on no input and no weight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import fx
+from torch.utils import _pytree as pytree
+
+from wsc.frontend.lower.value import Value
+
+# Larger constants would bloat the build folder; their calls stay in the graph.
+LARGEST_BYTES = 64 * 2**20
+
+
+def is_foldable(node: fx.Node, arguments: object) -> bool:
+    """Whether every tensor the call reads is known, and what it makes is deterministic and not too large."""
+    target = node.target
+    if not isinstance(target, torch._ops.OpOverload) or torch.Tag.nondeterministic_seeded in target.tags:
+        return False
+    if target._schema.name.startswith("aten::empty"):  # would hold whatever lay in memory
+        return False
+    known = all(leaf.known is not None for leaf in pytree.tree_leaves(arguments) if isinstance(leaf, Value))
+    return known and sum(t.numel() * t.itemsize for t in _tensors(node.meta.get("val"))) <= LARGEST_BYTES
+
+
+def fold(node: fx.Node, args: Any, kwargs: Any) -> Any:
+    """The call's results, computed by torch in host memory."""
+    args, kwargs = pytree.tree_map_only(Value, lambda value: value.known, (args, kwargs))
+    if "device" in kwargs:
+        kwargs = {**kwargs, "device": torch.device("cpu")}
+    assert callable(node.target)
+    return node.target(*args, **kwargs)
+
+
+def _tensors(samples: object) -> Iterator[torch.Tensor]:
+    return (leaf for leaf in pytree.tree_leaves(samples) if isinstance(leaf, torch.Tensor))

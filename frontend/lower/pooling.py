@@ -1,0 +1,109 @@
+"""Maximum and mean over sliding windows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wsc.compiler.ops import Pool, Reduce, Window
+from wsc.frontend.lower.call import Call
+from wsc.frontend.lower.registry import Unsupported, lowering
+from wsc.frontend.lower.value import Missing, Value
+
+Extents = int | Sequence[int]
+_Window = tuple[int, int, int, int, int, int]
+
+
+@lowering("aten.max_pool1d.default", "aten.max_pool2d.default", "aten.max_pool3d.default")
+def max_pool(
+    call: Call,
+    x: Value,
+    kernel_size: Extents,
+    stride: Extents = (),
+    padding: Extents = 0,
+    dilation: Extents = 1,
+    ceil_mode: bool = False,
+) -> Value:
+    """The largest element of each window over the trailing dimensions; padding never wins."""
+    if not x.type.dtype.is_float:
+        raise Unsupported("pooling of integers")
+    return call.add(Pool("max", _windows(call, x, kernel_size, stride, padding, dilation)), x)
+
+
+@lowering("aten.max_pool2d_with_indices.default", "aten.max_pool3d_with_indices.default")
+def max_pool_with_indices(
+    call: Call,
+    x: Value,
+    kernel_size: Extents,
+    stride: Extents = (),
+    padding: Extents = 0,
+    dilation: Extents = 1,
+    ceil_mode: bool = False,
+) -> tuple[Value, Missing]:
+    """The same; where in the window the largest element is, is not available."""
+    value = max_pool(call, x, kernel_size, stride, padding, dilation, ceil_mode)
+    return value, Missing("it reads the places of the maxima of a pooling")
+
+
+@lowering("aten.avg_pool1d.default", "aten.avg_pool2d.default", "aten.avg_pool3d.default")
+def avg_pool(
+    call: Call,
+    x: Value,
+    kernel_size: Extents,
+    stride: Extents = (),
+    padding: Extents = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Value:
+    """The mean of each window over the trailing dimensions; padding counts as zeros if `count_include_pad`."""
+    if divisor_override is not None:
+        raise Unsupported("a divisor of its own for the mean of a window")
+    windows = _windows(call, x, kernel_size, stride, padding, 1)
+    if count_include_pad and any(hi > lo for *_, lo, hi in windows):
+        raise Unsupported("windows that reach beyond the padding (ceil_mode) in a mean that counts padding")
+    return call.add(Pool("mean", windows, count_include_pad), x)
+
+
+@lowering(
+    "aten.adaptive_avg_pool1d.default",
+    "aten.adaptive_avg_pool2d.default",
+    "aten._adaptive_avg_pool2d.default",
+    "aten._adaptive_avg_pool3d.default",
+)
+def adaptive_avg_pool(call: Call, x: Value, output_size: Extents) -> Value:
+    """The mean of equal parts of the trailing dimensions, as many as there are outputs."""
+    dims = range(x.rank - len(_listed(output_size, 1)), x.rank)
+    parts = [(x.shape[dim], call.result.shape[dim]) for dim in dims]
+    if all(n == 1 for _, n in parts):
+        return call.add(Reduce("mean", tuple(dims), keep=True), x)
+    if any(extent % n for extent, n in parts):
+        raise Unsupported(
+            f"adaptive pooling of {parts[0][0]} elements to {parts[0][1]}: the windows are unequal"
+        )
+    windows = tuple(
+        (dim, extent // n, extent // n, 1, 0, 0) for dim, (extent, n) in zip(dims, parts, strict=True)
+    )
+    return call.add(Pool("mean", windows), x)
+
+
+def _windows(
+    call: Call, x: Value, kernel_size: Extents, stride: Extents, padding: Extents, dilation: Extents
+) -> tuple[_Window, ...]:
+    """Windows over the trailing dimensions; `hi` grows where ceil_mode lets the last window reach further."""
+    kernel = _listed(kernel_size, 1)
+    dims = len(kernel)
+    strides, pads, dilations = (_listed(e, dims) for e in (stride or kernel, padding, dilation))
+    windows = []
+    for i, dim in enumerate(range(x.rank - dims, x.rank)):
+        lo = hi = pads[i]
+        while (
+            Window(kernel[i], strides[i], dilations[i], lo, hi).outputs(x.shape[dim]) < call.result.shape[dim]
+        ):
+            hi += 1
+        windows.append((dim, kernel[i], strides[i], dilations[i], lo, hi))
+    return tuple(windows)
+
+
+def _listed(extents: Extents, dims: int) -> list[int]:
+    values = [extents] if isinstance(extents, int) else list(extents)
+    return values * dims if len(values) == 1 else values

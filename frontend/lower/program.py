@@ -1,0 +1,174 @@
+"""From an exported program to a model: walks the calls, folds what is constant, lowers the rest."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import torch
+from torch import fx
+from torch.export import ExportedProgram
+from torch.export.graph_signature import OutputKind, OutputSpec, TensorArgument
+from torch.utils import _pytree as pytree
+
+from wsc.compiler.errors import InternalError, ModelError
+from wsc.compiler.ir.model import Model
+from wsc.compiler.ir.types import TensorType
+from wsc.compiler.ops import Input
+from wsc.frontend.lower.call import Call
+from wsc.frontend.lower.finish import finish
+from wsc.frontend.lower.fold import fold, is_foldable
+from wsc.frontend.lower.problems import Problem, unsupported_model
+from wsc.frontend.lower.registry import Unsupported, find_lowering
+from wsc.frontend.lower.sources import Sources
+from wsc.frontend.lower.value import Lowered, Missing, Origin, Value, constant
+from wsc.frontend.places import place_in_stack
+from wsc.frontend.tensors import type_of
+
+# What ATen adds to the plain word for an operation.
+_FORMS = re.compile(r"^_*(native_|unsafe_)?|(_legit)?(_no_training)?$")
+# Calls that check something at run time and compute nothing.
+_SILENT = frozenset({"aten._assert_tensor_metadata.default", "aten._assert_async.msg"})
+
+
+def lower(program: ExportedProgram, name: str, tensors: Mapping[str, torch.Tensor]) -> Model:
+    """The program as a graph called `name`; `tensors` holds the module's parameters and buffers by key.
+
+    Raises UnsupportedModel with every call that cannot be lowered, ModelError where there is no tensor to return.
+    """
+    walk = _Walk(Sources(program, tensors))
+    for node in program.graph.nodes:
+        if node.op != "output":
+            walk.values[node] = walk.visit(node)
+    (last,) = program.graph.find_nodes(op="output")
+    outputs = walk.outputs(last.args[0], program.graph_signature.output_specs)
+    if walk.problems:
+        raise unsupported_model(name, walk.problems)
+    if not outputs:
+        raise ModelError(f"'{name}' returns no tensor: there is nothing to compile.")
+    return finish(name, walk.titles, outputs)
+
+
+@dataclass
+class _Walk:
+    """One walk over a program: what each of its nodes became, and what went wrong."""
+
+    sources: Sources
+    values: dict[fx.Node, Lowered] = field(default_factory=dict)
+    titles: dict[Value, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def visit(self, node: fx.Node) -> Lowered:
+        """What a node becomes; whatever fails is noted, and something of its type stands in for it."""
+        origin = _origin(node)
+        try:
+            lowered = self._source(node) if node.op == "placeholder" else self._call(node, origin)
+        except (Unsupported, ValueError) as error:
+            self.problems.append(Problem(str(node.target), str(error), origin.location))
+            return _stand_in(node, origin)
+        self._name(lowered, origin)
+        return lowered
+
+    def outputs(self, nodes: Any, specs: list[OutputSpec]) -> list[Value]:
+        """The values of the program's outputs that are tensors; a change in place is a problem."""
+        found: list[Value] = []
+        for node, spec in zip(nodes, specs, strict=True):
+            if not isinstance(spec.arg, TensorArgument):
+                continue
+            if spec.kind != OutputKind.USER_OUTPUT:
+                reason = "a program keeps no state; return the new value instead"
+                self.problems.append(
+                    Problem(f"a change of '{spec.target}' in place", reason, _origin(node).location)
+                )
+            value = self.values[node]
+            if isinstance(value, Value):
+                found.append(value)
+            elif isinstance(value, Missing) and value.reason:
+                self.problems.append(Problem(str(node.target), value.reason, _origin(node).location))
+        return found
+
+    def _source(self, node: fx.Node) -> Lowered:
+        value = self.sources.value(node)
+        if isinstance(value, Value):
+            self.titles[value] = value.origin.title
+        return value
+
+    def _call(self, node: fx.Node, origin: Origin) -> Lowered:
+        if str(node.target) in _SILENT or not node.users:
+            return Missing()
+        substitute: Any = self.values.__getitem__
+        args, kwargs = fx.map_arg(cast(Any, (node.args, node.kwargs)), substitute)
+        if node.target is operator.getitem:
+            return args[0] if isinstance(args[0], Missing) else args[0][args[1]]
+        if missing := [leaf for leaf in pytree.tree_leaves((args, kwargs)) if isinstance(leaf, Missing)]:
+            if missing[0].reason:
+                raise Unsupported(missing[0].reason)
+            return Missing()
+        if is_foldable(node, (args, kwargs)):
+            return _constants(fold(node, args, kwargs), origin)
+        return _lowered(node, origin, args, kwargs)
+
+    def _name(self, lowered: Lowered, origin: Origin) -> None:
+        """Names what this very call made; several results are numbered."""
+        parts = [
+            part
+            for part in (lowered if isinstance(lowered, tuple) else (lowered,))
+            if isinstance(part, Value)
+        ]
+        for number, part in enumerate(parts):
+            if part.origin is origin:
+                self.titles.setdefault(part, f"{origin.title}.{number}" if len(parts) > 1 else origin.title)
+
+
+def _lowered(node: fx.Node, origin: Origin, args: Any, kwargs: Any) -> Lowered:
+    results = _result_types(node)
+    function = find_lowering(str(node.target))
+    if function is None:
+        raise Unsupported("")
+    samples = fx.map_arg(node.args, lambda argument: argument.meta["val"])
+    call = Call(origin, results, samples)
+    lowered = function(call, *args, **kwargs)
+    parts = lowered if isinstance(lowered, tuple) else (lowered,)
+    for part, expected in zip(parts, call.results, strict=True):
+        if isinstance(part, Value) and part.type != expected:
+            raise InternalError(
+                f"{node.target} at {origin.location} gives {expected}, its lowering {part.type}"
+            )
+    return lowered
+
+
+def _constants(result: Any, origin: Origin) -> Lowered:
+    if isinstance(result, torch.Tensor):
+        return constant(result, origin)
+    return tuple(constant(tensor, origin) for tensor in result)
+
+
+def _stand_in(node: fx.Node, origin: Origin) -> Lowered:
+    """Something of the right type, so that the walk can go on and find every problem."""
+    try:
+        parts = tuple(Value(Input(-1), (), type_, origin) for type_ in _result_types(node))
+    except ValueError:
+        return Missing()
+    return parts[0] if isinstance(node.meta["val"], torch.Tensor) else parts
+
+
+def _result_types(node: fx.Node) -> tuple[TensorType, ...]:
+    """Types of the call's results; raises ValueError for one the graph does not have."""
+    sample = node.meta.get("val")
+    samples = (sample,) if isinstance(sample, torch.Tensor) else sample
+    if not isinstance(samples, list | tuple) or not all(isinstance(s, torch.Tensor) for s in samples):
+        raise ValueError("its result is not a tensor; keep values in tensors")
+    return tuple(type_of(tensor) for tensor in samples)
+
+
+def _origin(node: fx.Node) -> Origin:
+    """Place and name of a node: the path of its module, then the word for what it does."""
+    stack = node.meta.get("nn_module_stack") or {}
+    path = [path for path, _ in stack.values()][-1] if stack else ""
+    target = node.target
+    word = target._schema.name.split("::")[1] if isinstance(target, torch._ops.OpOverload) else node.name
+    title = ".".join(part for part in (path, _FORMS.sub("", word)) if part)
+    return Origin(title, place_in_stack(node.meta.get("stack_trace"), path))

@@ -1,0 +1,126 @@
+"""Views, joins and cuts: the elements stay what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wsc.compiler.ops import Concat, Pad
+from wsc.frontend.lower.call import Call, dim_of
+from wsc.frontend.lower.registry import lowering
+from wsc.frontend.lower.value import Value
+
+
+@lowering(
+    "aten.view.default",
+    "aten._unsafe_view.default",
+    "aten.reshape.default",
+    "aten.flatten.using_ints",
+    "aten.unflatten.int",
+    "aten.unsqueeze.default",
+    "aten.squeeze.default",
+    "aten.squeeze.dim",
+    "aten.squeeze.dims",
+)
+def reshaped(call: Call, x: Value, *_how: object) -> Value:
+    """The elements in row-major order in the result's shape, which torch has worked out."""
+    return call.reshape(x, call.result.shape)
+
+
+@lowering("aten.permute.default")
+def permute(call: Call, x: Value, dims: Sequence[int]) -> Value:
+    """Dimensions in another order."""
+    return call.permute(x, [dim_of(dim, x.rank) for dim in dims])
+
+
+@lowering("aten.transpose.int")
+def transpose(call: Call, x: Value, dim0: int, dim1: int) -> Value:
+    """Two dimensions exchanged."""
+    order = list(range(x.rank))
+    first, second = dim_of(dim0, x.rank), dim_of(dim1, x.rank)
+    order[first], order[second] = second, first
+    return call.permute(x, order)
+
+
+@lowering("aten.t.default")
+def t(call: Call, x: Value) -> Value:
+    """A matrix transposed; vectors stay as they are."""
+    return call.permute(x, range(x.rank)[::-1])
+
+
+@lowering("aten.expand.default")
+def expand(call: Call, x: Value, size: Sequence[int], *, implicit: bool = False) -> Value:
+    """Extents of 1 repeated, new dimensions in front."""
+    return call.expand(x, call.result.shape)
+
+
+@lowering("aten.repeat.default")
+def repeat(call: Call, x: Value, repeats: Sequence[int]) -> Value:
+    """The whole tensor repeated along each dimension."""
+    x = call.aligned(x, len(repeats))
+    apart = call.reshape(x, [n for extent in x.shape for n in (1, extent)])
+    pairs = zip(repeats, x.shape, strict=True)
+    return call.reshape(call.expand(apart, [n for pair in pairs for n in pair]), call.result.shape)
+
+
+@lowering("aten.slice.Tensor")
+def slice_(
+    call: Call, x: Value, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Value:
+    """Every `step`-th element from start up to end; negative places count from the back."""
+    dim = dim_of(dim, x.rank)
+    first, stop, _ = slice(start, end).indices(x.shape[dim])
+    return call.slice(x, dim, first, max(first, stop), step)
+
+
+@lowering("aten.select.int")
+def select(call: Call, x: Value, dim: int, index: int) -> Value:
+    """One place along a dimension, which goes away."""
+    dim = dim_of(dim, x.rank)
+    place = index % x.shape[dim]
+    return call.reshape(call.slice(x, dim, place, place + 1), call.result.shape)
+
+
+@lowering("aten.split_with_sizes.default")
+def split_with_sizes(call: Call, x: Value, sizes: Sequence[int], dim: int = 0) -> tuple[Value, ...]:
+    """Consecutive parts of given extents."""
+    dim = dim_of(dim, x.rank)
+    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    return tuple(call.slice(x, dim, start, start + n) for start, n in zip(starts, sizes, strict=True))
+
+
+@lowering("aten.cat.default")
+def cat(call: Call, tensors: Sequence[Value], dim: int = 0) -> Value:
+    """One after another along a dimension; torch lets empty vectors join anything."""
+    parts = [call.cast(x, call.result.dtype) for x in tensors if x.shape != (0,) or call.result.rank == 1]
+    return parts[0] if len(parts) == 1 else call.add(Concat(dim_of(dim, call.result.rank)), *parts)
+
+
+@lowering("aten.roll.default")
+def roll(call: Call, x: Value, shifts: int | Sequence[int], dims: int | Sequence[int] = ()) -> Value:
+    """Elements moved on along dimensions; those that fall off the end come back at the start."""
+    shifts = [shifts] if isinstance(shifts, int) else shifts
+    if isinstance(dims, Sequence) and not dims:
+        flat = call.reshape(x, (x.type.elements,))
+        return call.reshape(_rolled(call, flat, shifts[0], 0), x.shape)
+    for shift, dim in zip(shifts, [dims] if isinstance(dims, int) else dims, strict=True):
+        x = _rolled(call, x, shift, dim_of(dim, x.rank))
+    return x
+
+
+def _rolled(call: Call, x: Value, shift: int, dim: int) -> Value:
+    extent = x.shape[dim]
+    cut = -shift % max(extent, 1)
+    if cut == 0:
+        return x
+    return call.add(Concat(dim), call.slice(x, dim, cut, extent), call.slice(x, dim, 0, cut))
+
+
+@lowering("aten.constant_pad_nd.default")
+def constant_pad(call: Call, x: Value, pad: Sequence[int], value: float = 0) -> Value:
+    """Elements of one value before and after; pairs from the last dimension on, negative ones cut off."""
+    pairs = [(pad[2 * i], pad[2 * i + 1]) for i in range(len(pad) // 2)]
+    pairs = [(0, 0)] * (x.rank - len(pairs)) + pairs[::-1]
+    for dim, (lo, hi) in enumerate(pairs):
+        x = call.slice(x, dim, max(-lo, 0), x.shape[dim] - max(-hi, 0))
+    lows, highs = (tuple(max(pair[side], 0) for pair in pairs) for side in (0, 1))
+    return call.add(Pad(lows, highs, float(value)), x) if any(lows + highs) else x
