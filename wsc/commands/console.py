@@ -1,0 +1,52 @@
+"""What the commands print with: results on standard output, progress on standard error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from wsc.compiler.errors import BuildError
+
+DEFAULT_FOLDER = Path("build")
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON on standard output."""
+    print(json.dumps(value, indent=1))  # noqa: T201
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str], None]]:
+    """A function to call with the name of each stage as it begins; shows it on standard error."""
+    console = Console(stderr=True)
+    with console.status("starting") as status:
+        yield lambda stage: status.update(stage)
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[str, int, int], None]]:
+    """A function to call with (what is done, how many are done, of how many)."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda what, done, total: bar.update(
+            task, completed=done, total=total, description=f"{title}: {what}"
+        )
+
+
+def chosen_build(folder: Path | None) -> Path:
+    """The folder given, or the build written last under build/; raises BuildError."""
+    if folder is not None:
+        return folder
+    manifests = sorted(DEFAULT_FOLDER.glob("*/manifest.json"), key=lambda p: p.stat().st_mtime)
+    if not manifests:
+        raise BuildError(
+            "there is no build in build/; make one with `wsc compile MODEL`, or name a build folder"
+        )
+    return manifests[-1].parent
