@@ -173,7 +173,7 @@ class Layout:
             np.clip(place, 0, max(n - 1, 0)) for (place, _), n in zip(found, dense.shape, strict=True)
         )
         full = mesh.shape + self.tile(dense.shape)
-        tiles = np.array(np.broadcast_to(dense[index] if index else dense, full))
+        tiles = np.array(np.broadcast_to(dense[index] if index else dense, full), order="C")
         mask = self.valid(mesh, dense.shape)
         if mask is not None:
             tiles[~mask] = fill

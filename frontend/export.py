@@ -20,6 +20,9 @@ from wsc.frontend.lower import lowered_targets
 from wsc.frontend.places import place_in_traceback, said_by
 from wsc.frontend.tensors import has_data
 
+# torch 2.13 warns about its own use of its own class, and about what its own recurrent modules do.
+_NOISE = (r"`isinstance\(treespec, LeafSpec\)` is deprecated", r"The tensor attributes self.*_flat_weights")
+
 
 def export_program(module: nn.Module, arguments: Arguments, name: str) -> ExportedProgram:
     """The module as a functional ATen program in which every operation that we lower is whole.
@@ -42,15 +45,16 @@ def export_program(module: nn.Module, arguments: Arguments, name: str) -> Export
             f"outside of the model. torch says: {str(error).split(' (unhinted')[0]}."
         ) from error
     except Exception as error:
+        run_once(module, arguments, name)
         raise ModelError(
-            f"{said_by(error)} So '{name}' does not run on its example inputs {arguments}."
+            f"{said_by(error)} So torch.export cannot capture '{name}' called with {arguments}."
         ) from error
 
 
 def run_once(module: nn.Module, arguments: Arguments, name: str) -> None:
-    """Raise ModelError if the module does not run on its example inputs: export lets some mistakes pass.
+    """Raise ModelError if the module itself does not run on its example inputs.
 
-    Does nothing where there is no data to run on.
+    Export lets some mistakes pass, and says less about others. Does nothing where there is no data to run on.
     """
     tensors = [*module.parameters(), *module.buffers(), *arguments.tensors]
     if not all(map(has_data, tensors)):
@@ -72,11 +76,7 @@ def _quiet() -> Iterator[None]:
     logging.disable(logging.ERROR)
     try:
         with warnings.catch_warnings(), redirect_stderr(said):
-            # torch 2.13 warns about its own use of its own class, and about what its own recurrent modules do.
-            for noise in (
-                r"`isinstance\(treespec, LeafSpec\)` is deprecated",
-                r"The tensor attributes self.*_flat_weights",
-            ):
+            for noise in _NOISE:
                 warnings.filterwarnings("ignore", noise)
             yield
     finally:

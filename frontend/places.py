@@ -7,6 +7,7 @@ import sysconfig
 import traceback
 from functools import cache
 from pathlib import Path
+from textwrap import shorten
 from types import TracebackType
 
 import torch
@@ -19,7 +20,7 @@ _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
 def said_by(error: Exception) -> str:
     """Place in the user's code, type and first paragraph of an exception's message, as one sentence."""
     place = place_in_traceback(error.__traceback__)
-    message = " ".join(str(error).strip().split("\n\n")[0].split())
+    message = shorten(str(error).strip().split("\n\n")[0], 300, placeholder=" ...")
     message = f"{type(error).__name__}: {message}" if message else type(error).__name__
     message = message if message.endswith((".", "!", "?")) else f"{message}."
     return f"{place.file}:{place.line}: {message}" if place.file else message

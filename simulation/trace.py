@@ -78,7 +78,8 @@ class Trace:
 
     def to_json(self) -> str:
         """The trace as JSON; `from_json` reads it back to an equal trace."""
-        return json.dumps({"wsc_trace_version": VERSION, "trace": asdict(self)}, indent=1) + "\n"
+        floats = _TRACE.validate_python(asdict(self))  # whole cycles as they will be read back
+        return json.dumps({"wsc_trace_version": VERSION, "trace": asdict(floats)}, indent=1) + "\n"
 
     @staticmethod
     def from_json(text: str) -> Trace:

@@ -10,13 +10,21 @@ import simpy
 
 from wsc.backends.null.machine import NullMachine
 from wsc.backends.null.program import NullProgram
+from wsc.compiler.errors import SimulationError
 from wsc.compiler.ir.graph import Node
 from wsc.compiler.ir.text import print_op
 from wsc.simulation.trace import KernelTrace, StepTrace, Trace
 
 
 def simulate(program: NullProgram, machine: NullMachine) -> Trace:
-    """Run the instructions one after another on the unit; one input must end before the next begins."""
+    """Run the instructions one after another on the unit; one input must end before the next begins.
+
+    Raises SimulationError if the program does not fit into the machine's memory.
+    """
+    if program.memory_bytes > machine.unit.memory_bytes:
+        raise SimulationError(
+            f"it takes {program.memory_bytes:,} bytes of memory, and there are {machine.unit.memory_bytes:,}"
+        )
     clock = simpy.Environment()
     kernels: list[KernelTrace] = []
     clock.process(_run(clock, program, machine, kernels))

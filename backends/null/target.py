@@ -17,6 +17,7 @@ from wsc.compiler.ir.interpret import interpret
 from wsc.compiler.ir.model import Model
 from wsc.compiler.ir.types import DType
 from wsc.compiler.machine import read_machine
+from wsc.compiler.ops import Constant, Parameter
 from wsc.compiler.ops.base import Array
 from wsc.simulation.floorplan import Floorplan, Region
 from wsc.simulation.trace import Trace
@@ -47,7 +48,7 @@ class NullTarget(Target):
         if wide:
             places = "\n".join(f"  {n.op.kind} of {n.type} at {n.location}" for n in wide)
             raise UnsupportedModel(
-                f"{machine.name} has no 64-bit floating point, use model.float():\n{places}"
+                f"'{machine.name}' has no 64-bit floating point, use model.float():\n{places}"
             )
         return model
 
@@ -56,8 +57,8 @@ class NullTarget(Target):
         have = machine.unit.memory_bytes
         if needed > have:
             raise DoesNotFit(
-                f"'{model.graph.name}' needs {needed:,} bytes and the memory of {machine.name} has {have:,}: "
-                f"{needed - have:,} too few. A smaller model or a machine file with more memory would help."
+                f"'{model.graph.name}' needs {_mib(needed)} and the memory of '{machine.name}' has {_mib(have)}: "
+                f"{needed - have:,} bytes too few. A smaller model, or a machine file with more memory, would fit."
             )
         return NullPlan(model.graph, machine, needed)
 
@@ -86,7 +87,7 @@ class NullTarget(Target):
         return max(1, ceil(program.steps.work().macs / machine.unit.macs_per_cycle))
 
     def weight_keys(self, program: NullProgram) -> frozenset[str]:
-        return frozenset(node.op.key for node in program.steps.weights)  # type: ignore[attr-defined]
+        return frozenset(n.op.key for n in program.steps if isinstance(n.op, (Parameter, Constant)))
 
     def floorplan(self, program: NullProgram, machine: NullMachine, trace: Trace) -> Floorplan:
         return Floorplan(
@@ -94,7 +95,11 @@ class NullTarget(Target):
         )
 
     def facts(self, plan: NullPlan) -> tuple[tuple[str, str], ...]:
-        return (("memory", f"{plan.memory_bytes:,} of {plan.machine.unit.memory_bytes:,} B"),)
+        return (("memory", f"{_mib(plan.memory_bytes)} of {_mib(plan.machine.unit.memory_bytes)}"),)
+
+
+def _mib(count: int) -> str:
+    return f"{count / 2**20:,.2f} MiB"
 
 
 TARGET = NullTarget()

@@ -8,22 +8,31 @@ whole before the first chunk.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from wsc.backends.wafer.cutting import Chunking, windows_on
 from wsc.backends.wafer.kernels import Feed, FusedKernel
 from wsc.compiler.ir.types import TensorType
 from wsc.compiler.ops import AxisKind, Expand, Gather, Op, Permute, Reshape, Slice
 
-MAX_CHUNKS = 8
-LEAST_ROWS = 16  # shorter chunks leave the vector units waiting on instruction start-up
+
+@dataclass(frozen=True)
+class ChunkParams:
+    """At most so many chunks, of at least so many rows: short ones leave the vector units waiting on start-up."""
+
+    most_chunks: int = 8
+    least_rows: int = 16
 
 
-def plan_chunks(kernels: Sequence[FusedKernel], max_chunks: int = MAX_CHUNKS) -> dict[str, Chunking]:
+# Shorter chunks need less memory: a model that does not fit with one is tried with the next.
+SHORTENING = (ChunkParams(), ChunkParams(16, 8), ChunkParams(32, 4), ChunkParams(64, 2))
+
+
+def plan_chunks(kernels: Sequence[FusedKernel], params: ChunkParams = SHORTENING[0]) -> dict[str, Chunking]:
     """The chunking of every kernel by name; kernels are in topological order."""
     made: dict[str, tuple[FusedKernel, Chunking]] = {}
     for kernel in kernels:
-        made[kernel.result.name] = (kernel, _chunking(kernel, made, max_chunks))
+        made[kernel.result.name] = (kernel, _chunking(kernel, made, params))
     return {kernel.name: chunking for kernel, chunking in made.values()}
 
 
@@ -74,7 +83,7 @@ def _follow(op: Op, before: TensorType, after: TensorType, dim: int) -> int | No
 
 
 def _chunking(
-    kernel: FusedKernel, made: Mapping[str, tuple[FusedKernel, Chunking]], max_chunks: int
+    kernel: FusedKernel, made: Mapping[str, tuple[FusedKernel, Chunking]], params: ChunkParams
 ) -> Chunking:
     arriving = [_arrival(feed, made) for feed in kernel.streams]
     for axis, chunks in (found for found in arriving if found is not None):
@@ -86,7 +95,7 @@ def _chunking(
             return Chunking(axis, chunks)
     if any(_is_chunked(feed, made) for feed in kernel.streams):
         return Chunking()
-    return _fresh(kernel, max_chunks)
+    return _fresh(kernel, params)
 
 
 def _is_chunked(feed: Feed, made: Mapping[str, tuple[FusedKernel, Chunking]]) -> bool:
@@ -112,7 +121,7 @@ def _may_chunk(kernel: FusedKernel, axis: int) -> bool:
     return in_result and parallel and not windows_on(kernel, axis)
 
 
-def _fresh(kernel: FusedKernel, max_chunks: int) -> Chunking:
+def _fresh(kernel: FusedKernel, params: ChunkParams) -> Chunking:
     """Chunks where none arrive: along the longest axis that all streams and the result share. Images pass whole."""
     if not kernel.streams or kernel.result.type.rank > 3:
         return Chunking()
@@ -120,7 +129,8 @@ def _fresh(kernel: FusedKernel, max_chunks: int) -> Chunking:
     able = [a for a in shared if a is not None and _may_chunk(kernel, a) and not _is_last(kernel, a)]
     for axis in sorted(able, key=lambda a: (-kernel.axes[a].extent, a)):
         extent = kernel.axes[axis].extent
-        fitting = [c for c in range(max_chunks, 1, -1) if extent % c == 0 and extent // c >= LEAST_ROWS]
+        fitting = [c for c in range(params.most_chunks, 1, -1) if extent % c == 0]
+        fitting = [c for c in fitting if extent // c >= params.least_rows]
         if fitting:
             return Chunking(axis, fitting[0])
     return Chunking()

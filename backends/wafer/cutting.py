@@ -73,6 +73,11 @@ def overlap(window: Window) -> tuple[int, int]:
     return window.lo, max(after, 0)
 
 
+def halo_serves(window: Window) -> bool:
+    """Whether tiles with their overlap have as many positions as they own: not where windows lie in padding alone."""
+    return window.lo <= window.dilation * (window.taps - 1)
+
+
 def dimension_cut(cut: AxisCut, window: Window | None) -> Cut:
     """The cut of a dimension that an axis walks: under a window, a tile owns the inputs its stride moves over."""
     return Cut(cut.name, cut.tile * (window.stride if window else 1))

@@ -37,6 +37,8 @@ from wsc.compiler.ops import (
 )
 from wsc.compiler.ops.base import Axis
 
+_IN_PLACE = (Elementwise, Cast)
+_LOCAL = (*_IN_PLACE, Concat)
 VIEWS = (Reshape, Permute, Slice, Expand)
 _GROUPS: tuple[tuple[type[Op], str], ...] = (
     (Attention, "attention"),
@@ -149,31 +151,29 @@ def resolve(graph: Graph, name: str) -> tuple[str, tuple[Op, ...]]:
 
 
 def _group_nodes(graph: Graph) -> list[list[Node]]:
-    """Nodes by kernel: each elementwise node joins the kernel whose result it alone reads, the latest one first."""
-    groups: list[list[Node]] = []
-    place: dict[str, int] = {}
+    """Nodes by kernel, the anchor first.
+
+    An elementwise node joins the kernel whose result it alone reads, the latest of them. Kernels that only compute in
+    place, and whose result it alone reads too, join with it: rotary embedding becomes one kernel.
+    """
+    groups: dict[str, list[Node]] = {}  # by the last node
     for node in graph.nodes:
         if node.is_source or isinstance(node.op, VIEWS):
             continue
-        joined = max((place[n] for n in node.inputs if _may_join(graph, node, n, groups, place)), default=-1)
-        if joined < 0:
-            groups.append([])
-            joined = len(groups) - 1
-        groups[joined].append(node)
-        place[node.name] = joined
-    order = {n.name: i for i, n in enumerate(graph.nodes)}
-    return sorted(groups, key=lambda nodes: order[nodes[-1].name])
+        able = [n for n in dict.fromkeys(node.inputs) if n in groups and _may_join(graph, node, n)]
+        host = able[-1] if able and isinstance(node.op, _IN_PLACE) else ""
+        guests = [n for n in able if n != host and all(isinstance(m.op, _LOCAL) for m in groups[n])]
+        members = [*groups.pop(host, []), *(m for n in guests for m in groups.pop(n))]
+        groups[node.name] = [*members, node]
+    return list(groups.values())
 
 
-def _may_join(
-    graph: Graph, node: Node, operand: str, groups: list[list[Node]], place: dict[str, int]
-) -> bool:
-    if operand not in place or not isinstance(node.op, (Elementwise, Cast)):
-        return False
-    if groups[place[operand]][-1].name != operand or operand in graph.outputs:
+def _may_join(graph: Graph, node: Node, operand: str) -> bool:
+    """Whether a node can be computed where its operand lies: nobody else reads it, and dimensions stay in place."""
+    if not isinstance(node.op, _LOCAL) or operand in graph.outputs:
         return False
     only_reader = graph.users[operand] == (node,) and node.inputs.count(operand) == 1
-    return only_reader and graph[operand].type.shape == node.type.shape
+    return only_reader and (isinstance(node.op, Concat) or graph[operand].type.shape == node.type.shape)
 
 
 _Key = tuple[str, int | str]  # a value and a dimension of it, or a node and an axis of its iteration space
@@ -225,11 +225,19 @@ class _Builder:
             for d, found in enumerate(row):
                 if found is not None:
                     self.links.union((node.name, f"axis{found}"), (name, d))
+                elif name in self.inside:
+                    self._keep_whole(name, d)
                 if window := tiling.window(slot, d):
                     self.windows[name, d] = window
         for d, found in enumerate(tiling.result):
             if found is not None:
                 self.links.union((node.name, f"axis{found}"), (node.name, d))
+
+    def _keep_whole(self, name: str, dim: int) -> None:
+        """A dimension of an inner value that some node needs whole (or that is 1) is not cut."""
+        extent = self.graph[name].type.shape[dim]
+        self.axes[name, f"whole{dim}"] = Axis(f"whole{dim}", extent, AxisKind.WHOLE)
+        self.links.union((name, f"whole{dim}"), (name, dim))
 
     def _number(self) -> tuple[dict[_Key, int], tuple[KernelAxis, ...]]:
         """The kernel's axes: classes of its nodes' axes, each as long as the longest, as strict as the strictest."""

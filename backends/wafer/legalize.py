@@ -67,9 +67,10 @@ def _with_copies(graph: Graph) -> tuple[list[Node], tuple[str, ...]]:
     nodes, outputs = list(graph.nodes), []
     for number, name in enumerate(graph.outputs):
         if graph[resolve(graph, name)[0]].is_source:
-            copy = Node(
-                f"copy_{number}_{name}", Elementwise("copy"), (name,), graph[name].type, graph[name].location
-            )
+            type = graph[name].type
+            # numpy, which copy is made of, has none of truth values
+            op = Elementwise("or", (None, False)) if type.dtype is DType.BOOL else Elementwise("copy")
+            copy = Node(f"copy_{number}_{name}", op, (name,), type, graph[name].location)
             nodes.append(copy)
             name = copy.name
         outputs.append(name)

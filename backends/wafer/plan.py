@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wsc.backends.wafer.chunks import MAX_CHUNKS, plan_chunks
+from wsc.backends.wafer.chunks import SHORTENING, ChunkParams, plan_chunks
 from wsc.backends.wafer.depths import plan_depths
 from wsc.backends.wafer.kernels import FusedKernel, cut_kernels, resolve
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.sizing import Candidate, Coarse, Job, SizingParams, candidates
-from wsc.compiler.errors import DoesNotFit
+from wsc.compiler.errors import DoesNotFit, InternalError
 from wsc.compiler.ir.graph import Graph
+from wsc.placement.check import check
 from wsc.placement.problem import Block, Fabric, Net, Problem, Shape
 from wsc.placement.result import Placement
 from wsc.placement.solve import solve
@@ -42,10 +43,19 @@ class Plan:
     placement: Placement
 
 
-def make_plan(graph: Graph, machine: Wafer, max_chunks: int = MAX_CHUNKS) -> Plan:
-    """Cut, size and place the kernels of a graph; raises DoesNotFit."""
+def make_plan(graph: Graph, machine: Wafer) -> Plan:
+    """Cut, size and place the kernels of a graph, in shorter chunks where it does not fit; raises DoesNotFit."""
     kernels = cut_kernels(graph)
-    chunkings = plan_chunks(kernels, max_chunks)
+    for params in SHORTENING[:-1]:
+        try:
+            return _plan_chunked(graph, kernels, machine, params)
+        except DoesNotFit:
+            continue
+    return _plan_chunked(graph, kernels, machine, SHORTENING[-1])
+
+
+def _plan_chunked(graph: Graph, kernels: Sequence[FusedKernel], machine: Wafer, params: ChunkParams) -> Plan:
+    chunkings = plan_chunks(kernels, params)
     depths = plan_depths(kernels, chunkings)
     readers = _readers(graph, kernels)
     jobs = [Job(k, chunkings[k.name], depths[k.name], readers[k.result.name]) for k in kernels]
@@ -53,7 +63,10 @@ def make_plan(graph: Graph, machine: Wafer, max_chunks: int = MAX_CHUNKS) -> Pla
     target = _target_cycles([distinct[job.key] for job in jobs], machine)
     menus = {key: _menu(job, machine, target) for key, job in distinct.items()}
     choices = [menus[job.key] for job in jobs]
-    placement = solve(_problem(kernels, choices, machine))
+    problem = _problem(kernels, choices, machine)
+    placement = solve(problem)
+    if faults := check(problem, placement):
+        raise InternalError(f"the placement of '{graph.name}' is not legal: {'; '.join(faults)}")
     planned = tuple(
         PlannedKernel(k, menu[spot.payload], spot.x, spot.y)
         for k, menu, spot in zip(kernels, choices, placement.placed, strict=True)

@@ -15,7 +15,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from wsc.backends.wafer.cutting import AxisCut, Chunking, Cutting, extent, is_sum, overlap, windows_on
+from wsc.backends.wafer.cutting import AxisCut, Chunking, Cutting, extent, halo_serves, is_sum, overlap, windows_on
 from wsc.backends.wafer.emit.kernel import DraftedKernel, draft_kernel
 from wsc.backends.wafer.estimate import code_bytes, data_bytes, instruction_cycles
 from wsc.backends.wafer.instructions import AllReduce, Move, Multicast, ReduceScatter, ReduceTo
@@ -71,7 +71,10 @@ def cuttable(kernel: FusedKernel, axis: int) -> bool:
     if kind is AxisKind.SUM:
         return isinstance(op, _SUMMABLE) or _is_table(kernel)
     partial_windows = isinstance(op, Pool) and op.fn == "mean" and not op.count_padding
-    return not (partial_windows and windows_on(kernel, axis))
+    slid = windows_on(kernel, axis)
+    if slid and (partial_windows or any(f.is_weight and any(f.windows) for f in kernel.feeds)):
+        return False  # tiles of a weight come without the overlap that a halo brings
+    return all(halo_serves(window) for window, _ in slid)
 
 
 def _is_table(kernel: FusedKernel) -> bool:
@@ -80,15 +83,20 @@ def _is_table(kernel: FusedKernel) -> bool:
     return isinstance(op, Gather) and table.is_weight and table.type.rank == 2 and op.dim == op.batch == 0
 
 
-def tile_choices(kernel: FusedKernel, chunking: Chunking, axis: int, limit: int) -> list[tuple[int, int]]:
-    """(tile, parts) for an axis, coarse to fine: the smallest tile for each number of parts, about `limit` of them."""
+def tile_choices(
+    kernel: FusedKernel, chunking: Chunking, axis: int, most: int, limit: int
+) -> list[tuple[int, int]]:
+    """(tile, parts) for an axis, coarse to fine: the smallest tile for each number of parts up to `most`.
+
+    About `limit` of them, denser at both ends.
+    """
     n = extent(kernel, chunking, axis)
     if n <= 1 or not cuttable(kernel, axis):
         return [(n, 1)]
-    sizes = {-(-n // parts) for parts in range(1, min(n, 2000) + 1)} | set(range(1, min(n, 2000)))
+    sizes = {-(-n // parts) for parts in range(1, min(n, most) + 1)}
     by_parts: dict[int, int] = {}
     for tile in sorted(sizes):
-        if parts := _parts(kernel, axis, n, tile):
+        if 0 < (parts := _parts(kernel, axis, n, tile)) <= most:
             by_parts.setdefault(parts, tile)
     pairs = sorted(((t, p) for p, t in by_parts.items()), reverse=True)
     if len(pairs) <= limit:
@@ -117,11 +125,16 @@ def candidates(
     params = params or SizingParams()
     coarse = Coarse.of(job, machine, params)
     found: dict[tuple[int, int], Candidate] = {}
-    for index in coarse.frontier(target_cycles, params.kept):
-        for candidate in _turned(job, coarse.choice(index), machine):
+    drafted = 0
+    for index in coarse.frontier(target_cycles):
+        turned = _turned(job, coarse.choice(index), machine)
+        drafted += bool(turned)
+        for candidate in turned:
             key = (candidate.width, candidate.height)
             if key not in found or candidate.cycles < found[key].cycles:
                 found[key] = candidate
+        if drafted == params.kept:
+            break
     return list(found.values())
 
 
@@ -141,22 +154,28 @@ class Coarse:
         kernel, chunking = job.kernel, job.chunking
         able = sum(cuttable(kernel, a) and extent(kernel, chunking, a) > 1 for a in range(len(kernel.axes)))
         limit = min(params.tiles_per_axis, max(6, int(params.combinations ** (1 / max(able, 1)))))
-        choices = tuple(tuple(tile_choices(kernel, chunking, a, limit)) for a in range(len(kernel.axes)))
+        most = max(machine.grid.width_cores, machine.grid.height_cores)
+        choices = tuple(
+            tuple(tile_choices(kernel, chunking, a, most, limit)) for a in range(len(kernel.axes))
+        )
         grid = tuple(g.ravel() for g in np.meshgrid(*[np.arange(len(c)) for c in choices], indexing="ij"))
         tiles = [np.array([t for t, _ in c], float)[g] for c, g in zip(choices, grid, strict=True)]
         parts = [np.array([p for _, p in c], float)[g] for c, g in zip(choices, grid, strict=True)]
         rough = _Rough(job, machine, tiles, parts)
         cores = np.prod(parts, axis=0) if parts else np.ones(1)
         room = machine.core.sram_bytes - machine.core.runtime_code_bytes
-        fits = (rough.bytes() <= room) & (cores <= machine.cores)
+        fits = (rough.bytes() <= room) & _placeable(parts, machine)
         return Coarse(choices, grid, np.asarray(cores, float), rough.cycles(), fits)
 
     def choice(self, index: int) -> list[tuple[int, int]]:
         """(tile, parts) of every axis."""
         return [c[g[index]] for c, g in zip(self.choices, self.grid, strict=True)]
 
-    def frontier(self, target: float, kept: int) -> list[int]:
-        """Combinations near the least time for their number of cores: dense around the target, sparse elsewhere."""
+    def frontier(self, target: float) -> list[int]:
+        """Combinations near the least time for their number of cores, those nearest to the target time first.
+
+        They are dense around the target and sparse elsewhere.
+        """
         able = np.flatnonzero(self.fits)
         if not len(able):
             return []
@@ -171,7 +190,7 @@ class Coarse:
             some, step = some[order], step[order]
             rank = np.arange(len(some)) - np.searchsorted(step, step)
             chosen += self._undominated(some[rank < count], count)
-        return sorted(chosen, key=lambda i: abs(np.log(self.cycles[i] / max(target, 1.0))))[:kept]
+        return sorted(chosen, key=lambda i: abs(np.log(self.cycles[i] / max(target, 1.0))))
 
     def _undominated(self, some: NDArray[np.intp], slack: int) -> list[int]:
         """Those that are not slower, by more than a few per cent, than one with fewer cores."""
@@ -182,6 +201,18 @@ class Coarse:
                 result.append(int(i))
             best = min(best, float(self.cycles[i]))
         return result
+
+
+def _placeable(parts: Sequence[Numbers], machine: Wafer) -> NDArray[np.bool_]:
+    """Whether the parts can be dealt to x and y so that the region is no wider and no higher than the fabric."""
+    cut = [p for p in parts if p.max() > 1]
+    ones = np.ones(len(parts[0]) if parts else 1)
+    able = np.zeros(len(ones), np.bool_)
+    for turns in product((False, True), repeat=len(cut)):
+        width = np.prod([p if x else ones for p, x in zip(cut, turns, strict=True)] or [ones], axis=0)
+        height = np.prod([ones if x else p for p, x in zip(cut, turns, strict=True)] or [ones], axis=0)
+        able |= (width <= machine.grid.width_cores) & (height <= machine.grid.height_cores)
+    return able
 
 
 class _Rough:

@@ -111,10 +111,15 @@ def _windowed(array: Array, axis: int, window: Window) -> Array:
     return view[(*steps, slice(None, None, window.dilation))]
 
 
+def _summed(letters: str, kept: str, array: Array) -> Array:
+    """The array summed over the dimensions that nothing else has."""
+    alone = tuple(i for i, c in enumerate(letters) if c not in kept)
+    return array.sum(axis=alone) if alone else array  # a sum over no axes would copy
+
+
 def _batched_matmul(lhs: str, rhs: str, out: str, left: Array, right: Array) -> Array:
     """Einsum of two tensors by way of one batched matrix product (BLAS does the work)."""
-    left = left.sum(axis=tuple(i for i, c in enumerate(lhs) if c not in rhs + out))
-    right = right.sum(axis=tuple(i for i, c in enumerate(rhs) if c not in lhs + out))
+    left, right = _summed(lhs, rhs + out, left), _summed(rhs, lhs + out, right)
     lhs, rhs = "".join(c for c in lhs if c in rhs + out), "".join(c for c in rhs if c in lhs + out)
     batch = [c for c in lhs if c in rhs and c in out]
     rows = [c for c in lhs if c not in rhs]

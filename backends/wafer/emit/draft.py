@@ -118,7 +118,8 @@ class Draft:
             if window is None or cut is None:
                 continue
             lo, hi = overlap(window)
-            if not lo and not hi:
+            filled = fill and window.hi  # past the end a tile holds zeros
+            if not (lo or hi or filled):
                 continue
             cuts = list(buffer.layout.cuts)
             cuts[d] = (Cut(cut.name, cuts[d][0].tile, lo, hi),)
@@ -163,16 +164,16 @@ class Draft:
         values = {self.kernel.anchor.name: value}
         rows = self.kernel.result_axes
         for node, names, row in zip(self.kernel.nodes[1:], self.kernel.operands[1:], rows[1:], strict=True):
-            operands = [values[n] if n in values else self._beside(n, values, row) for n in names]
-            layout = next(b.layout for n, b in zip(names, operands, strict=True) if n in values)
+            latest = list(values.values())[-1].layout
+            layout = next((values[n].layout for n in names if n in values), latest)
+            operands = [values[n] if n in values else self._beside(n, layout, row) for n in names]
             values[node.name] = self.add(node.op, operands, self.chunk_type(node.type, row), layout)
         return values[self.kernel.result.name]
 
-    def _beside(self, name: str, values: dict[str, Buffer], row: Sequence[int | None]) -> Buffer:
+    def _beside(self, name: str, near: Layout, row: Sequence[int | None]) -> Buffer:
         """A feed that meets a value of the kernel: cut as the value is, wherever they share a dimension."""
         feed = self.kernel.feed(name)
         assert feed is not None, name
-        near = list(values.values())[-1].layout
         shared = zip(near.cuts, feed.axes, row, strict=True)
         layout = Layout(tuple(cuts if a is not None and a == b else () for cuts, a, b in shared))
         if feed.is_weight:

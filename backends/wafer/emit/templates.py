@@ -120,22 +120,20 @@ def softmax(draft: Draft) -> Buffer:
     op = draft.kernel.anchor.op
     assert isinstance(op, Softmax)
     (x,) = _feeds(draft)
-    shifted, powers, total = _exponentials(draft, x, op.dim)
+    shifted = draft.elementwise("sub", [x, _total(draft, x, (op.dim,), "max")])
+    powers = draft.elementwise("exp", [shifted])
+    total = _total(draft, powers, (op.dim,), "sum")
     if op.log:
         return draft.elementwise("sub", [shifted, draft.elementwise("log", [total])])
     return draft.elementwise("div", [powers, total])
-
-
-def _exponentials(draft: Draft, x: Buffer, dim: int) -> tuple[Buffer, Buffer, Buffer]:
-    shifted = draft.elementwise("sub", [x, _total(draft, x, (dim,), "max")])
-    powers = draft.elementwise("exp", [shifted])
-    return shifted, powers, _total(draft, powers, (dim,), "sum")
 
 
 def attention(draft: Draft) -> Buffer:
     """Queries over one direction, keys over the other; softmax and the weighted sum combined across the keys."""
     op = draft.kernel.anchor.op
     assert isinstance(op, Attention)
+    if op.causal:
+        return local(draft)
     q, k, v, *mask = _feeds(draft)
     type, row = _result(draft)
     lead = type.rank - 2
@@ -145,12 +143,22 @@ def attention(draft: Draft) -> Buffer:
     scores = draft.add(_product(q, k, "sx", "tx", "st"), [scaled, k], scores_type, scores_layout)
     if mask:
         scores = _masked(draft, scores, mask[0])
-    _, powers, total = _exponentials(draft, scores, lead + 1)
+    peak = _total(draft, scores, (lead + 1,), "max")
+    if mask:  # a query that keeps no key: its peak is minus infinity and its total zero, its result zero
+        peak = draft.elementwise("max", [peak], (None, _LOWEST.get(type.dtype, -3e38)))
+    powers = draft.elementwise("exp", [draft.elementwise("sub", [scores, peak])])
+    total = _total(draft, powers, (lead + 1,), "sum")
+    if mask:
+        total = draft.elementwise("max", [total], (None, _LEAST))
     partial = _partial(draft, draft.layout(row), _summed(draft))
     copies = 2 if partial.partial else 1
     value = draft.add(_product(q, v, "st", "te", "se"), [powers, v], type, partial, copies)
     value = draft.combined(value, _summed(draft), "sum", everywhere=False, dim=lead + 1)
     return draft.elementwise("div", [value, total])
+
+
+_LOWEST = {DType.F16: -65504.0}  # of the finite numbers
+_LEAST = 1e-4  # less than any sum of powers, the largest of which is 1
 
 
 def _product(q: Buffer, other: Buffer, left: str, right: str, result: str) -> Contract:

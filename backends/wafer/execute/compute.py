@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from wsc.compiler.layout import Mesh
 from wsc.compiler.ops import Reduce
 from wsc.compiler.ops.base import Array, Op
 
-_NEUTRAL = {"max": -np.inf, "min": np.inf, "prod": 1.0}
+_NEUTRAL = ("max", "min", "prod")
 
 
 def compute(
@@ -20,11 +21,21 @@ def compute(
     """Tiles of the result. Elements past the end of a ragged tile take no part, and are zero in the result."""
     lead = len(mesh.axes)
     if isinstance(op, Reduce) and op.fn in _NEUTRAL:
-        operands = [_masked(a, mesh, b, _NEUTRAL[op.fn]) for a, b in zip(operands, sources, strict=True)]
+        operands = [_masked(a, mesh, b, _neutral(op.fn, a.dtype)) for a, b in zip(operands, sources, strict=True)]
     flat = [a.reshape(-1, *a.shape[lead:]) for a in operands]
     with np.errstate(all="ignore"):
         value = op.lifted().reference(flat)
-    return _masked(value.reshape(*mesh.shape, *value.shape[1:]), mesh, result, 0)
+    return _masked(value.reshape((*mesh.shape, *value.shape[1:])), mesh, result, 0)
+
+
+def _neutral(fn: str, dtype: np.dtype[Any]) -> float:
+    """What leaves a maximum, minimum or product as it is."""
+    if fn == "prod":
+        return 1
+    if dtype.kind == "b":
+        return fn == "min"
+    low, high = (np.iinfo(dtype).min, np.iinfo(dtype).max) if dtype.kind in "iu" else (-np.inf, np.inf)
+    return low if fn == "max" else high
 
 
 def _masked(tiles: Array, mesh: Mesh, buffer: Buffer, fill: float) -> Array:

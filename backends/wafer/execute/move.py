@@ -52,7 +52,7 @@ def _multicast(
     (tiles,) = operands
     for name in op.axes:
         tiles = np.take(tiles, [0], axis=mesh.index(name))
-    return np.array(np.broadcast_to(tiles, operands[0].shape))
+    return np.array(np.broadcast_to(tiles, operands[0].shape), order="C")
 
 
 @_move.register
@@ -71,7 +71,7 @@ def _all_reduce(
 ) -> Array:
     axis = mesh.index(op.axis)
     total = np.expand_dims(_combine(op.fn, operands[0], axis), axis)
-    return np.array(np.broadcast_to(total, operands[0].shape))
+    return np.array(np.broadcast_to(total, operands[0].shape), order="C")
 
 
 @_move.register

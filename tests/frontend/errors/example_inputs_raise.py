@@ -1,0 +1,9 @@
+from torch import nn
+
+
+def model():
+    return nn.Linear(2, 2)
+
+
+def example_inputs():
+    return (shape,)  # noqa: F821

@@ -1,0 +1,3 @@
+import a_package_that_does_not_exist
+
+model = a_package_that_does_not_exist.model

@@ -1,0 +1,68 @@
+"""Convolutions over one to three dimensions, grouped, strided, dilated, padded."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional as F
+
+from wsc.compiler.errors import UnsupportedModel
+
+
+def test_conv2d(check, text):
+    graph = check(nn.Conv2d(3, 4, (3, 5), stride=(1, 2), padding=(1, 2), bias=False), torch.randn(1, 3, 6, 7))
+    assert text(graph) == (
+        'graph "test" version 1\n'
+        "%input = input(index=0) : f32[1,3,6,7]\n"
+        "%weight = parameter(key='weight') : f32[4,3,3,5]\n"
+        "%conv2d = contract(equation='nchw,ocrs->nohw', windows=(('h', 'r', 1, 1, 1, 1), ('w', 's', 2, 1, 2, 2)))"
+        " %input %weight : f32[1,4,6,4]\n"
+        "return %conv2d\n"
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
+@pytest.mark.parametrize("conv", [nn.Conv1d, nn.Conv2d, nn.Conv3d])
+def test_dimensions(check, conv):
+    dims = {nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}[conv]
+    batch, single = torch.randn(3, 2, *[5] * dims), torch.randn(2, *[6] * dims)
+    plain, same = (
+        conv(2, 4, 3, padding=1),
+        [conv(2, 4, 3, padding="same", dilation=2), conv(2, 4, 4, padding="same")],
+    )
+    check(lambda x, y: (plain(x), same[0](y), same[1](x)), batch, single)
+
+
+def test_depthwise(check):
+    check(nn.Conv2d(6, 6, 3, padding=1, groups=6), torch.randn(2, 6, 5, 5))
+
+
+window = st.fixed_dictionaries(
+    {
+        "stride": st.integers(1, 3),
+        "padding": st.integers(0, 2),
+        "dilation": st.integers(1, 2),
+        "groups": st.sampled_from([1, 2]),
+    }
+)
+
+
+@settings(max_examples=3)
+@given(windows=st.lists(window, min_size=6, max_size=6), extent=st.integers(7, 9))
+def test_any_window(check, windows, extent):
+    convs = [nn.Conv1d(4, 6, 3, **window) for window in windows]
+    check(lambda x: [conv(x) for conv in convs], torch.randn(2, 4, extent))
+
+
+def test_general_form(check):
+    check(
+        lambda x, w: torch.convolution(x, w, None, [2], [1], [1], False, [0], 1),
+        torch.randn(1, 2, 6),
+        torch.randn(3, 2, 3),
+    )
+
+
+def test_transposed_is_refused(check):
+    with pytest.raises(UnsupportedModel, match="transposed convolution"):
+        check(F.conv_transpose2d, torch.randn(1, 2, 4, 4), torch.randn(2, 3, 2, 2))

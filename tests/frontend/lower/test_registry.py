@@ -1,0 +1,21 @@
+"""The registry: every name in it is an operation of ATen, and names it once."""
+
+import pytest
+import torch
+
+from wsc.frontend.lower.registry import find_lowering, lowered_targets, lowering
+
+
+def test_every_target_exists():
+    for target in sorted(lowered_targets()):
+        namespace, name, overload = target.split(".")
+        assert str(getattr(getattr(getattr(torch.ops, namespace), name), overload)) == target
+
+
+def test_a_second_lowering_of_a_target_is_refused():
+    with pytest.raises(ValueError, match=r"aten\.linear\.default has two lowerings"):
+        lowering("aten.linear.default")(lambda call: None)
+
+
+def test_what_has_no_lowering_has_none():
+    assert find_lowering("aten.histc.default") is None
