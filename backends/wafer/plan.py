@@ -45,6 +45,7 @@ class Plan:
 
 def make_plan(graph: Graph, machine: Wafer) -> Plan:
     """Cut, size and place the kernels of a graph, in shorter chunks where it does not fit; raises DoesNotFit."""
+    _check_capacity(graph, machine)
     kernels = cut_kernels(graph)
     for params in SHORTENING[:-1]:
         try:
@@ -72,6 +73,20 @@ def _plan_chunked(graph: Graph, kernels: Sequence[FusedKernel], machine: Wafer, 
         for k, menu, spot in zip(kernels, choices, placement.placed, strict=True)
     )
     return Plan(graph, machine, planned, placement)
+
+
+def _check_capacity(graph: Graph, machine: Wafer) -> None:
+    """Refuse at once a model whose weights alone are more than all SRAM."""
+    weights = sum(node.type.bytes for node in graph.weights)
+    code = machine.core.runtime_code_bytes
+    room = machine.cores * (machine.core.sram_bytes - code)
+    if weights > room:
+        raise DoesNotFit(
+            f"'{graph.name}' does not fit {machine.name}: in a pipeline all weights stay in SRAM, and its "
+            f"{weights / 2**30:,.2f} GiB of weights are {(weights - room) / 2**30:,.2f} GiB more than the "
+            f"{room / 2**30:,.2f} GiB of all {machine.cores:,} cores ({machine.core.sram_bytes:,} B a core less {code:,} B "
+            "of runtime). A 16-bit or narrower element type, fewer layers, or a larger fabric would make it fit."
+        )
 
 
 def _readers(graph: Graph, kernels: Sequence[FusedKernel]) -> Counter[str]:

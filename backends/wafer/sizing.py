@@ -15,7 +15,16 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from wsc.backends.wafer.cutting import AxisCut, Chunking, Cutting, extent, halo_serves, is_sum, overlap, windows_on
+from wsc.backends.wafer.cutting import (
+    AxisCut,
+    Chunking,
+    Cutting,
+    extent,
+    halo_serves,
+    is_sum,
+    overlap,
+    windows_on,
+)
 from wsc.backends.wafer.emit.kernel import DraftedKernel, draft_kernel
 from wsc.backends.wafer.estimate import code_bytes, data_bytes, instruction_cycles
 from wsc.backends.wafer.instructions import AllReduce, Move, Multicast, ReduceScatter, ReduceTo

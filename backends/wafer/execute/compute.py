@@ -21,7 +21,9 @@ def compute(
     """Tiles of the result. Elements past the end of a ragged tile take no part, and are zero in the result."""
     lead = len(mesh.axes)
     if isinstance(op, Reduce) and op.fn in _NEUTRAL:
-        operands = [_masked(a, mesh, b, _neutral(op.fn, a.dtype)) for a, b in zip(operands, sources, strict=True)]
+        operands = [
+            _masked(a, mesh, b, _neutral(op.fn, a.dtype)) for a, b in zip(operands, sources, strict=True)
+        ]
     flat = [a.reshape(-1, *a.shape[lead:]) for a in operands]
     with np.errstate(all="ignore"):
         value = op.lifted().reference(flat)
