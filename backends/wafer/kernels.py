@@ -8,9 +8,10 @@ tilings of its ops; a region of cores may later be cut along those axes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 
 from networkx.utils import UnionFind
 
@@ -131,14 +132,21 @@ class FusedKernel:
 def cut_kernels(graph: Graph) -> tuple[FusedKernel, ...]:
     """The kernels of a graph, in topological order. The graph has passed the wafer's legalize."""
     groups = _group_nodes(graph)
-    modules = Counter(nodes[0].location.module for nodes in groups)
-    return tuple(_Builder(graph, nodes).build(_name(nodes[0], modules)) for nodes in groups)
+    names = _names([nodes[0] for nodes in groups])
+    return tuple(_Builder(graph, nodes).build(name) for name, nodes in zip(names, groups, strict=True))
 
 
-def _name(anchor: Node, modules: Counter[str]) -> str:
-    """The module that the anchor belongs to, if it made no other kernel; else the anchor's own name."""
-    module = anchor.location.module
-    return module if module and modules[module] == 1 else anchor.name
+def _names(anchors: Sequence[Node]) -> list[str]:
+    """For people: the module of each anchor; with what it does, and a number, where the module has several kernels."""
+    modules = Counter(anchor.location.module for anchor in anchors)
+    names: dict[str, None] = {}
+    for anchor in anchors:
+        module, op = anchor.location.module, anchor.op
+        does = op.fn if isinstance(op, Elementwise) else op.kind
+        name = module if module and modules[module] == 1 else f"{module}.{does}".lstrip(".")
+        free = (f"{name}_{i}" if i else name for i in count())
+        names[next(n for n in free if n not in names)] = None
+    return list(names)
 
 
 def resolve(graph: Graph, name: str) -> tuple[str, tuple[Op, ...]]:

@@ -65,7 +65,10 @@ def _plan_chunked(graph: Graph, kernels: Sequence[FusedKernel], machine: Wafer, 
     menus = {key: _menu(job, machine, target) for key, job in distinct.items()}
     choices = [menus[job.key] for job in jobs]
     problem = _problem(kernels, choices, machine)
-    placement = solve(problem)
+    try:
+        placement = solve(problem)
+    except DoesNotFit as error:
+        raise DoesNotFit(f"'{graph.name}' does not fit {machine.name} in a pipeline. {error}") from error
     if faults := check(problem, placement):
         raise InternalError(f"the placement of '{graph.name}' is not legal: {'; '.join(faults)}")
     planned = tuple(

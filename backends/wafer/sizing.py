@@ -276,15 +276,15 @@ class _Rough:
         mac_cycles = macs * (machine.mac_cycles(dtype) + vectors)
         op_cycles = ops * (1 / machine.vector_ops_per_cycle(dtype) + vectors)
         total = everything * (mac_cycles + op_cycles)
-        return np.maximum(total + self._after(vectors) + self._words() + 1.0, self._ports())
+        busy = total + self._after(vectors) + self._words() + 1.0
+        return np.asarray(np.maximum(busy, self._ports()), np.float64)
 
     def _ports(self) -> Numbers:
         """Cycles that links into and out of the region need, were its rows and columns as many as serve them best."""
         incoming = sum(f.type.bytes for f in self.kernel.streams) / 4
         outgoing = self.readers * self.kernel.result.type.bytes / 4
-        cores: Numbers = np.asarray(np.prod(self.parts, axis=0) if self.parts else np.ones(1), np.float64)
-        least: Numbers = np.sqrt(incoming * outgoing / cores)
-        return _LINK_SLACK * least
+        cores = np.prod(self.parts, axis=0) if self.parts else np.ones(1)
+        return np.asarray(_LINK_SLACK * np.sqrt(incoming * outgoing / cores), np.float64)
 
     def _after(self, vectors: Numbers) -> Numbers:
         """Cycles of the nodes after the anchor."""
