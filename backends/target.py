@@ -18,7 +18,9 @@ Progress = Callable[[str, int, int], None]  # what is done, how many are done, o
 class Target(ABC):
     """One kind of machine. Machine, plan and program are types of the target's own; all are immutable.
 
-    `simulate` and `execute` see the program and the machine only, never the plan.
+    A machine is a pydantic model with a `name`. Programs compare equal by value. The same model gives the same plan,
+    program and trace, to the byte. `simulate` and `execute` see the program and the machine only, never the plan.
+    What more every target holds to is in tests/conformance/.
     """
 
     name: ClassVar[str]
@@ -29,7 +31,7 @@ class Target(ABC):
 
     @abstractmethod
     def machine(self, path: Path) -> Any:
-        """The machine that a file describes; raises MachineError."""
+        """The machine that a file describes, named after the file; raises MachineError."""
 
     @abstractmethod
     def legalize(self, model: Model, machine: Any) -> Model:
@@ -53,7 +55,7 @@ class Target(ABC):
 
     @abstractmethod
     def simulate(self, program: Any, machine: Any, progress: Progress | None = None) -> Trace:
-        """Cycles of the program on the machine; raises SimulationError."""
+        """Cycles of the program on the machine; raises SimulationError, also where the machine is too small for it."""
 
     @abstractmethod
     def execute(

@@ -33,14 +33,14 @@ class Label:
 def shorten(names: Sequence[str]) -> dict[str, str]:
     """Each name without the leading parts that most of them share: transformer.h.0.attn becomes h.0.attn.
 
-    Names stay distinct, and none starts with a layer's number.
+    Names stay distinct, and none starts with a layer's number, or with the star for any.
     """
     short = {name: name for name in names}
     while (part := _common_part(list(short.values()))) is not None:
         shorter = {name: text.removeprefix(f"{part}.") for name, text in short.items()}
         if len(set(shorter.values())) < len(set(short.values())):
             break
-        if any(text[:1].isdigit() for text in shorter.values()):
+        if any(text[:1].isdigit() or text[:1] == "*" for text in shorter.values()):
             break
         short = shorter
     return short

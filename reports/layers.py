@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from difflib import get_close_matches
+from itertools import chain, count
+
 from wsc.compiler.errors import UserError
 from wsc.reports.heatmap import draw_field, draw_kernels
 from wsc.reports.picture import Picture
@@ -13,8 +17,13 @@ _ALIASES = {"placement": KERNELS, "kernel": KERNELS}
 
 
 def layer_names(plan: Floorplan) -> tuple[str, ...]:
-    """Short names of what can be drawn of a floor plan."""
-    return (KERNELS, *(_short(field) for field in plan.fields))
+    """Short names of what can be drawn of a floor plan: lower-case words, each once."""
+    return (KERNELS, *_fields(plan))
+
+
+def check_layer(plan: Floorplan, layer: str) -> None:
+    """Raise UserError, with the layers that there are, for a name that does not exist."""
+    _field(plan, layer)
 
 
 def draw_layer(plan: Floorplan, layer: str) -> Picture:
@@ -29,16 +38,27 @@ def terminal_layer(plan: Floorplan, layer: str, columns: int) -> TerminalPicture
     return terminal_floorplan(plan, columns) if field is None else terminal_field(plan, field, columns)
 
 
-def _short(field: Field) -> str:
-    return field.title.split()[0].lower()
+def _fields(plan: Floorplan) -> dict[str, Field]:
+    """The fields by short name: the title's first word, and as many more as tell it from those before."""
+    named: dict[str, Field] = {}
+    for field in plan.fields:
+        words = re.findall(r"\w+", field.title.lower()) or ["field"]
+        names = ["-".join(words[:length]) for length in range(1, len(words) + 1)]
+        numbered = (f"{names[-1]}-{number}" for number in count(2))
+        taken = {KERNELS, *named}
+        named[next(name for name in chain(names, numbered) if name not in taken)] = field
+    return named
 
 
 def _field(plan: Floorplan, layer: str) -> Field | None:
     """The field of a layer; None for the kernels themselves."""
-    name = _ALIASES.get(layer, layer)
-    if name == KERNELS:
+    fields = _fields(plan)
+    if layer not in fields and _ALIASES.get(layer, layer) == KERNELS:
         return None
-    found = next((f for f in plan.fields if _short(f) == name), None)
-    if found is None:
-        raise UserError(f"there is no layer '{layer}' to draw; layers are {', '.join(layer_names(plan))}")
-    return found
+    if layer not in fields:
+        close = get_close_matches(layer.lower(), layer_names(plan), n=1)
+        hint = f" Did you mean '{close[0]}'?" if close else ""
+        raise UserError(
+            f"There is no layer '{layer}' to draw.{hint} The layers are {', '.join(layer_names(plan))}."
+        )
+    return fields[layer]

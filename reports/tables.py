@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isnan
 
 from rich import box
-from rich.console import JustifyMethod
+from rich.console import JustifyMethod, OverflowMethod
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -17,20 +17,22 @@ from wsc.reports.quantities import format_bytes, format_count, format_percent
 
 COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
     ("kernel", "left"),
+    ("×", "right"),
     ("group", "left"),
     ("cores", "right"),
     ("cycles", "right"),
-    ("SRAM a core", "right"),
+    ("SRAM/core", "right"),
     ("use", "left"),
 )
 EIGHTHS = " ▏▎▍▌▋▊▉█"
+BAR = 4  # columns, so that a table of usual names fits in 80
 
 
 @dataclass(frozen=True)
 class KernelRow:
-    """One line of the table of kernels: its cores, the cycles an input takes in it, its memory, its use of cores.
+    """One line of the table: a kernel, or `count` of them with all their cores and the figures of the slowest.
 
-    `utilisation` is from 0 to 1, NaN where it is not known.
+    `cycles` are those an input takes in it; `utilisation` is from 0 to 1, NaN where it is not known.
     """
 
     name: str
@@ -39,43 +41,51 @@ class KernelRow:
     cycles: int
     bytes_per_core: int
     utilisation: float
+    count: int = 1
 
     def __post_init__(self) -> None:
-        if min(self.cores, self.cycles, self.bytes_per_core) < 0 or self.utilisation < 0:
+        if min(self.cores, self.cycles, self.bytes_per_core, self.count) < 0 or self.utilisation < 0:
             raise ValueError(f"negative figure in the row of kernel '{self.name}'")
 
 
 def kernel_table(rows: Sequence[KernelRow], title: str | None = None) -> Table:
     """The kernels in the order given, the slowest in bold, with totals below; names lose what they share."""
     slowest = max((row.cycles for row in rows), default=0)
-    totals = (
-        f"{format_count(len(rows))} kernel{'' if len(rows) == 1 else 's'}",
-        "",
-        format_count(sum(row.cores for row in rows)),
-        f"max {format_count(slowest)}",
-        f"max {format_bytes(max((row.bytes_per_core for row in rows), default=0))}",
-        "",
+    count = sum(row.count for row in rows)
+    totals = {
+        "kernel": "total",
+        "×": format_count(count),
+        "cores": format_count(sum(row.cores for row in rows)),
+    }
+    shown = [column for column in COLUMNS if column[0] != "×" or count > len(rows)]
+    table = Table(
+        title=Text(title) if title else None, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_footer=True
     )
-    table = Table(title=Text(title) if title else None, box=box.SIMPLE_HEAD, show_footer=True)
-    for (name, justify), total in zip(COLUMNS, totals, strict=True):
+    for name, justify in shown:
         narrows = name in {"kernel", "group"}  # and the others keep their figures whole
-        table.add_column(name, Text(total), justify=justify, overflow="ellipsis", no_wrap=not narrows)
+        overflow: OverflowMethod = "fold" if name == "kernel" else "ellipsis"
+        footer = Text(totals.get(name, ""))
+        table.add_column(name, footer, justify=justify, overflow=overflow, no_wrap=not narrows)
     names = shorten([row.name for row in rows])
     for row in rows:
+        cells = _cells(row, names[row.name])
         table.add_row(
-            Text(names[row.name]), *_figures(row), style="bold" if row.cycles == slowest > 0 else None
+            *(cells[name] for name, _ in shown), style="bold" if row.cycles == slowest > 0 else None
         )
     return table
 
 
-def _figures(row: KernelRow) -> tuple[Text, ...]:
-    return (
-        Text(row.group),
-        Text(format_count(row.cores)),
-        Text(format_count(row.cycles)),
-        Text(format_bytes(row.bytes_per_core)),
-        percent_bar(row.utilisation),
-    )
+def _cells(row: KernelRow, name: str) -> dict[str, Text]:
+    """What a row shows in each of COLUMNS."""
+    return {
+        "kernel": Text(name),
+        "×": Text(format_count(row.count)),
+        "group": Text(row.group),
+        "cores": Text(format_count(row.cores)),
+        "cycles": Text(format_count(row.cycles)),
+        "SRAM/core": Text(format_bytes(row.bytes_per_core)),
+        "use": percent_bar(row.utilisation, BAR),
+    }
 
 
 def percent_bar(fraction: float, width: int = 10) -> Text:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,16 +11,15 @@ import numpy as np
 
 from wsc.backends.registry import Selection, select
 from wsc.build import Build, read_build, write_build
-from wsc.compiler.errors import UserError
+from wsc.compiler.errors import InputMismatch
 from wsc.compiler.ir.graph import Graph
 from wsc.driver import Stage, compile_model, silent
 from wsc.simulation.floorplan import Floorplan
 from wsc.simulation.trace import Trace
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from wsc.frontend.arguments import ExampleInputs
+    from wsc.frontend.capture import Captured
+    from wsc.frontend.values import Inputs, Module
     from wsc.reports.picture import Picture
 
 
@@ -33,11 +31,14 @@ class Cycles:
     interval: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Executable:
     """A compiled model: its artefacts, and ways to run it and look at it."""
 
     build: Build = field(repr=False)
+
+    def __repr__(self) -> str:
+        return f"<wsc.Executable '{self.name}' on {self.build.selection.machine.name}: {self.cycles}>"
 
     @property
     def name(self) -> str:
@@ -46,7 +47,7 @@ class Executable:
 
     @property
     def graph(self) -> Graph:
-        """The graph that was compiled."""
+        """The graph that was compiled, with the names and types of its inputs."""
         return self.build.graph
 
     @property
@@ -69,41 +70,54 @@ class Executable:
         """Where every kernel lies, with fields over the machine."""
         return self.build.floorplan()
 
-    def __call__(self, *inputs: Any) -> Any:
-        """Run the program on tensors (or numpy arrays) and return what the model returns, as a flat tuple if several.
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        """Run the program on the model's tensors, in order or by name, and return what the model returns, flat.
 
-        Raises InputMismatch where they do not fit.
+        One output comes alone, several as a tuple; as numpy arrays if every input is one, as torch tensors otherwise.
+        Raises InputMismatch for tensors that do not fit, ModelError if the model has weights on the meta device.
         """
-        if all(isinstance(value, np.ndarray) for value in inputs):
-            outputs: tuple[Any, ...] = self.build.execute(inputs)
+        given = self._in_order(inputs, named)
+        if all(isinstance(value, np.ndarray) for value in given):
+            outputs: tuple[Any, ...] = self.build.execute(given)
         else:
             from wsc.frontend.values import from_arrays, to_arrays
 
-            outputs = from_arrays(self.build.execute(to_arrays(inputs)))
+            outputs = from_arrays(self.build.execute(to_arrays(given)))
         return outputs[0] if len(outputs) == 1 else outputs
 
+    def _in_order(self, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        """All inputs in the order of the program's; how many there must be is judged where they are used."""
+        names = [node.name for node in self.graph.inputs]
+        by_name = [name for name in names[len(inputs) :] if name in named]
+        if len(by_name) < len(named):
+            wrong = ", ".join(f"'{name}'" for name in named if name not in by_name)
+            raise InputMismatch(
+                f"'{self.name}' takes {', '.join(names)}; {wrong} is not among them, or given twice."
+            )
+        return (*inputs, *(named[name] for name in by_name))
+
     def inspect(self, layer: str = "kernels") -> Picture:
-        """A picture of the placement ("kernels" or "placement") or of a field over it ("sram", "utilisation", "links")."""
+        """A picture of the placement ("kernels") or of a field over it, such as "sram", "utilisation" or "links".
+
+        Raises UserError for a layer that there is not, with those that there are.
+        """
         from wsc.reports.layers import draw_layer
 
         return draw_layer(self.placement, layer)
 
     def save(self, folder: str | Path) -> Path:
-        """Write a build folder; raises BuildError."""
+        """Write a build folder, in place of the build that is there, and return it; raises BuildError."""
         return write_build(self.build, Path(folder))
 
 
 def compile(
-    module: nn.Module,
-    example_inputs: ExampleInputs | Tensor | Sequence[Tensor],
-    target: str = "wse2",
-    *,
-    name: str = "",
-    stage: Stage = silent,
+    module: Module, example_inputs: Inputs, target: str = "wse2", *, name: str = "", stage: Stage = silent
 ) -> Executable:
-    """Compile a module (or torch.fx.GraphModule) for a target; inputs are a tuple, a dict or one tensor.
+    """Compile a module (or torch.fx.GraphModule) for a machine, by its name or by the path of its file.
 
-    Raises a subclass of `wsc.WscError` that says what is wrong with the model, the target, or the fit of the two.
+    `example_inputs` are positional arguments in a tuple, keyword arguments in a dict, or one tensor. The program's
+    weights share the module's memory. `stage` is told what begins. Raises a subclass of `wsc.WscError` that says what
+    is wrong with the model, the target, or the fit of the two.
     """
     from wsc.frontend.capture import capture
     from wsc.frontend.values import as_arguments
@@ -114,20 +128,16 @@ def compile(
     return Executable(build_of(captured, selection, stage))
 
 
-def build_of(captured: Any, selection: Selection, stage: Stage) -> Build:
+def build_of(captured: Captured, selection: Selection, stage: Stage = silent) -> Build:
     """Compile what was captured, with the inputs and PyTorch's answer to compare with where there is data."""
     compiled = compile_model(captured.model, selection, stage)
     inputs = captured.example_inputs
-    runnable = inputs is not None and not compiled.model.missing_weights()
-    if runnable:
-        stage("asking PyTorch for its answer")
-    expected = captured.reference(inputs) if runnable else None
-    return Build.of(compiled, inputs if runnable else None, expected)
+    if inputs is None or compiled.model.missing_weights():
+        return Build.of(compiled)
+    stage("asking PyTorch for its answer")
+    return Build.of(compiled, inputs, captured.reference(inputs))
 
 
 def load(folder: str | Path) -> Executable:
     """Read a build folder; no code of the model is run. Raises BuildError."""
-    path = Path(folder)
-    if not path.exists():
-        raise UserError(f"there is no build folder {path}")
-    return Executable(read_build(path))
+    return Executable(read_build(Path(folder)))

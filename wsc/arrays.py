@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -17,7 +16,7 @@ _BFLOAT = "bf16:"
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
-    """Write arrays by name; raises OSError."""
+    """Write arrays by name, one at a time; the same arrays give the same bytes. Raises OSError."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
             narrow = array.dtype == ml_dtypes.bfloat16
@@ -28,28 +27,38 @@ def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
                 )
 
 
-def read_arrays(path: Path) -> Mapping[str, Array]:
-    """The arrays of a file; raises OSError or zipfile.BadZipFile."""
-    return _Arrays(path)
+def read_arrays(path: Path, before: Callable[[], None] | None = None) -> Mapping[str, Array]:
+    """The arrays of a file, which is opened, after calling `before`, when the first name or array is asked for.
+
+    Raises OSError, ValueError or zipfile.BadZipFile where the file does not hold arrays; never runs code from it.
+    """
+    return _Arrays(path, before)
 
 
 class _Arrays(Mapping[str, Array]):
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, before: Callable[[], None] | None) -> None:
         self._path = path
-        with np.load(path, allow_pickle=False) as file:
-            self._names = {name.removeprefix(_BFLOAT): name for name in file.files}
+        self._before = before
 
     @cached_property
-    def _file(self) -> Any:
-        return np.load(self._path, allow_pickle=False)
+    def _archive(self) -> zipfile.ZipFile:
+        if self._before is not None:
+            self._before()
+        return zipfile.ZipFile(self._path)
+
+    @cached_property
+    def _entries(self) -> dict[str, str]:
+        names = self._archive.namelist()
+        return {name.removeprefix(_BFLOAT).removesuffix(".npy"): name for name in names}
 
     def __getitem__(self, name: str) -> Array:
-        stored = self._names[name]
-        array: Array = self._file[stored]
-        return array.view(ml_dtypes.bfloat16) if stored.startswith(_BFLOAT) else array
+        entry = self._entries[name]
+        with self._archive.open(entry) as file:
+            array: Array = np.lib.format.read_array(file, allow_pickle=False)
+        return array.view(ml_dtypes.bfloat16) if entry.startswith(_BFLOAT) else array
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self._entries)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._entries)

@@ -2,102 +2,187 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+
+from wsc import __version__
+from wsc.compiler.errors import InternalError, WscError
+
+_INTERRUPTED = 130  # as shells count: 128 and the number of SIGINT
+
+ModelFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL", help="A file that defines model() and example_inputs(), or FILE:factory."
+    ),
+]
+BuildFolder = Annotated[
+    Path | None, typer.Argument(metavar="BUILD", help="A build folder. [default: the last in build/]")
+]
+Machine = Annotated[
+    str,
+    typer.Option("--target", "-t", metavar="NAME", help="A machine (see `wsc targets`) or a machine file."),
+]
+OtherMachine = Annotated[
+    str | None,
+    typer.Option(
+        "--machine", "-m", metavar="NAME", help="Another machine or machine file. [default: the build's]"
+    ),
+]
+Define = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--define", "-D", metavar="KEY=VALUE", help="A keyword argument for the factory; may be repeated."
+    ),
+]
+OutputFolder = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FOLDER", help="The build folder. [default: build/NAME]"),
+]
+OutputArrays = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the outputs to this .npz file.")
+]
+OutputPictures = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FOLDER", help="For the pictures. [default: BUILD/maps]"),
+]
+InputArrays = Annotated[
+    Path | None,
+    typer.Option(
+        "--input", "-i", metavar="FILE", help="A .npz file of inputs. [default: the example inputs]"
+    ),
+]
+Layers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--layer", "-l", metavar="NAME", help="What to draw; may be repeated. [default: every layer]"
+    ),
+]
+Format = Annotated[str, typer.Option("--format", "-f", metavar="KIND", help="png or svg.")]
+Terminal = Annotated[
+    bool, typer.Option("--terminal/--no-terminal", help="Draw coarsely in the terminal too.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+class _Group(TyperGroup):
+    """Commands before or after which --debug may stand."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As click does, with --debug in front of the command."""
+        rest = [arg for arg in args if arg != "--debug"]
+        return super().parse_args(ctx, ["--debug", *rest] if len(rest) < len(args) else args)
+
+
+class _Command(TyperCommand):
+    """A command whose errors are told in one paragraph, with an exit code that says whose fault they are."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Call the command; exit code 2 for a user's mistake, 1 for ours, 130 for Ctrl-C."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # typer leaves quietly: whoever read our output has enough
+        except (Exception, KeyboardInterrupt) as error:
+            if ctx.find_root().params["debug"]:
+                traceback.print_exception(error)
+            message, code = _told(error)
+        typer.echo(message, err=True)
+        raise typer.Exit(code)
+
+
+def _told(error: BaseException) -> tuple[str, int]:
+    """What to say of an error, and the exit code."""
+    if isinstance(error, KeyboardInterrupt):
+        return "Interrupted: no build folder was left half written.", _INTERRUPTED
+    if isinstance(error, WscError) and not isinstance(error, InternalError):
+        return f"Error: {error}", error.exit_code
+    said = str(error) if isinstance(error, WscError) else f"{type(error).__name__}: {error}".rstrip(": ")
+    report = "This is a defect of wsc: please report it, with the traceback that the same command prints with --debug."
+    return f"Internal error: {said.rstrip('.')}. {report}", 1
+
 
 app = typer.Typer(
     name="wsc",
-    help="Compile PyTorch models to programs for wafer-scale machines, simulate their cycles, run them, look at them.",
+    cls=_Group,
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-_state = {"debug": False}
-
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
-BuildFolder = Annotated[Path | None, typer.Argument(help="A build folder. [default: the latest in build/]")]
 
 
-@app.callback()
-def options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
-) -> None:
-    """Compile PyTorch models to programs for wafer-scale machines, simulate their cycles, run them, look at them."""
-    _state["debug"] = debug
-    if version:
-        from wsc import __version__
-
+def _show_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(f"wsc {__version__}")
         raise typer.Exit
 
 
-@app.command()
+@app.callback()
+def options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error; may stand anywhere.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Compile PyTorch models to programs for wafer-scale machines, simulate their cycles, run them, draw them."""
+
+
+@app.command(cls=_Command)
 def compile(
-    model: Annotated[
-        str, typer.Argument(help="A Python file that defines model() and example_inputs(), or FILE:factory.")
-    ],
-    target: Annotated[
-        str, typer.Option("--target", "-t", help="A machine (see `wsc targets`) or a machine file.")
-    ] = "wse2",
-    define: Annotated[
-        list[str] | None,
-        typer.Option("--define", "-D", metavar="KEY=VALUE", help="Keyword argument for the factory."),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The build folder. [default: build/NAME]")
-    ] = None,
+    model: ModelFile,
+    target: Machine = "wse2",
+    define: Define = None,
+    output: OutputFolder = None,
     json: Json = False,
 ) -> None:
-    """Compile a model, simulate the program and write a build folder."""
+    """Compile and simulate a model; write a build folder."""
     from wsc.commands.compile import compile_file
 
     compile_file(model, target, define or [], output, json)
 
 
-@app.command()
+@app.command(cls=_Command)
 def run(
-    build: BuildFolder = None,
-    inputs: Annotated[
-        Path | None,
-        typer.Option("--input", "-i", help="A .npz file of inputs by name. [default: the example inputs]"),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the outputs to this .npz file.")
-    ] = None,
-    json: Json = False,
+    build: BuildFolder = None, inputs: InputArrays = None, output: OutputArrays = None, json: Json = False
 ) -> None:
-    """Execute the emitted program on real tensors and compare its outputs with PyTorch's."""
+    """Execute a program on real tensors; compare it with PyTorch."""
     from wsc.commands.run import run_build
 
     run_build(build, inputs, output, json)
 
 
-@app.command()
+@app.command(cls=_Command)
+def simulate(build: BuildFolder = None, machine: OtherMachine = None, json: Json = False) -> None:
+    """Simulate a program again, on its machine or another."""
+    from wsc.commands.simulate import simulate_build
+
+    simulate_build(build, machine, json)
+
+
+@app.command(cls=_Command)
 def inspect(
     build: BuildFolder = None,
-    layer: Annotated[
-        list[str] | None, typer.Option("--layer", "-l", help="What to draw. [default: all]")
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for the pictures. [default: BUILD/maps]")
-    ] = None,
-    format: Annotated[str, typer.Option("--format", help="png or svg.")] = "png",
-    terminal: Annotated[bool, typer.Option(help="Also draw coarse pictures in the terminal.")] = True,
+    layer: Layers = None,
+    output: OutputPictures = None,
+    format: Format = "png",
+    terminal: Terminal = True,
     json: Json = False,
 ) -> None:
-    """Draw heat maps of the placement: picture files, and the same coarsely in the terminal."""
+    """Draw where everything lies, and how busy it is."""
     from wsc.commands.inspect import inspect_build
 
     inspect_build(build, layer or [], output, format, terminal and not json, json)
 
 
-@app.command()
+@app.command(cls=_Command)
 def targets(json: Json = False) -> None:
     """List the machines a model can be compiled for."""
     from wsc.commands.targets import list_targets
@@ -106,33 +191,5 @@ def targets(json: Json = False) -> None:
 
 
 def main() -> None:
-    """Run the command line: exit code 2 for a user's mistake, 1 for ours, 130 for Ctrl-C."""
-    with _errors():
-        app()
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    from wsc.compiler.errors import WscError
-
-    try:
-        yield
-    except WscError as error:
-        if _state["debug"]:
-            raise
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("interrupted; nothing was written", err=True)
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(1)
-    except Exception as error:
-        if _state["debug"]:
-            raise
-        typer.echo(
-            f"internal error: {type(error).__name__}: {error}. This is a defect of wsc; please report it with the "
-            "output of the same command after `wsc --debug`.",
-            err=True,
-        )
-        sys.exit(1)
+    """Run the command line."""
+    app()

@@ -1,4 +1,4 @@
-"""The way of the data, stage by stage: capture, passes, legalize, plan, emit, simulate."""
+"""The way of the data, stage by stage: passes, legalize, plan, emit, simulate."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wsc.backends.registry import Selection
+from wsc.backends.target import Progress
 from wsc.compiler.ir.graph import Graph
 from wsc.compiler.ir.model import Model
 from wsc.compiler.passes.pipeline import run_pipeline
@@ -37,9 +38,14 @@ def compile_model(model: Model, selection: Selection, stage: Stage = silent) -> 
     stage("simplifying the graph")
     legal = target.legalize(run_pipeline(model), machine)
     stage("sizing and placing kernels")
-    plan = target.plan(legal, machine)
+    plan = target.plan(legal, machine, within("sizing and placing kernels", stage))
     stage("emitting the program")
     program = target.emit(plan)
     stage("simulating")
-    trace = target.simulate(program, machine)
+    trace = target.simulate(program, machine, within("simulating", stage))
     return Compiled(selection, model.graph, legal, plan, program, trace)
+
+
+def within(title: str, stage: Stage) -> Progress:
+    """Progress within a stage, told as the stage."""
+    return lambda what, done, total: stage(f"{title}: {what}, {done} of {total}")

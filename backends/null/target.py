@@ -57,7 +57,7 @@ class NullTarget(Target):
         have = machine.unit.memory_bytes
         if needed > have:
             raise DoesNotFit(
-                f"'{model.graph.name}' needs {_mib(needed)} and the memory of '{machine.name}' has {_mib(have)}: "
+                f"'{model.graph.name}' needs {_size(needed)} and the memory of '{machine.name}' has {_size(have)}: "
                 f"{needed - have:,} bytes too few. A smaller model, or a machine file with more memory, would fit."
             )
         return NullPlan(model.graph, machine, needed)
@@ -95,11 +95,15 @@ class NullTarget(Target):
         )
 
     def facts(self, plan: NullPlan) -> tuple[tuple[str, str], ...]:
-        return (("memory", f"{_mib(plan.memory_bytes)} of {_mib(plan.machine.unit.memory_bytes)}"),)
+        return (("memory", f"{_size(plan.memory_bytes)} of {_size(plan.machine.unit.memory_bytes)}"),)
 
 
-def _mib(count: int) -> str:
-    return f"{count / 2**20:,.2f} MiB"
+def _size(count: int) -> str:
+    units = [
+        (f"{count / 2**power:,.2f} {unit}", 2**power)
+        for power, unit in ((10, "KiB"), (20, "MiB"), (30, "GiB"))
+    ]
+    return next((text for text, unit in reversed(units) if count >= unit), f"{count} B")
 
 
 TARGET = NullTarget()

@@ -15,6 +15,9 @@ from wsc.backends.wafer.cutting import Chunking
 from wsc.backends.wafer.kernels import Feed, FusedKernel
 
 TICKS = 8
+_WHOLE_TRAVEL = (
+    6  # ticks for a tensor that travels whole: up to three quarters of an interval on shared links
+)
 _TRAVEL = 2  # ticks for the way between kernels and for what a chunk waits inside one
 
 
@@ -48,7 +51,7 @@ def _arrival(
         return 0.0, 0.0
     producer = made[feed.source]
     chunks = result_chunks(producer, chunkings[producer.name])[1]
-    start = starts[producer.name] + _TRAVEL
+    start = starts[producer.name] + max(_TRAVEL, _WHOLE_TRAVEL // chunks)
     return start + TICKS / chunks, start + TICKS
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wsc.backends.wafer.instructions import AllReduce, Halo, Lookup
+from wsc.backends.wafer.instructions import AllReduce, Halo, Lookup, Recv, Send
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Buffer, Instruction
 from wsc.compiler.ops import Contract
@@ -40,6 +40,8 @@ def instruction_cycles(instruction: Instruction, buffers: dict[str, Buffer], mac
         )
     moved = operands[0] if operands else buffers[instruction.result]
     words = moved.tile_type.bytes / machine.fabric.link_bytes_per_cycle
+    if isinstance(op, (Recv, Send)):
+        return max(words, 1.0)  # the ramp takes them while no task runs
     if isinstance(op, AllReduce):
         words *= 2
     if isinstance(op, Halo):
@@ -54,13 +56,12 @@ def instruction_cycles(instruction: Instruction, buffers: dict[str, Buffer], mac
 
 def _compute_cycles(op: Op, operands: Sequence[Buffer], result: Buffer, machine: Wafer) -> float:
     types = [b.tile_type for b in operands]
-    dtype = types[0].dtype if types else result.type.dtype
-    macs, vector_ops = op.arithmetic(types, result.tile_type)
+    made = result.tile_type
+    macs, vector_ops = op.arithmetic(types, made)
     startup = machine.core.vector_startup_cycles
     if isinstance(op, Contract):
-        longest = max(result.tile_type.shape, default=1)
-        return macs * machine.mac_cycles(dtype) + startup * macs / max(longest, 1)
-    elements = max([t.elements for t in types] + [result.tile_type.elements])
-    work = max(vector_ops, elements) / machine.vector_ops_per_cycle(dtype)
-    longest = max(max(types, key=lambda t: t.elements).shape, default=1)
-    return work + startup * elements / max(longest, 1)
+        return macs * (machine.mac_cycles(made.dtype) + startup / max(made.shape, default=1))
+    widest = max((*types, made), key=lambda t: t.dtype.bytes).dtype
+    longest = max((n for t in (*types, made) for n in t.shape), default=1)
+    length = made.elements if all(t.shape == made.shape for t in types) else longest
+    return max(vector_ops, made.elements) * (1 / machine.vector_ops_per_cycle(widest) + startup / length)

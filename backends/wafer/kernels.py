@@ -15,6 +15,7 @@ from itertools import count
 
 from networkx.utils import UnionFind
 
+from wsc.backends.wafer.program import HOST
 from wsc.compiler.ir.graph import Graph, Node
 from wsc.compiler.ir.types import TensorType
 from wsc.compiler.ops import (
@@ -145,7 +146,7 @@ def _names(anchors: Sequence[Node]) -> list[str]:
         does = op.fn if isinstance(op, Elementwise) else op.kind
         name = module if module and modules[module] == 1 else f"{module}.{does}".lstrip(".")
         free = (f"{name}_{i}" if i else name for i in count())
-        names[next(n for n in free if n not in names)] = None
+        names[next(n for n in free if n not in names and n != HOST)] = None
     return list(names)
 
 
@@ -170,10 +171,16 @@ def _group_nodes(graph: Graph) -> list[list[Node]]:
             continue
         able = [n for n in dict.fromkeys(node.inputs) if n in groups and _may_join(graph, node, n)]
         host = able[-1] if able and isinstance(node.op, _IN_PLACE) else ""
-        guests = [n for n in able if n != host and all(isinstance(m.op, _LOCAL) for m in groups[n])]
+        # what is summed over cores ends scattered along any dimension, also one that concat needs whole
+        joining = _LOCAL if _is_local(groups.get(host, [])) else _IN_PLACE
+        guests = [n for n in able if n != host and _is_local(groups[n], joining)]
         members = [*groups.pop(host, []), *(m for n in guests for m in groups.pop(n))]
         groups[node.name] = [*members, node]
     return list(groups.values())
+
+
+def _is_local(nodes: Sequence[Node], ops: tuple[type[Op], ...] = _LOCAL) -> bool:
+    return all(isinstance(node.op, ops) for node in nodes)
 
 
 def _may_join(graph: Graph, node: Node, operand: str) -> bool:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from wsc.backends.wafer.chunks import SHORTENING, ChunkParams, plan_chunks
+from wsc.backends.wafer.coarse import Coarse, Job, SizingParams
 from wsc.backends.wafer.depths import plan_depths
 from wsc.backends.wafer.kernels import FusedKernel, cut_kernels, resolve
 from wsc.backends.wafer.machine import Wafer
-from wsc.backends.wafer.sizing import Candidate, Coarse, Job, SizingParams, candidates
+from wsc.backends.wafer.sizing import Candidate, candidates
 from wsc.compiler.errors import DoesNotFit, InternalError
 from wsc.compiler.ir.graph import Graph
 from wsc.placement.check import check
@@ -87,8 +88,9 @@ def _check_capacity(graph: Graph, machine: Wafer) -> None:
         raise DoesNotFit(
             f"'{graph.name}' does not fit {machine.name}: in a pipeline all weights stay in SRAM, and its "
             f"{weights / 2**30:,.2f} GiB of weights are {(weights - room) / 2**30:,.2f} GiB more than the "
-            f"{room / 2**30:,.2f} GiB of all {machine.cores:,} cores ({machine.core.sram_bytes:,} B a core less {code:,} B "
-            "of runtime). A 16-bit or narrower element type, fewer layers, or a larger fabric would make it fit."
+            f"{room / 2**30:,.2f} GiB of all {machine.cores:,} cores ({machine.core.sram_bytes:,} B a core less "
+            f"{code:,} B of runtime). A 16-bit or narrower element type, fewer layers, or a larger fabric would "
+            "make it fit."
         )
 
 

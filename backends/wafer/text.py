@@ -16,7 +16,9 @@ from __future__ import annotations
 import ast
 import json
 import re
-from dataclasses import fields
+from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
+from typing import TypeVar
 
 from wsc.backends.wafer.instructions import MOVES, Move
 from wsc.backends.wafer.program import Buffer, Endpoint, Instruction, Kernel, Program, Stream
@@ -27,6 +29,8 @@ from wsc.compiler.layout import Layout, Mesh
 from wsc.compiler.ops.base import Op
 
 VERSION = 1
+T = TypeVar("T")
+_Line = tuple[int, str]  # number and text
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _TYPE = r"\w+\[[\d,]*\]"
 _HEADER = re.compile(rf"wafer program ({_STRING}) version (\d+) on ({_STRING}) (\d+)x(\d+)")
@@ -103,34 +107,30 @@ def _print_stream(stream: Stream) -> str:
 
 def parse_program(text: str) -> Program:
     """Read back what `print_program` printed; raises VerificationError with the line number."""
-    lines = text.rstrip("\n").split("\n")
-    at = 0
-    try:
-        header = _match(_HEADER, lines[0])
-        if int(header[2]) != VERSION:
-            raise ValueError(f"version {header[2]}, this wsc reads version {VERSION}")
-        ports: dict[str, list[tuple[str, TensorType]]] = {"input": [], "output": []}
-        kernels: list[Kernel] = []
-        streams: list[Stream] = []
-        at = 1
-        while at < len(lines):
-            if lines[at].startswith("kernel"):
-                end = lines.index("end", at)
-                kernels.append(_parse_kernel(lines[at:end]))
-                at = end
-            elif lines[at].startswith("stream"):
-                streams.append(_parse_stream(lines[at]))
-            else:
-                port = _match(_PORT, lines[at])
-                ports[port[1]].append((json.loads(port[2]), TensorType.parse(port[3])))
-            at += 1
-    except (ValueError, KeyError, VerificationError) as error:
-        raise VerificationError(f"program, line {at + 1}: {error}") from error
-    size = int(header[4]), int(header[5])
-    names = json.loads(header[1]), json.loads(header[3])
+    lines = enumerate(text.rstrip("\n").split("\n"), start=1)
+    names, size = _located(_parse_header, next(lines))
+    ports: dict[str, list[tuple[str, TensorType]]] = {"input": [], "output": []}
+    kernels: list[Kernel] = []
+    streams: list[Stream] = []
+    for line in lines:
+        if line[1].startswith("kernel"):
+            kernels.append(_parse_kernel(line, lines))
+        elif line[1].startswith("stream"):
+            streams.append(_located(_parse_stream, line))
+        else:
+            kind, port = _located(_parse_port, line)
+            ports[kind].append(port)
     return Program(
         *names, *size, tuple(ports["input"]), tuple(ports["output"]), tuple(kernels), tuple(streams)
     )
+
+
+def _located(parse: Callable[[str], T], line: _Line) -> T:
+    number, text = line
+    try:
+        return parse(text)
+    except (ValueError, KeyError, VerificationError) as error:
+        raise VerificationError(f"program, line {number}: {error}") from error
 
 
 def _match(pattern: re.Pattern[str], line: str) -> re.Match[str]:
@@ -140,15 +140,44 @@ def _match(pattern: re.Pattern[str], line: str) -> re.Match[str]:
     return found
 
 
-def _parse_kernel(lines: list[str]) -> Kernel:
-    m = _match(_KERNEL, lines[0])
-    buffers = tuple(_parse_buffer(line) for line in lines[1:] if line.startswith("  buffer "))
-    rest = lines[1 + len(buffers) :]
-    split = rest.index("  repeat")
-    once, body = (tuple(map(_parse_instruction, part)) for part in (rest[:split], rest[split + 1 :]))
-    mesh = Mesh.parse(m[5])
+def _parse_header(line: str) -> tuple[tuple[str, str], tuple[int, int]]:
+    m = _match(_HEADER, line)
+    if int(m[2]) != VERSION:
+        raise ValueError(f"version {m[2]}, this wsc reads version {VERSION}")
+    return (json.loads(m[1]), json.loads(m[3])), (int(m[4]), int(m[5]))
+
+
+def _parse_port(line: str) -> tuple[str, tuple[str, TensorType]]:
+    m = _match(_PORT, line)
+    return m[1], (json.loads(m[2]), TensorType.parse(m[3]))
+
+
+def _parse_kernel(head: _Line, rest: Iterator[_Line]) -> Kernel:
+    """A kernel from its first line and those that follow up to its end."""
+    kernel = _located(_parse_head, head)
+    buffers: list[Buffer] = []
+    sections: list[list[Instruction]] = [[]]
+    for line in rest:
+        if line[1] == "end":
+            break
+        if line[1] == "  repeat":
+            sections.append([])
+        elif line[1].startswith("  buffer "):
+            buffers.append(_located(_parse_buffer, line))
+        else:
+            sections[-1].append(_located(_parse_instruction, line))
+    else:
+        raise VerificationError(f"program, line {head[0]}: kernel '{kernel.name}' has no end")
+    if len(sections) != 2:
+        raise VerificationError(f"program, line {head[0]}: kernel '{kernel.name}' needs one 'repeat'")
+    return replace(kernel, buffers=tuple(buffers), once=tuple(sections[0]), body=tuple(sections[1]))
+
+
+def _parse_head(line: str) -> Kernel:
+    m = _match(_KERNEL, line)
     name, location = json.loads(m[1]), json.loads(m[8])
-    return Kernel(name, m[2], int(m[3]), int(m[4]), mesh, buffers, once, int(m[6]), body, int(m[7]), location)
+    mesh = Mesh.parse(m[5])
+    return Kernel(name, m[2], int(m[3]), int(m[4]), mesh, (), (), int(m[6]), (), int(m[7]), location)
 
 
 def _parse_buffer(line: str) -> Buffer:
@@ -168,9 +197,13 @@ def _parse_instruction(line: str) -> Instruction:
 def _parse_any(text: str, kind: str, attributes: str) -> Op | Move:
     if kind not in MOVES:
         return parse_op(text)
-    call = ast.parse(f"f({attributes})", mode="eval").body
-    assert isinstance(call, ast.Call)
-    return MOVES[kind](**{k.arg: ast.literal_eval(k.value) for k in call.keywords if k.arg})
+    try:
+        call = ast.parse(f"f({attributes})", mode="eval").body
+        if not isinstance(call, ast.Call) or call.args:
+            raise ValueError
+        return MOVES[kind](**{str(k.arg): ast.literal_eval(k.value) for k in call.keywords})
+    except (SyntaxError, TypeError, ValueError):
+        raise ValueError(f"not an instruction: {text!r}") from None
 
 
 def _parse_end(groups: tuple[str, ...], at: tuple[int, int]) -> Endpoint:

@@ -24,6 +24,7 @@ def test_what_most_names_share_goes() -> None:
         ["fc1"],
         ["model.only"],
         ["h.0.a", "h.1.a", "h.2.a"],  # not 0.a
+        ["h.*.a", "h.*.b", "h.*.c"],
         ["a.x", "a.y", "x"],  # x would be twice
         ["..", ".", "", "a..b"],
         ["a.x", "b.x", "c.x"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from rich.console import Console
@@ -12,24 +14,28 @@ from wsc.build import Build, write_build
 from wsc.commands.console import DEFAULT_FOLDER, print_json, stages
 from wsc.commands.summary import kernel_rows, summary_items, summary_json
 from wsc.compiler.errors import UserError
+from wsc.folder import check_place
 from wsc.reports.tables import kernel_table, summary_panel
 
 
 def compile_file(spec: str, target: str, defines: list[str], output: Path | None, json: bool) -> None:
     """Compile the model of a file, write its build folder, print the summary."""
-    selection = select(target)
     options = dict(_split(text) for text in defines)
-    with stages() as stage:
+    selection = select(target)
+    if output is not None:
+        check_place(output)
+    with stages() as stage, redirect_stdout(sys.stderr):  # what the model prints is not our result
         stage("loading PyTorch")
         from wsc.frontend.capture import capture
         from wsc.frontend.model_file import load
 
         stage(f"loading {spec}")
         source = load(spec, options)
+        folder = output or DEFAULT_FOLDER / source.name
+        check_place(folder)
         stage("capturing the model")
         captured = capture(source.module, source.example_inputs, source.name)
         build = build_of(captured, selection, stage)
-        folder = output or DEFAULT_FOLDER / source.name
         stage(f"writing {folder}")
         write_build(build, folder)
     if json:
@@ -40,8 +46,8 @@ def compile_file(spec: str, target: str, defines: list[str], output: Path | None
 
 def _split(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise UserError(f"-D takes KEY=VALUE, as in -D seq=512; '{text}' was given")
+    if not equals or not key.isidentifier():
+        raise UserError(f"-D takes KEY=VALUE, as in -D seq=512; '{text}' was given.")
     return key, value
 
 
@@ -50,5 +56,8 @@ def _print(build: Build, folder: Path) -> None:
     console.print(kernel_table(kernel_rows(build)))
     console.print(summary_panel(f"{build.name} on {build.selection.machine.name}", summary_items(build)))
     console.print(
-        f"wrote {folder}: `wsc run {folder}` executes it, `wsc inspect {folder}` draws it", soft_wrap=True
+        f"wrote {folder}: `wsc run {folder}` executes it, `wsc inspect {folder}` draws it",
+        soft_wrap=True,
+        markup=False,
+        highlight=False,
     )

@@ -1,4 +1,4 @@
-"""What the commands print with: results on standard output, progress on standard error."""
+"""What the commands print with: results on standard output, progress on standard error if that is a terminal."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ DEFAULT_FOLDER = Path("build")
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON on standard output."""
-    print(json.dumps(value, indent=1))  # noqa: T201
+    """Print a value as JSON on standard output; no figure may be infinite or NaN, which JSON does not have."""
+    print(json.dumps(value, indent=1, allow_nan=False))  # noqa: T201
 
 
 @contextmanager
 def stages() -> Iterator[Callable[[str], None]]:
-    """A function to call with the name of each stage as it begins; shows it on standard error."""
-    console = Console(stderr=True)
-    with console.status("starting") as status:
+    """A function to call with the name of each stage as it begins; shows the last of them."""
+    with Console(stderr=True).status("starting") as status:
         yield lambda stage: status.update(stage)
 
 
@@ -33,7 +32,8 @@ def stages() -> Iterator[Callable[[str], None]]:
 def progress_bar(title: str) -> Iterator[Callable[[str, int, int], None]]:
     """A function to call with (what is done, how many are done, of how many)."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(title, total=None)
         yield lambda what, done, total: bar.update(
             task, completed=done, total=total, description=f"{title}: {what}"
@@ -47,6 +47,6 @@ def chosen_build(folder: Path | None) -> Path:
     manifests = sorted(DEFAULT_FOLDER.glob("*/manifest.json"), key=lambda p: p.stat().st_mtime)
     if not manifests:
         raise BuildError(
-            "there is no build in build/; make one with `wsc compile MODEL`, or name a build folder"
+            "There is no build in build/: make one with `wsc compile MODEL`, or name a build folder."
         )
     return manifests[-1].parent

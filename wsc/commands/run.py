@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
+from math import inf, isinf
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,8 @@ import numpy as np
 from wsc.arrays import read_arrays, write_arrays
 from wsc.build import Build, read_build
 from wsc.commands.console import chosen_build, print_json, progress_bar
-from wsc.compiler.errors import InputMismatch, InternalError
-from wsc.compiler.ir.interpret import interpret
+from wsc.compiler.errors import InputMismatch, InternalError, UserError
+from wsc.compiler.ir.interpret import check_inputs, interpret
 from wsc.compiler.ops.base import Array
 
 TOLERANCE = 1e-4  # of the largest output, for 32-bit floats
@@ -22,55 +24,87 @@ def run_build(folder: Path | None, inputs: Path | None, output: Path | None, jso
     """Execute a build, compare its outputs, print how far they are from PyTorch's; raises InternalError if too far."""
     path = chosen_build(folder)
     build = read_build(path)
-    arrays, expected, judge = _question(build, inputs)
+    build.check_weights()
+    arrays = _arrays(build, inputs)
     with progress_bar("executing") as progress:
         outputs = build.execute(arrays, progress)
     if output is not None:
-        write_arrays(output, {f"out{i}": a for i, a in enumerate(outputs)})
+        _write(output, outputs)
+    expected, judge = _expected(build, arrays, given=inputs is not None)
     errors = [relative_error(a, b) for a, b in zip(outputs, expected, strict=True)]
-    limit = max(_limit(a) for a in expected)
-    good = max(errors) <= limit
+    limits = [tolerance(a) for a in expected]
+    equal = all(error <= limit for error, limit in zip(errors, limits, strict=True))
     if json:
-        print_json({"build": str(path), "judge": judge, "errors": errors, "tolerance": limit, "equal": good})
+        finite = [None if isinf(error) else error for error in errors]
+        print_json(
+            {"build": str(path), "judge": judge, "errors": finite, "tolerances": limits, "equal": equal}
+        )
     else:
         shapes = ", ".join(f"{a.dtype}{list(a.shape)}" for a in outputs)
-        verdict = "equal to" if good else "DIFFERENT from"
-        print(f"{build.name}: outputs {shapes} {verdict} {judge}'s")  # noqa: T201
-        print(f"largest difference {max(errors):.2e} of the largest output (tolerance {limit:.0e})")  # noqa: T201
-    if not good:
-        raise InternalError(f"the program of {path} computes something else than {judge}")
+        print(f"{build.name}: outputs {shapes} {'equal to' if equal else 'DIFFERENT from'} {judge}'s")  # noqa: T201
+        print(f"largest difference {max(errors):.2e} of the largest output (tolerance {max(limits):g})")  # noqa: T201
+    if not equal:
+        raise InternalError(f"The program of {path} computes something else than {judge}.")
 
 
-def _question(build: Build, file: Path | None) -> tuple[Sequence[Array], Sequence[Array], str]:
-    """Inputs, what is expected for them, and who says so."""
+def _arrays(build: Build, file: Path | None) -> Sequence[Array]:
+    """The inputs of a file, or the example inputs; raises InputMismatch."""
     if file is not None:
-        arrays = _read_inputs(build, file)
-        return arrays, interpret(build.graph, arrays, build.weights), "the reference interpreter"
-    if build.inputs is None or build.expected is None:
+        arrays = _read(build, file)
+    elif build.inputs is not None:
+        arrays = build.inputs
+    else:
         raise InputMismatch(
-            f"'{build.name}' was compiled from the meta device, without weights: it was simulated, but cannot be run"
+            f"'{build.name}' was compiled with example inputs on the meta device: give some with data, as --input FILE."
         )
-    return build.inputs, build.expected, "PyTorch"
+    check_inputs(build.graph, arrays)
+    return arrays
 
 
-def _read_inputs(build: Build, file: Path) -> tuple[Array, ...]:
+def _read(build: Build, file: Path) -> tuple[Array, ...]:
+    wanted = ", ".join(f"'{node.name}' {node.type}" for node in build.graph.inputs)
     try:
         given = read_arrays(file)
-        return tuple(given[node.name] for node in build.graph.inputs)
-    except (OSError, ValueError, KeyError) as error:
-        names = ", ".join(f"{n.name} {n.type}" for n in build.graph.inputs)
-        raise InputMismatch(f"{file} must be an .npz file with the inputs {names}: {error}") from error
+        missing = [node.name for node in build.graph.inputs if node.name not in given]
+        arrays = tuple(given[node.name] for node in build.graph.inputs if not missing)
+    except OSError as error:
+        raise InputMismatch(f"Cannot read the inputs from {file}: {error.strerror or error}.") from error
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise InputMismatch(f"{file} must be an .npz file, as numpy.savez writes, of {wanted}.") from error
+    if missing:
+        found = ", ".join(f"'{name}'" for name in given) or "nothing"
+        raise InputMismatch(f"{file} must hold the inputs {wanted}; it holds {found}.")
+    return arrays
+
+
+def _write(file: Path, outputs: Sequence[Array]) -> None:
+    try:
+        write_arrays(file, {f"out{i}": array for i, array in enumerate(outputs)})
+    except OSError as error:
+        raise UserError(f"Cannot write the outputs to {file}: {error.strerror or error}.") from error
+
+
+def _expected(build: Build, arrays: Sequence[Array], given: bool) -> tuple[Sequence[Array], str]:
+    """What is expected, and who says so."""
+    if not given and build.expected is not None:
+        return build.expected, "PyTorch"
+    return interpret(build.graph, arrays, build.weights), "the reference interpreter"
 
 
 def relative_error(found: Array, expected: Array) -> float:
-    """Largest difference over the largest expected magnitude; infinite where something is not a number."""
+    """Largest difference over the largest expected magnitude; infinite where only one of them is not a number."""
     a, b = found.astype(np.float64), expected.astype(np.float64)
-    if not np.array_equal(np.isfinite(a), np.isfinite(b)):
-        return float("inf")
+    if a.shape != b.shape:
+        return inf
     finite = np.isfinite(b)
+    if not np.isfinite(a[finite]).all() or not np.array_equal(a[~finite], b[~finite], equal_nan=True):
+        return inf
     scale = float(np.abs(b[finite]).max(initial=0.0)) or 1.0
     return float(np.abs(a[finite] - b[finite]).max(initial=0.0)) / scale
 
 
-def _limit(array: Array) -> float:
-    return _NARROW_TOLERANCE if array.dtype.itemsize < 4 and array.dtype.kind not in "iub" else TOLERANCE
+def tolerance(expected: Array) -> float:
+    """The relative error up to which an output is the expected one: none for whole numbers."""
+    if expected.dtype.kind in "iub":
+        return 0.0
+    return _NARROW_TOLERANCE if expected.dtype.itemsize < 4 else TOLERANCE

@@ -2,80 +2,120 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 from wsc.build import Build
+from wsc.compiler.ir.graph import Graph
+from wsc.reports.quantities import (
+    format_bytes,
+    format_cycles,
+    format_percent,
+    format_quantity,
+    format_rate,
+    format_seconds,
+)
 from wsc.reports.tables import KernelRow
 from wsc.simulation.trace import KernelTrace, Trace
 
 
 def summary_items(build: Build) -> list[tuple[str, str]]:
     """(name, value) in reading order."""
-    trace, work = build.trace, build.graph.work()
-    machine = build.selection.machine
-    bound = build.selection.target.lower_bound(build.program, machine)
+    work = build.graph.work()
+    macs = format_quantity(work.macs, "multiply-adds")
+    others = format_quantity(work.vector_ops, "vector operations")
     return [
-        ("latency of one input", f"{trace.latency_cycles:,} cycles, {trace.latency_seconds * 1e6:,.1f} us"),
-        (
-            "interval between inputs",
-            f"{trace.interval_cycles:,} cycles, {trace.inputs_per_second:,.0f} inputs/s",
-        ),
-        ("bounded by", trace.bounded_by),
-        (
-            "machine's own bound",
-            f"{bound:,} cycles an input ({bound / trace.interval_cycles:.1%} of the interval)",
-        ),
+        *timing_items(build.trace, _bound(build)),
         *build.facts,
-        ("work", f"{work.macs:,} multiply-adds, {work.vector_ops:,} vector ops an input"),
-        ("weights", f"{sum(n.type.bytes for n in build.graph.weights):,} B"),
+        ("work an input", f"{macs}, {others}"),
+        ("weights", format_bytes(_weight_bytes(build.graph))),
     ]
 
 
+def timing_items(trace: Trace, bound: int) -> list[tuple[str, str]]:
+    """(name, value) of a simulated run; `bound` is the least number of cycles between inputs."""
+    latency, interval = trace.latency_cycles, trace.interval_cycles
+    every = f"{_time(interval, trace)}, {format_rate(trace.inputs_per_second, 'inputs')}"
+    return [
+        ("latency of one input", _time(latency, trace)),
+        ("interval between inputs", every),
+        (
+            "interval's lower bound",
+            f"{_time(bound, trace)}, {format_percent(bound / interval)} of the interval",
+        ),
+        ("bounded by", trace.bounded_by),
+    ]
+
+
+def _time(cycles: int, trace: Trace) -> str:
+    return f"{format_cycles(cycles)}, {format_seconds(cycles / trace.clock_hz)}"
+
+
+def _bound(build: Build) -> int:
+    return build.selection.target.lower_bound(build.program, build.selection.machine)
+
+
+def _weight_bytes(graph: Graph) -> int:
+    return sum(node.type.bytes for node in graph.weights)
+
+
 def kernel_rows(build: Build) -> list[KernelRow]:
-    """A row for each kernel; kernels of repeated layers, whose names differ in a number only, share one."""
+    """A row for each kernel; kernels of repeated layers, whose names differ in the layer's number only, share one."""
     groups: dict[tuple[str, str], list[KernelTrace]] = {}
     for kernel in build.trace.kernels:
-        groups.setdefault((re.sub(r"\d+", "*", kernel.name), kernel.group), []).append(kernel)
-    return [_row(build.trace, kernels) for kernels in groups.values()]
+        groups.setdefault((_pattern(kernel.name), kernel.group), []).append(kernel)
+    return [_row(build.trace, name, kernels) for (name, _), kernels in groups.items()]
 
 
-def _row(trace: Trace, kernels: list[KernelTrace]) -> KernelRow:
+def _pattern(name: str) -> str:
+    """A dotted name with a star for each part that is a number: h.3.mlp.c_fc is h.*.mlp.c_fc."""
+    return ".".join("*" if part.isdigit() else part for part in name.split("."))
+
+
+def _row(trace: Trace, name: str, kernels: list[KernelTrace]) -> KernelRow:
     slowest = max(kernels, key=lambda k: k.busy_cycles)
-    name = slowest.name if len(kernels) == 1 else f"{len(kernels)} x {re.sub(r'[0-9]+', '*', slowest.name)}"
     cores = sum(k.units for k in kernels)
     use = sum(k.compute_cycles * k.units for k in kernels) / (cores * trace.interval_cycles)
     memory = max(k.bytes_per_unit for k in kernels)
-    return KernelRow(name, slowest.group, cores, int(slowest.busy_cycles), memory, use)
+    return KernelRow(name, slowest.group, cores, int(slowest.busy_cycles), memory, use, len(kernels))
 
 
 def summary_json(build: Build, folder: Path) -> dict[str, Any]:
     """The summary for programs: figures as numbers."""
-    trace, work = build.trace, build.graph.work()
-    machine = build.selection.machine
+    work = build.graph.work()
     return {
         "name": build.name,
         "folder": str(folder),
         "target": build.selection.target.name,
-        "machine": machine.name,
-        "latency_cycles": trace.latency_cycles,
-        "interval_cycles": trace.interval_cycles,
-        "lower_bound_cycles": build.selection.target.lower_bound(build.program, machine),
-        "clock_hz": trace.clock_hz,
-        "bounded_by": trace.bounded_by,
+        "machine": build.selection.machine.name,
+        **timing_json(build.trace, _bound(build)),
         "macs": work.macs,
         "vector_ops": work.vector_ops,
+        "weight_bytes": _weight_bytes(build.graph),
         "facts": dict(build.facts),
-        "kernels": [
-            {
-                "name": k.name,
-                "group": k.group,
-                "cores": k.units,
-                "compute_cycles": k.compute_cycles,
-                "movement_cycles": k.movement_cycles,
-                "idle_cycles": k.idle_cycles,
-            }
-            for k in trace.kernels
-        ],
+        "kernels": [_kernel_json(kernel) for kernel in build.trace.kernels],
+    }
+
+
+def timing_json(trace: Trace, bound: int) -> dict[str, Any]:
+    """The simulated run for programs: figures as numbers."""
+    return {
+        "latency_cycles": trace.latency_cycles,
+        "interval_cycles": trace.interval_cycles,
+        "lower_bound_cycles": bound,
+        "clock_hz": trace.clock_hz,
+        "bounded_by": trace.bounded_by,
+    }
+
+
+def _kernel_json(kernel: KernelTrace) -> dict[str, Any]:
+    return {
+        "name": kernel.name,
+        "group": kernel.group,
+        "cores": kernel.units,
+        "compute_cycles": kernel.compute_cycles,
+        "movement_cycles": kernel.movement_cycles,
+        "idle_cycles": kernel.idle_cycles,
+        "bytes_per_core": kernel.bytes_per_unit,
+        "macs": kernel.macs,
     }

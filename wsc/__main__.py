@@ -1,0 +1,5 @@
+"""`python -m wsc` is `wsc`."""
+
+from wsc.cli import main
+
+main()
