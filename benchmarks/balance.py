@@ -35,9 +35,8 @@ def main() -> None:
     print(f"slowest stage          {slowest:12,.0f} cycles")
     print(f"mean over stages       {mean:12,.0f} cycles   slowest / mean {slowest / mean:.3f}")
     print(f"mean over cores used   {over_cores:12,.0f} cycles   slowest / mean {slowest / over_cores:.3f}")
-    print(
-        f"interval               {trace.interval_cycles:12,} cycles   interval / slowest {trace.interval_cycles / slowest:.3f}"
-    )
+    interval = trace.interval_cycles
+    print(f"interval               {interval:12,} cycles   interval / slowest {interval / slowest:.3f}")
     print(f"cores used             {used:12,} of {cores:,} ({used / cores:.1%})")
     print(f"bounded by             {trace.bounded_by}")
 

@@ -18,6 +18,7 @@ from wsc.compiler.ir.types import DType
 from wsc.compiler.ir.verify import verify
 from wsc.compiler.ops import Elementwise, Op, Parameter
 from wsc.compiler.ops.base import Array
+from wsc.compiler.passes.rewrite import fresh_name, weight_key
 
 
 def legalize(model: Model, machine: Wafer) -> Model:
@@ -25,12 +26,14 @@ def legalize(model: Model, machine: Wafer) -> Model:
     graph = model.graph
     _refuse(graph, machine)
     weights = dict(model.weights)
+    taken = {weight_key(node) for node in graph.weights}
     nodes: list[Node] = []
     for node in graph.nodes:
         source, views = resolve(graph, node.name)
         if views and graph[source].is_weight:
-            key = f"{graph[source].op.key}.{node.name}"  # type: ignore[attr-defined]
-            _materialise(weights, key, graph[source].op.key, views)  # type: ignore[attr-defined]
+            key = fresh_name(f"{weight_key(graph[source])}.{node.name}", taken)
+            taken.add(key)
+            _materialise(weights, key, weight_key(graph[source]), views)
             node = replace(node, op=Parameter(key), inputs=())
         nodes.append(node)
     nodes, outputs = _with_copies(Graph(graph.name, tuple(nodes), graph.outputs))
@@ -65,12 +68,15 @@ def _materialise(weights: dict[str, Array], key: str, source: str, views: tuple[
 
 def _with_copies(graph: Graph) -> tuple[list[Node], tuple[str, ...]]:
     nodes, outputs = list(graph.nodes), []
+    taken = {node.name for node in nodes}
     for number, name in enumerate(graph.outputs):
         if graph[resolve(graph, name)[0]].is_source:
             type = graph[name].type
             # numpy, which copy is made of, has none of truth values
             op = Elementwise("or", (None, False)) if type.dtype is DType.BOOL else Elementwise("copy")
-            copy = Node(f"copy_{number}_{name}", op, (name,), type, graph[name].location)
+            copied = fresh_name(f"copy_{number}_{name}", taken)
+            taken.add(copied)
+            copy = Node(copied, op, (name,), type, graph[name].location)
             nodes.append(copy)
             name = copy.name
         outputs.append(name)

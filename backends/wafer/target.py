@@ -17,6 +17,7 @@ from wsc.backends.wafer.simulate import simulate
 from wsc.backends.wafer.simulate.bound import lower_bound
 from wsc.backends.wafer.simulate.floorplan import floorplan
 from wsc.backends.wafer.text import parse_program, print_program
+from wsc.backends.wafer.verify import verify
 from wsc.compiler.ir.model import Model
 from wsc.compiler.machine import read_machine
 from wsc.compiler.ops.base import Array
@@ -42,13 +43,17 @@ class WaferTarget(Target):
         return make_plan(model.graph, machine)
 
     def emit(self, plan: Plan) -> Program:
-        return emit(plan)
+        program = emit(plan)
+        verify(program)
+        return program
 
     def print(self, program: Program) -> str:
         return print_program(program)
 
     def parse(self, text: str) -> Program:
-        return parse_program(text)
+        program = parse_program(text)
+        verify(program)
+        return program
 
     def simulate(self, program: Program, machine: Wafer, progress: Progress | None = None) -> Trace:
         return simulate(program, machine, progress)

@@ -206,6 +206,11 @@ def test_whole_numbers_must_be_equal() -> None:
 # wsc inspect
 
 
+def test_a_build_without_weights_is_not_offered_to_run(folder: Path) -> None:
+    out = wsc_well("compile", "meta.py", "-t", "null").out
+    assert out.endswith("wrote build/meta: `wsc inspect build/meta` draws it\n")
+
+
 def test_layers_can_be_chosen(build: Path) -> None:
     out = wsc_well(
         "inspect", "-l", "placement", "-l", "sram", "-l", "sram", "-f", "svg", "-o", "pictures"

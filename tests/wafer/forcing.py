@@ -10,7 +10,6 @@ from tests.compiler.arrays import draw
 from tests.wafer.compiling import machine
 from tests.wafer.samples import Sample
 from wsc.backends.wafer.coarse import cuttable
-from wsc.backends.wafer.coarse import cuttable
 from wsc.backends.wafer.cutting import AxisCut, Chunking, Cutting, extent, overlap, windows_on
 from wsc.backends.wafer.emit.program import emit
 from wsc.backends.wafer.kernels import FusedKernel, cut_kernels
@@ -111,8 +110,8 @@ def force(model: Model, kernel: FusedKernel, cutting: Cutting) -> Program:
     return emit(Plan(model.graph, machine("wafer-16x16"), (planned,), placement))
 
 
-def cuttings(kernel: FusedKernel, rng: Rng, chunking: Chunking = Chunking()) -> Iterator[Cutting]:
-    """No cut; every axis that may be cut by itself, every two of them, and all together, with random tiles and turns."""
+def cuttings(kernel: FusedKernel, rng: Rng, chunking: Chunking) -> Iterator[Cutting]:
+    """No cut; every axis that may be cut by itself, every two, and all together, with random tiles and turns."""
     able = [a for a in range(len(kernel.axes)) if extent(kernel, chunking, a) > 1 and cuttable(kernel, a)]
     sets = [(), *((a,) for a in able), *combinations(able, 2), tuple(able)]
     for axes in dict.fromkeys(sets):

@@ -31,7 +31,7 @@ EVERY_SAMPLE = pytest.mark.parametrize("kind", sorted(SAMPLES))
 MACHINES = st.sampled_from(["wafer-4x4", "wafer-8x8", "wafer-16x16"])
 TAIL = st.sampled_from(TAILS)
 SEED = st.integers(0, 2**32 - 1)
-FEW, MANY = 20, 300  # examples of an everyday run, and of a slow one
+FEW, MANY = 12, 300  # examples of an everyday run, and of a slow one
 
 
 # --- one op through the plan

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given, settings
@@ -63,7 +64,7 @@ def check_bytes(job: Job, wafer: Wafer, candidate: Candidate) -> None:
     used = data_bytes(draft.buffers) + code_bytes(instructions, wafer) + wafer.core.runtime_code_bytes
     assert candidate.bytes == used <= wafer.core.sram_bytes
     ends = [(b.address, b.address + b.bytes) for b in draft.buffers]
-    assert all(end == start for (_, end), (start, _) in zip(ends, ends[1:], strict=False))
+    assert all(end == start for (_, end), (start, _) in pairwise(ends))
     assert all(start % 4 == 0 for start, _ in ends)
 
 

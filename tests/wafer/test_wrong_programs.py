@@ -7,10 +7,10 @@ from functools import cache
 import numpy as np
 import pytest
 
+from tests.compiler.graphs import model
 from tests.wafer.compiling import Compiled, assert_near, compile_for, random_inputs
 from tests.wafer.forcing import force, only_kernel
 from tests.wafer.models import MODELS
-from tests.compiler.graphs import model
 from wsc.backends.wafer.cutting import AxisCut, Chunking, Cutting
 from wsc.backends.wafer.execute import execute
 from wsc.backends.wafer.instructions import AllReduce, Halo, Multicast, Recv, ReduceScatter, ReduceTo
@@ -146,8 +146,8 @@ def test_what_lies_on_part_0_alone_is_nan_elsewhere() -> None:
     assert np.isnan(found[:, 3:]).all()
 
 
-def test_a_mesh_that_is_turned_puts_parts_on_other_cores() -> None:
-    """By itself that is no mistake: streams name elements. A source that means the old places reads others."""
+def test_a_mesh_that_is_turned_is_no_mistake() -> None:
+    """Streams name elements, not cores."""
     program, inputs, expected = square()
     (kernel,) = program.kernels
     mesh = replace(kernel.mesh, axes=kernel.mesh.axes[::-1])

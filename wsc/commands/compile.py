@@ -55,9 +55,6 @@ def _print(build: Build, folder: Path) -> None:
     console = Console()
     console.print(kernel_table(kernel_rows(build)))
     console.print(summary_panel(f"{build.name} on {build.selection.machine.name}", summary_items(build)))
-    console.print(
-        f"wrote {folder}: `wsc run {folder}` executes it, `wsc inspect {folder}` draws it",
-        soft_wrap=True,
-        markup=False,
-        highlight=False,
-    )
+    uses = [f"`wsc run {folder}` executes it"] if build.inputs is not None else []
+    told = f"wrote {folder}: {', '.join([*uses, f'`wsc inspect {folder}` draws it'])}"
+    console.print(told, soft_wrap=True, markup=False, highlight=False)

@@ -46,14 +46,20 @@ class Outputs:
 
 @dataclass(eq=False)
 class HostTensor:
-    """One of the program's outputs at the host."""
+    """One of the program's outputs at the host, in so many chunks."""
 
     outputs: Outputs
-    count: int = 0
+    chunks: int
+    arrivals: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many tensors are complete."""
+        return self.arrivals // self.chunks
 
     def arrived(self) -> None:
-        """One more tensor is complete."""
-        self.count += 1
+        """One more chunk is there."""
+        self.arrivals += 1
         self.outputs.look()
 
 
@@ -80,7 +86,7 @@ class Pipeline:
         for stream in self.prepared.program.streams:
             channel = self.channels[stream.name]
             if stream.target.kernel == HOST:
-                channel.sink = HostTensor(self.outputs)
+                channel.sink = HostTensor(self.outputs, stream.target.chunks)
                 self.outputs.tensors.append(channel.sink)
             if stream.source.kernel == HOST:
                 channel.offer(self.inputs * stream.source.chunks)
