@@ -47,7 +47,11 @@ def test_the_wheel_holds_every_file_of_the_rooms_and_nothing_else(tree: Path, tm
     }
     own = (path for path in (tree / "wsc").iterdir() if not path.is_symlink())
     files = (file for path in own for file in (path.rglob("*") if path.is_dir() else (path,)))
-    front = {PurePosixPath("wsc", file.relative_to(tree / "wsc")) for file in files if "__pycache__" not in file.parts}
+    front = {
+        PurePosixPath("wsc", file.relative_to(tree / "wsc"))
+        for file in files
+        if "__pycache__" not in file.parts
+    }
     expected = {path for path in rooms | front if path.suffix not in {"", ".md"}}
     assert sorted(ours) == sorted(expected)
 

@@ -18,7 +18,7 @@ from wsc.backends.wafer.emit.kernel import draft_kernel
 from wsc.backends.wafer.estimate import code_bytes, data_bytes, instruction_cycles
 from wsc.backends.wafer.instructions import AllReduce, Halo, Lookup, Move, Multicast, Recv, Send
 from wsc.backends.wafer.machine import Wafer
-from wsc.backends.wafer.program import HOST, Buffer, Instruction, Kernel
+from wsc.backends.wafer.program import Buffer, Instruction, Kernel
 from wsc.backends.wafer.simulate import lower_bound, simulate
 from wsc.backends.wafer.sizing import Candidate, candidates
 from wsc.compiler.ir.types import DType, TensorType
@@ -246,17 +246,7 @@ def test_outputs_are_no_closer_than_the_slowest_kernel_allows(name: str, wafer: 
 @TWO_SIZES
 @EVERY_MODEL
 def test_no_input_is_through_before_its_slowest_kernel(name: str, wafer: str) -> None:
-    compiled, trace = simulated(name, wafer)
-    if any(stream.target.kernel == HOST and stream.target.chunks > 1 for stream in compiled.program.streams):
-        pytest.skip("see the next test")
-    check_latency(trace)
-
-
-@pytest.mark.xfail(
-    reason="the simulator takes each chunk that reaches the host for a whole output", strict=True
-)
-def test_no_input_in_chunks_is_through_before_its_slowest_kernel() -> None:
-    check_latency(simulated("mlp_in_chunks", "wafer-4x4")[1])
+    check_latency(simulated(name, wafer)[1])
 
 
 def check_latency(trace: Trace) -> None:

@@ -49,7 +49,8 @@ class Draft:
         self, op: Op | Move, operands: Sequence[Buffer], type: TensorType, layout: Layout, copies: int = 1
     ) -> Buffer:
         """Append an instruction with a new local buffer as its result."""
-        result = Buffer(f"t{len(self.buffers)}", type, layout, "local", copies=copies)
+        does = op.fn if isinstance(op, Elementwise) else op.kind
+        result = Buffer(f"{does}{len(self.buffers)}", type, layout, "local", copies=copies)
         self.buffers[result.name] = result
         self._section(operands).append(Instruction(op, tuple(b.name for b in operands), result.name))
         return result
