@@ -28,6 +28,12 @@ class Waiting(Protocol):
         """Look whether to go on."""
 
 
+class Reader(Waiting, Protocol):
+    """What takes contents; `finished` counts the runs that it is done with."""
+
+    finished: int
+
+
 class Engine:
     """Serves tasks one at a time, of those that are ready the one of the lowest key."""
 
@@ -68,7 +74,9 @@ class Store:
     copies: int
     produced: int = 0
     released: int = 0
-    readers: list[tuple[Task, int]] = field(default_factory=list)  # and how many of its runs read one content
+    readers: list[tuple[Reader, int]] = field(
+        default_factory=list
+    )  # and how many of its runs read one content
     writers: list[Waiting] = field(default_factory=list)
 
     def produce(self) -> None:

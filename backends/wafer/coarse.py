@@ -227,7 +227,8 @@ class _Rough:
         vectors = machine.core.vector_startup_cycles / longest
         if isinstance(anchor.op, Gather):
             ops = 0
-        mac_cycles = macs * (machine.mac_cycles(dtype) + vectors)
+        piece = machine.mac_vector_elements(dtype)
+        mac_cycles = macs * (machine.mac_cycles(dtype) * np.ceil(longest / piece) * piece / longest + vectors)
         op_cycles = ops * (1 / machine.vector_ops_per_cycle(dtype) + vectors)
         total = everything * (mac_cycles + op_cycles)
         busy = total + self._after(vectors) + self._words() + 1.0

@@ -60,7 +60,9 @@ def _compute_cycles(op: Op, operands: Sequence[Buffer], result: Buffer, machine:
     macs, vector_ops = op.arithmetic(types, made)
     startup = machine.core.vector_startup_cycles
     if isinstance(op, Contract):
-        return macs * (machine.mac_cycles(made.dtype) + startup / max(made.shape, default=1))
+        longest, piece = max(1, *made.shape, 1), machine.mac_vector_elements(made.dtype)
+        padded = -(-longest // piece) * piece / longest
+        return macs * (machine.mac_cycles(made.dtype) * padded + startup / longest)
     widest = max((*types, made), key=lambda t: t.dtype.bytes).dtype
     longest = max((n for t in (*types, made) for n in t.shape), default=1)
     length = made.elements if all(t.shape == made.shape for t in types) else longest

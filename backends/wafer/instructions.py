@@ -1,12 +1,13 @@
 """Movement instructions of a wafer kernel; local compute is a graph op (`wsc.compiler.ops`) on tiles.
 
-Every instruction is SPMD: all cores of the kernel's region execute it on their tiles.
+Every instruction is SPMD: all cores of the kernel's region execute it on their tiles. Attributes that are None are
+left out of the text form.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 
 @dataclass(frozen=True)
@@ -27,19 +28,33 @@ class Send:
 
 @dataclass(frozen=True)
 class Multicast:
-    """Copy the operand from part 0 of each of `axes` to all their parts."""
+    """Copy the operand from part `root` (0 where not given) of each of `axes` to all their parts."""
 
     kind: ClassVar[str] = "multicast"
     axes: tuple[str, ...]
+    root: int | None = None
+
+
+@dataclass(frozen=True)
+class Broadcast:
+    """In step s of a loop: copy the operand from part s of `axis`, modulo the number of parts, to all its parts."""
+
+    kind: ClassVar[str] = "broadcast"
+    axis: str
 
 
 @dataclass(frozen=True)
 class ReduceTo:
-    """Combine the parts of `axis` by `fn` ("sum", "max", "min") on part 0, along a chain of cores."""
+    """Combine the parts of `axis` by `fn` ("sum", "max", "min") on part 0, along a chain of cores.
+
+    `algorithm` names another order (`wsc.backends.wafer.trees`), with `group` parts to a group where it has groups.
+    """
 
     kind: ClassVar[str] = "reduce_to"
     axis: str
     fn: str = "sum"
+    algorithm: str | None = None
+    group: int | None = None
 
 
 @dataclass(frozen=True)
@@ -78,11 +93,17 @@ class Halo:
 
 @dataclass(frozen=True)
 class Shift:
-    """Cyclic shift along `axis`: part p receives the operand of part (p + by) modulo the number of parts."""
+    """Cyclic shift along `axis`: part p receives the operand of part (p + by) modulo the number of parts.
+
+    `ring` "interleaved" counts parts in the order 0, 2, 4, ..., 5, 3, 1, in which neighbours are at most two parts
+    apart. `skew` names another axis: parts there shift `by` times their own number in that order.
+    """
 
     kind: ClassVar[str] = "shift"
     axis: str
     by: int
+    ring: str | None = None
+    skew: str | None = None
 
 
 @dataclass(frozen=True)
@@ -106,8 +127,38 @@ class Lookup:
     axis: str
 
 
-Move = Recv | Send | Multicast | ReduceTo | ReduceScatter | AllReduce | Halo | Shift | AllToAll | Lookup
-MOVES: dict[str, type[Move]] = {
-    cls.kind: cls
-    for cls in (Recv, Send, Multicast, ReduceTo, ReduceScatter, AllReduce, Halo, Shift, AllToAll, Lookup)
-}
+@dataclass(frozen=True)
+class MultiplyAdd:
+    """In a loop: add the contraction of two tiles to the loop's result, rounded to its element type in every step.
+
+    `vector` is the letter of the result's dimension that its vector instructions run along; the longest if not given.
+    """
+
+    kind: ClassVar[str] = "multiply_add"
+    equation: str
+    vector: str | None = None
+
+
+@dataclass(frozen=True)
+class Wait:
+    """In a loop: go on when the operands are there; no result."""
+
+    kind: ClassVar[str] = "wait"
+
+
+Move = (
+    Recv
+    | Send
+    | Multicast
+    | Broadcast
+    | ReduceTo
+    | ReduceScatter
+    | AllReduce
+    | Halo
+    | Shift
+    | AllToAll
+    | Lookup
+    | MultiplyAdd
+    | Wait
+)
+MOVES: dict[str, type[Move]] = {cls.kind: cls for cls in get_args(Move)}

@@ -17,12 +17,15 @@ class Core(Part):
     instruction_code_bytes: Count  # code of one instruction of a kernel, its descriptors included
     f32_macs_per_cycle: Rate  # peak
     f16_macs_per_cycle: Rate  # peak
+    vector_bytes: Positive  # a vector multiply-add takes its vector in pieces of this size
     f32_mac_cycles: Rate  # sustained cycles for one multiply-add of a running vector instruction
     f16_mac_cycles: Rate
     f32_vector_ops_per_cycle: Rate
     f16_vector_ops_per_cycle: Rate
     vector_startup_cycles: Count  # issue of one vector instruction
     task_startup_cycles: Count  # activation of a task when its data is there
+    root_move_cycles: Count  # control of a broadcast whose root moves from step to step
+    exchange_cycles_per_word: Rate  # of a core that sends a tile while it receives one
 
 
 class Fabric(Part):
@@ -61,6 +64,10 @@ class Wafer(Part):
     def mac_cycles(self, dtype: DType) -> float:
         """Sustained cycles for one multiply-add."""
         return self.core.f32_mac_cycles if dtype.bytes >= 4 else self.core.f16_mac_cycles
+
+    def mac_vector_elements(self, dtype: DType) -> int:
+        """Elements in the pieces that a vector multiply-add takes its vector in."""
+        return max(1, self.core.vector_bytes // dtype.bytes)
 
     def vector_ops_per_cycle(self, dtype: DType) -> float:
         """Elementary vector operations a cycle and core."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 from wsc.backends.wafer.instructions import Move
 from wsc.compiler.ir.types import TensorType
@@ -18,7 +19,9 @@ HOST = "host"
 class Buffer:
     """Memory of a kernel. `type` is the whole tensor, or one chunk of it where the kernel runs chunk by chunk.
 
-    `role` is "weight" (filled before the first input, from `key`), "stream" (filled by recv) or "local".
+    `role` is "weight" (filled before the first input, from `key`), "stream" (filled by recv), "local", or for programs
+    whose data is resident "input" and "output": the host fills it before the start, and reads it after the end, of a
+    run, under the name `key`, at no cost to the run.
     `copies` are allocated side by side: chunks in flight of a stream, two for double buffering, and for a weight that
     is used chunk by chunk (`chunk_dim` >= 0) one for every chunk. `address` is in bytes from the first data byte.
     """
@@ -43,11 +46,32 @@ class Buffer:
         return self.copies * -(-self.tile_type.bytes // 4) * 4
 
 
+RESIDENT = ("weight", "input")  # roles of buffers that are full before a run starts
+KEYED = ("weight", "input", "output")  # roles of buffers that the host knows under a name
+
+
+@dataclass(frozen=True)
+class Loop:
+    """`body`, `steps` times. Operands are what it reads from before; what it writes besides the result is scratch.
+
+    The result is zero at the start: memory is cleared when the program is loaded. What the body reads before it writes
+    it comes from the step before. No core waits for another at the end of a step, other than for data.
+    """
+
+    kind: ClassVar[str] = "loop"
+    steps: int
+    body: tuple[Instruction, ...]
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or any(isinstance(i.op, Loop) for i in self.body):
+            raise ValueError("a loop takes at least one step, and no loop within it")
+
+
 @dataclass(frozen=True)
 class Instruction:
-    """`result = op(operands)`: op is a graph op on tiles, or a movement; recv has no operand, send no result."""
+    """`result = op(operands)`: a graph op on tiles, a movement or a loop; recv has no operand, send no result."""
 
-    op: Op | Move
+    op: Op | Move | Loop
     operands: tuple[str, ...] = ()
     result: str = ""
 

@@ -7,6 +7,10 @@ kernel "fc1" linear at 0,0 mesh k=4y n=4x chunks 2 code 640 in "mlp.py:9 (in fc1
   buffer %x f32[2,8] [.,k:2] at n stream x2 @0
   buffer %w f32[16,8] [n:4,k:2] weight "fc1.weight" @16
   %x2 = multicast(axes=('n',)) %x
+  repeat
+  %y = loop(steps=4) %x2
+    %y = multiply_add(equation='ak,kn->an') %x2 %w
+  done
 end
 stream s0 from host %x f32[4,8] chunks 1/0 to "fc1" %x f32[4,8] chunks 2/0 capacity 2 route yx 0,0>0,0
 """
@@ -21,7 +25,7 @@ from dataclasses import fields, replace
 from typing import TypeVar
 
 from wsc.backends.wafer.instructions import MOVES, Move
-from wsc.backends.wafer.program import Buffer, Endpoint, Instruction, Kernel, Program, Stream
+from wsc.backends.wafer.program import KEYED, Buffer, Endpoint, Instruction, Kernel, Loop, Program, Stream
 from wsc.compiler.errors import VerificationError
 from wsc.compiler.ir.text import literal, parse_op, print_op
 from wsc.compiler.ir.types import TensorType
@@ -39,10 +43,11 @@ _KERNEL = re.compile(
     rf"kernel ({_STRING}) (\S+) at (\d+),(\d+) mesh (.+) chunks (\d+) code (\d+) in ({_STRING})"
 )
 _BUFFER = re.compile(
-    rf"  buffer %(\S+) ({_TYPE}) (\[.*\](?: at \S+)?(?: partial \S+)?) (weight {_STRING}|stream|local)"
+    rf"  buffer %(\S+) ({_TYPE}) (\[.*\](?: at \S+)?(?: partial \S+)?) ((?:weight|input|output) {_STRING}|stream|local)"
     r"(?: x(\d+))?(?: by (\d+))? @(\d+)"
 )
 _INSTRUCTION = re.compile(r"  (?:%(\S+) = )?((\w+)\((.*)\))((?: %\S+)*)")
+_LOOP = re.compile(r"  %(\S+) = loop\(steps=(\d+)\)((?: %\S+)*)")
 _END = rf"(host|{_STRING}) %(\S+) ({_TYPE}) chunks (\d+)/(\d+)"
 _STREAM = re.compile(
     rf"stream (\S+) from {_END} to {_END} capacity (\d+) route (xy|yx) (\d+),(\d+)>(\d+),(\d+)(?: via (.+))?"
@@ -68,27 +73,38 @@ def _print_kernel(kernel: Kernel) -> list[str]:
         f"kernel {json.dumps(kernel.name)} {kernel.group} at {kernel.x},{kernel.y} mesh {kernel.mesh}"
         f" chunks {kernel.chunks} code {kernel.code_bytes} in {json.dumps(kernel.location)}"
     )
-    once = [_print_instruction(i) for i in kernel.once]
-    body = [_print_instruction(i) for i in kernel.body]
+    once = [line for i in kernel.once for line in _print_instruction(i)]
+    body = [line for i in kernel.body for line in _print_instruction(i)]
     return [head, *map(_print_buffer, kernel.buffers), *once, "  repeat", *body, "end"]
 
 
 def _print_buffer(buffer: Buffer) -> str:
-    role = f"weight {json.dumps(buffer.key)}" if buffer.role == "weight" else buffer.role
+    role = f"{buffer.role} {json.dumps(buffer.key)}" if buffer.role in KEYED else buffer.role
     copies = f" x{buffer.copies}" if buffer.copies > 1 else ""
     chunked = f" by {buffer.chunk_dim}" if buffer.chunk_dim >= 0 else ""
     return f"  buffer %{buffer.name} {buffer.type} {buffer.layout} {role}{copies}{chunked} @{buffer.address}"
 
 
-def _print_instruction(instruction: Instruction) -> str:
+def _print_instruction(instruction: Instruction) -> list[str]:
+    head = f"  {print_instruction(instruction)}"
+    if not isinstance(instruction.op, Loop):
+        return [head]
+    return [head, *(f"    {print_instruction(i)}" for i in instruction.op.body), "  done"]
+
+
+def print_instruction(instruction: Instruction) -> str:
+    """One line of text; of a loop, its head."""
     result = f"%{instruction.result} = " if instruction.result else ""
-    return f"  {result}{_print_any(instruction.op)}" + "".join(f" %{name}" for name in instruction.operands)
+    return f"{result}{_print_any(instruction.op)}" + "".join(f" %{name}" for name in instruction.operands)
 
 
-def _print_any(op: Op | Move) -> str:
+def _print_any(op: Op | Move | Loop) -> str:
     if isinstance(op, Op):
         return print_op(op)
-    return f"{op.kind}({', '.join(f'{f.name}={literal(getattr(op, f.name))}' for f in fields(op))})"
+    if isinstance(op, Loop):
+        return f"{op.kind}(steps={op.steps})"
+    given = {f.name: getattr(op, f.name) for f in fields(op)}
+    return f"{op.kind}({', '.join(f'{k}={literal(v)}' for k, v in given.items() if v is not None)})"
 
 
 def _print_end(end: Endpoint) -> str:
@@ -164,6 +180,8 @@ def _parse_kernel(head: _Line, rest: Iterator[_Line]) -> Kernel:
             sections.append([])
         elif line[1].startswith("  buffer "):
             buffers.append(_located(_parse_buffer, line))
+        elif _LOOP.fullmatch(line[1]):
+            sections[-1].append(_parse_loop(line, rest))
         else:
             sections[-1].append(_located(_parse_instruction, line))
     else:
@@ -192,6 +210,20 @@ def _parse_instruction(line: str) -> Instruction:
     m = _match(_INSTRUCTION, line)
     operands = tuple(name[1:] for name in m[5].split())
     return Instruction(_parse_any(m[2], m[3], m[4]), operands, m[1] or "")
+
+
+def _parse_loop(head: _Line, rest: Iterator[_Line]) -> Instruction:
+    """A loop from its first line and those that follow up to its end."""
+    m = _match(_LOOP, head[1])
+    body: list[Instruction] = []
+    for number, text in rest:
+        if text == "  done":
+            break
+        body.append(_located(_parse_instruction, (number, text.removeprefix("  "))))
+    else:
+        raise VerificationError(f"program, line {head[0]}: the loop has no 'done'")
+    operands = tuple(name[1:] for name in m[3].split())
+    return Instruction(_located(lambda _: Loop(int(m[2]), tuple(body)), head), operands, m[1])
 
 
 def _parse_any(text: str, kind: str, attributes: str) -> Op | Move:

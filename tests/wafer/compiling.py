@@ -44,7 +44,7 @@ def machine(name: str) -> Wafer:
     return read_machine(MACHINES / f"{name}.toml", Wafer)
 
 
-def sized(width: int, height: int, name: str = "wafer-8x8", **core: int) -> Wafer:
+def sized(width: int, height: int, name: str = "wafer-8x8", **core: float) -> Wafer:
     """A machine with another number of cores, or other figures of a core."""
     found = machine(name)
     grid = found.grid.model_copy(update={"width_cores": width, "height_cores": height})

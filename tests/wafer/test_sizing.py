@@ -103,7 +103,7 @@ def test_more_cores_are_offered_for_less_time() -> None:
     assert min(cores) * 8 < max(cores)
 
 
-# --- cycles of an instruction, by hand: 30 cycles a task, 6 a vector, 2 a multiply-add, 4 bytes a word
+# --- cycles of an instruction, by hand: 30 cycles a task, 17 a vector, 2.45 a multiply-add, 4 bytes a word
 
 
 def tile(
@@ -120,25 +120,26 @@ def tile(
             Contract("ak,nk->an"),
             [tile("a", 4, 8), tile("b", 16, 8)],
             tile("c", 4, 16),
-            30 + 512 * (2 + 6 / 16),
+            30 + 512 * (2.45 + 17 / 16),
         ),
-        (Contract("k,k->"), [tile("a", 8), tile("b", 8)], tile("c"), 30 + 8 * (2 + 6)),
+        # a vector of one element takes the time of four
+        (Contract("k,k->"), [tile("a", 8), tile("b", 8)], tile("c"), 30 + 8 * (4 * 2.45 + 17)),
         # all of one shape: one vector instruction an elementary operation
-        (Elementwise("exp"), [tile("a", 4, 16)], tile("c", 4, 16), 30 + 8 * (64 + 6)),
+        (Elementwise("exp"), [tile("a", 4, 16)], tile("c", 4, 16), 30 + 8 * (64 + 17)),
         # a broadcast: a vector instruction a row
         (
             Elementwise("mul", (None, None)),
             [tile("a", 4, 16), tile("b", 1, 16)],
             tile("c", 4, 16),
-            30 + 64 + 4 * 6,
+            30 + 64 + 4 * 17,
         ),
-        (Reduce("sum", (1,)), [tile("a", 4, 16)], tile("c", 4), 30 + 64 + 4 * 6),
+        (Reduce("sum", (1,)), [tile("a", 4, 16)], tile("c", 4), 30 + 64 + 4 * 17),
         # truth values choose among numbers at the pace of the numbers
         (
             Elementwise("select", (None, None, 0.0)),
             [tile("a", 4, 16, dtype=DType.BOOL), tile("b", 4, 16)],
             tile("c", 4, 16),
-            30 + 64 + 6,
+            30 + 64 + 17,
         ),
         (Recv("s"), [], tile("c", 4, 16), 64),
         (Send("s"), [tile("a", 4, 16, dtype=DType.F16)], None, 32),
@@ -149,7 +150,7 @@ def tile(
             Lookup("m"),
             [tile("a", 9, 16), tile("b", 5, dtype=DType.I64)],
             tile("c", 5, 16),
-            30 + 5 * (16 + 6),
+            30 + 5 * (16 + 17),
         ),
     ],
 )
@@ -171,7 +172,7 @@ def test_half_precision_is_faster() -> None:
         product = Instruction(Contract("ak,nk->an"), ("a", "b"), "c")
         return instruction_cycles(product, {"a": a, "b": b, "c": c}, machine("wafer-8x8"))
 
-    assert 4 * cycles(DType.F16) < cycles(DType.F32)
+    assert 3 * cycles(DType.F16) < cycles(DType.F32)
 
 
 # --- estimate and simulator, which share nothing but the program
@@ -272,9 +273,10 @@ def test_a_finer_cut_leaves_a_core_at_most_the_work_it_had(data: st.DataObject) 
 
 
 def test_links_that_are_shared_count() -> None:
-    """Some candidate's lines or ports take longer than its busiest core."""
-    compiled, _ = simulated("block_in_chunks", "wafer-16x16")
+    """Some candidate's lines or ports take longer than its busiest core, where cores multiply fast."""
+    fast = sized(16, 16, f32_mac_cycles=0.1, vector_startup_cycles=0)
+    compiled = compile_for(fast, MODELS["block_in_chunks"]())
     assert any(
-        p.candidate.cycles > estimated(k, machine("wafer-16x16")) + 1
+        p.candidate.cycles > estimated(k, fast) + 1
         for p, k in zip(compiled.plan.kernels, compiled.program.kernels, strict=True)
     )

@@ -17,17 +17,20 @@ from wsc.backends.wafer.instructions import (
     MOVES,
     AllReduce,
     AllToAll,
+    Broadcast,
     Halo,
     Lookup,
     Move,
     Multicast,
+    MultiplyAdd,
     Recv,
     ReduceScatter,
     ReduceTo,
     Send,
     Shift,
+    Wait,
 )
-from wsc.backends.wafer.program import HOST, Buffer, Endpoint, Instruction, Kernel, Program, Stream
+from wsc.backends.wafer.program import HOST, Buffer, Endpoint, Instruction, Kernel, Loop, Program, Stream
 from wsc.backends.wafer.text import parse_program, print_program
 from wsc.compiler.errors import VerificationError
 from wsc.compiler.ir.types import DType, TensorType
@@ -83,21 +86,36 @@ fills = st.sampled_from([0.0, -inf, inf, -1.5, 1e-30])
 moves: st.SearchStrategy[Move] = st.one_of(
     st.builds(Recv, words),
     st.builds(Send, words),
-    st.builds(Multicast, named),
+    st.builds(Multicast, named, st.none() | small),
+    st.builds(Broadcast, words),
+    st.builds(MultiplyAdd, words, st.none() | words),
+    st.builds(Wait),
     st.builds(ReduceTo, words, fns),
+    st.builds(ReduceTo, words, fns, words, st.none() | small),
     st.builds(ReduceScatter, words, small, fns),
     st.builds(AllReduce, words, fns),
     st.builds(Halo, small, words, small, small, fills),
-    st.builds(Shift, words, st.integers(-9, 9)),
+    st.builds(Shift, words, st.integers(-9, 9), st.none() | words, st.none() | words),
     st.builds(AllToAll, words, small, small),
     st.builds(Lookup, words),
 )
 views = st.sampled_from([Reshape((4, 2)), Permute((1, 0)), Slice(0, 1, 5, 2)])
 ops = moves | views | st.builds(Pad, shapes, shapes, fills) | st.builds(Elementwise, words, st.tuples(fills))
-instructions = st.builds(Instruction, ops, st.lists(words, max_size=2).map(tuple), st.just("") | words)
+simple = st.builds(Instruction, ops, st.lists(words, max_size=2).map(tuple), st.just("") | words)
+loops = st.builds(Loop, st.integers(1, 9), st.lists(simple, max_size=2).map(tuple))
+instructions = simple | st.builds(Instruction, loops, st.lists(words, max_size=2).map(tuple), words)
 plain = st.builds(Buffer, words, types, layouts, st.sampled_from(["stream", "local"]), st.just(""), small)
+keyed = st.sampled_from(["weight", "input", "output"])
 weights = st.builds(
-    Buffer, words, types, layouts, st.just("weight"), st.text(), small, st.integers(-1, 3), small
+    Buffer,
+    words,
+    types,
+    layouts,
+    keyed,
+    st.text(),
+    small,
+    st.integers(-1, 3),
+    small,
 )
 
 
@@ -138,6 +156,9 @@ def test_every_movement_is_drawn() -> None:
         "shift",
         "all_to_all",
         "lookup",
+        "broadcast",
+        "multiply_add",
+        "wait",
     }
 
 

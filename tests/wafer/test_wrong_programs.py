@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.compiler.graphs import model
-from tests.wafer.compiling import Compiled, assert_near, compile_for, random_inputs
+from tests.wafer.compiling import Compiled, assert_near, compile_for, random_inputs, sized
 from tests.wafer.forcing import force, only_kernel
 from tests.wafer.models import MODELS
 from wsc.backends.wafer.cutting import AxisCut, Chunking, Cutting
@@ -29,7 +29,7 @@ EVERY_MODEL = pytest.mark.parametrize("name", NAMES)
 def good(name: str) -> tuple[Compiled, list[Array], tuple[Array, ...]]:
     made = MODELS[name]()
     inputs = random_inputs(made)
-    return compile_for("wafer-8x8", made), inputs, interpret(made.graph, inputs, made.weights)
+    return compile_for(sized(10, 10), made), inputs, interpret(made.graph, inputs, made.weights)
 
 
 def is_right(name: str, program: Program) -> bool:

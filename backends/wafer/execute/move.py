@@ -11,16 +11,20 @@ import numpy as np
 from wsc.backends.wafer.instructions import (
     AllReduce,
     AllToAll,
+    Broadcast,
     Halo,
     Lookup,
     Move,
     Multicast,
+    MultiplyAdd,
     ReduceScatter,
     ReduceTo,
     Shift,
 )
 from wsc.backends.wafer.program import Buffer
-from wsc.compiler.layout import Mesh
+from wsc.backends.wafer.trees import reduction_tree, ring_order
+from wsc.compiler.layout import Layout, Mesh
+from wsc.compiler.ops import Contract
 from wsc.compiler.ops.base import Array, wide
 
 _COMBINE: dict[str, Callable[..., Array]] = {"sum": np.sum, "max": np.max, "min": np.min}
@@ -51,7 +55,7 @@ def _multicast(
 ) -> Array:
     (tiles,) = operands
     for name in op.axes:
-        tiles = np.take(tiles, [0], axis=mesh.index(name))
+        tiles = np.take(tiles, [op.root or 0], axis=mesh.index(name))
     return np.array(np.broadcast_to(tiles, operands[0].shape), order="C")
 
 
@@ -61,7 +65,15 @@ def _reduce_to(
 ) -> Array:
     axis = mesh.index(op.axis)
     moved = unwritten(operands[0].shape, operands[0].dtype)
-    np.moveaxis(moved, axis, 0)[0] = _combine(op.fn, operands[0], axis)
+    if op.algorithm is None:
+        np.moveaxis(moved, axis, 0)[0] = _combine(op.fn, operands[0], axis)
+        return moved
+    values = list(np.moveaxis(wide(operands[0]), axis, 0))
+    children = reduction_tree(len(values), op.algorithm, op.group)
+    for part in reversed(range(len(values))):  # a part combines what it has received before it sends
+        for child in (child for phase in children[part] for child in phase):
+            values[part] = _COMBINE[op.fn]([values[part], values[child]], axis=0)
+    np.moveaxis(moved, axis, 0)[0] = values[0].astype(moved.dtype, copy=False)
     return moved
 
 
@@ -105,7 +117,19 @@ def _halo(
 def _shift(
     op: Shift, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]
 ) -> Array:
-    return np.roll(operands[0], -op.by, axis=mesh.index(op.axis))
+    axis, parts = mesh.index(op.axis), mesh[op.axis].parts
+    order = ring_order(parts) if op.ring else np.arange(parts)
+    steps: Any = op.by
+    if op.skew is not None:
+        others = mesh[op.skew].parts
+        numbers = np.argsort(ring_order(others)) if op.ring else np.arange(others)
+        steps = op.by * numbers.reshape(
+            [-1 if a == mesh.index(op.skew) else 1 for a in range(len(mesh.axes))]
+        )
+    number = np.argsort(order).reshape([-1 if a == axis else 1 for a in range(len(mesh.axes))])
+    source = np.asarray(order[(number + steps) % parts])
+    index = source.reshape(source.shape + (1,) * (operands[0].ndim - source.ndim))
+    return np.take_along_axis(operands[0], index, axis=axis)
 
 
 @_move.register
@@ -124,6 +148,28 @@ def _all_to_all(
         np.moveaxis(pieces, 0, axis + 1), axis, 0
     )  # [source, ..., destination at axis, ...]
     return np.concatenate(list(arrived), axis=join)
+
+
+def broadcast(op: Broadcast, mesh: Mesh, step: int, tiles: Array) -> Array:
+    """Tiles of the result of a broadcast in a step of a loop."""
+    axis = mesh.index(op.axis)
+    root = np.take(tiles, [step % mesh[op.axis].parts], axis=axis)
+    return np.array(np.broadcast_to(root, tiles.shape), order="C")
+
+
+def multiply_add(op: MultiplyAdd, mesh: Mesh, total: Array, operands: Sequence[Array]) -> Array:
+    """The total with the product added; the product and the sum are taken in at least 32 bits."""
+    flat = [wide(a).reshape(-1, *a.shape[len(mesh.axes) :]) for a in operands]
+    product = Contract(op.equation).lifted().reference(flat).reshape(total.shape)
+    return np.asarray(wide(total) + product).astype(total.dtype, copy=False)
+
+
+def held(mesh: Mesh, layout: Layout, tiles: Array) -> Array:
+    """The tiles where a layout holds any, unwritten memory elsewhere."""
+    empty = unwritten(tiles.shape, tiles.dtype)
+    place = tuple(slice(0, 1) if axis.name in layout.at else slice(None) for axis in mesh.axes)
+    empty[place] = tiles[place]
+    return empty
 
 
 @_move.register

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from wsc.backends.wafer.execute.move import unwritten
+from wsc.backends.wafer.execute.move import held, unwritten
 from wsc.backends.wafer.program import HOST, Buffer, Endpoint, Kernel, Program, Stream
 from wsc.compiler.errors import SimulationError
 from wsc.compiler.layout import Mesh
@@ -45,12 +45,8 @@ class Network:
         if dense.shape != buffer.type.shape:
             raise SimulationError(f"stream {name} brings {dense.shape} to %{buffer.name} of {buffer.type}")
         tiles = buffer.layout.distribute(kernel.mesh, dense)
-        empty = unwritten(tiles.shape, tiles.dtype)
-        held = tuple(
-            slice(0, 1) if axis.name in buffer.layout.at else slice(None) for axis in kernel.mesh.axes
-        )
-        empty[held] = tiles[held]
-        return _displaced(empty, kernel.mesh, _offset(self.program.stream(name).target, kernel, sign=-1))
+        placed = held(kernel.mesh, buffer.layout, tiles)
+        return _displaced(placed, kernel.mesh, _offset(self.program.stream(name).target, kernel, sign=-1))
 
     def output(self, name: str) -> Array:
         """The tensor that the host received under `name`."""

@@ -11,10 +11,10 @@ from graphlib import TopologicalSorter
 import numpy as np
 
 from wsc.backends.wafer.execute.compute import compute
-from wsc.backends.wafer.execute.move import move
+from wsc.backends.wafer.execute.move import broadcast, held, move, multiply_add
 from wsc.backends.wafer.execute.network import Network
-from wsc.backends.wafer.instructions import Recv, Send
-from wsc.backends.wafer.program import HOST, Buffer, Instruction, Kernel, Program
+from wsc.backends.wafer.instructions import Broadcast, MultiplyAdd, Recv, Send, Wait
+from wsc.backends.wafer.program import HOST, Buffer, Instruction, Kernel, Loop, Program
 from wsc.compiler.errors import InputMismatch
 from wsc.compiler.ops.base import Array, Op
 
@@ -27,14 +27,18 @@ def execute(
     """Outputs of the program for one input; raises InputMismatch where an array or a weight does not fit."""
     _check(program, weights, inputs)
     network = Network(program)
-    for (name, _), array in zip(program.inputs, inputs, strict=True):
+    given = {name: array for (name, _), array in zip(program.inputs, inputs, strict=True)}
+    for name, array in given.items():
         network.feed(name, array)
+    found: dict[str, Array] = {}
     order = _topological(program)
     for number, kernel in enumerate(order):
         if progress is not None:
             progress(kernel.name, number, len(order))
-        _Region(kernel, weights, network).run()
-    return tuple(network.output(name) for name, _ in program.outputs)
+        region = _Region(kernel, {**weights, **given}, network)
+        region.run()
+        found |= region.outputs()
+    return tuple(found[name] if name in found else network.output(name) for name, _ in program.outputs)
 
 
 def _check(program: Program, weights: Mapping[str, Array], inputs: Sequence[Array]) -> None:
@@ -72,6 +76,9 @@ class _Region:
         for buffer in kernel.buffers:
             if buffer.role == "weight":
                 self._load(buffer, weights[buffer.key])
+            elif buffer.role == "input":
+                tiles = buffer.layout.distribute(kernel.mesh, weights[buffer.key])
+                self.tiles[buffer.name] = held(kernel.mesh, buffer.layout, tiles)
 
     def _load(self, buffer: Buffer, dense: Array) -> None:
         mesh = self.kernel.mesh
@@ -90,12 +97,36 @@ class _Region:
             for instruction in self.kernel.body:
                 self._step(instruction)
 
+    def outputs(self) -> dict[str, Array]:
+        """What the host reads after the end."""
+        buffers = [b for b in self.kernel.buffers if b.role == "output"]
+        mesh = self.kernel.mesh
+        return {b.key: b.layout.collect(mesh, self.tiles[b.name], b.type.shape) for b in buffers}
+
+    def _loop(self, loop: Loop, result: str) -> None:
+        kernel = self.kernel
+        kept = kernel[result]
+        self.tiles[result] = np.zeros((*kernel.mesh.shape, *kept.tile_type.shape), kept.type.dtype.numpy)
+        for step in range(loop.steps):
+            for inner in loop.body:
+                operands = [self.tiles[name] for name in inner.operands]
+                if isinstance(inner.op, MultiplyAdd):
+                    total = self.tiles[inner.result]
+                    self.tiles[inner.result] = multiply_add(inner.op, kernel.mesh, total, operands)
+                elif isinstance(inner.op, Broadcast):
+                    self.tiles[inner.result] = broadcast(inner.op, kernel.mesh, step, operands[0])
+                elif not isinstance(inner.op, Wait):
+                    self._step(inner)
+
     def _step(self, instruction: Instruction) -> None:
         op, kernel = instruction.op, self.kernel
         if isinstance(op, Recv):
             self.tiles[instruction.result] = self.network.receive(
                 op.stream, kernel, kernel[instruction.result]
             )
+            return
+        if isinstance(op, Loop):
+            self._loop(op, instruction.result)
             return
         operands = [self.tiles[name] for name in instruction.operands]
         if isinstance(op, Send):

@@ -5,7 +5,7 @@ A core executes vector instructions: one elementary operation over one vector ea
 Which vectors an op is made of is modelled as follows:
 
 - multiply-adds run over the longest dimension of the result, the one with the fewest instructions (an inner product
-  is computed as many scaled additions: the core has no horizontal sum);
+  is computed as many scaled additions: the core has no horizontal sum), in whole pieces of `vector_bytes`;
 - other operations of an op whose operands all have the result's shape run over the whole tile, which is contiguous;
 - other operations of any other op run over the longest dimension of its tensors;
 - every op but a contraction touches each element of its result at least once, also where it computes nothing.
@@ -17,8 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from wsc.backends.wafer.instructions import MultiplyAdd
 from wsc.backends.wafer.machine import Wafer
 from wsc.compiler.ir.types import TensorType
+from wsc.compiler.ops import Contract
 from wsc.compiler.ops.base import Op
 
 COMPUTE, MOVEMENT = "compute", "movement"
@@ -29,6 +31,8 @@ class Cost:
     """Cycles of one run of an instruction: of the busiest core, until the result is there, of the links of its lines.
 
     `lines` are the directions ("x", "y") in which it uses the region's links; `macs` are multiply-adds on one core.
+    `flight` is the part of the latency that only the farthest core sees: a loop, which no core waits in for another,
+    pays it once.
     """
 
     kind: str
@@ -37,6 +41,7 @@ class Cost:
     lines: tuple[str, ...] = ()
     line_cycles: int = 0
     macs: int = 0
+    flight: int = 0
 
 
 def local_cost(machine: Wafer, op: Op, operands: Sequence[TensorType], result: TensorType) -> Cost:
@@ -44,9 +49,24 @@ def local_cost(machine: Wafer, op: Op, operands: Sequence[TensorType], result: T
     macs, others = op.arithmetic(operands, result)
     if not macs:
         others = max(others, result.elements)
-    cycles = _mac_cycles(machine, macs, result) + _other_cycles(machine, others, operands, result)
+    cycles = _mac_cycles(machine, macs, result, max(1, *result.shape, 1)) + _other_cycles(
+        machine, others, operands, result
+    )
     occupancy = max(1, ceil(machine.core.task_startup_cycles + cycles))
     return Cost(COMPUTE, occupancy, occupancy, macs=macs)
+
+
+def multiply_add_cost(
+    machine: Wafer, op: MultiplyAdd, operands: Sequence[TensorType], result: TensorType
+) -> Cost:
+    """Cost of a contraction added to the result: the additions are those of the multiply-adds."""
+    contract = Contract(op.equation)
+    macs, _ = contract.arithmetic(operands, result)
+    length = max(1, *result.shape, 1)
+    if op.vector is not None:
+        length = result.shape[contract.letters[2].index(op.vector)]
+    cycles = ceil(machine.core.task_startup_cycles + _mac_cycles(machine, macs, result, length))
+    return Cost(COMPUTE, cycles, cycles, macs=macs)
 
 
 def lookup_cost(machine: Wafer, table: TensorType, index: TensorType) -> Cost:
@@ -57,11 +77,13 @@ def lookup_cost(machine: Wafer, table: TensorType, index: TensorType) -> Cost:
     return Cost(COMPUTE, occupancy, occupancy)
 
 
-def _mac_cycles(machine: Wafer, macs: int, result: TensorType) -> float:
+def _mac_cycles(machine: Wafer, macs: int, result: TensorType, length: int) -> float:
     if not macs:
         return 0.0
-    vectors = ceil(macs / max(1, *result.shape, 1))
-    return macs * machine.mac_cycles(result.dtype) + vectors * machine.core.vector_startup_cycles
+    piece = machine.mac_vector_elements(result.dtype)
+    vectors = ceil(macs / length)
+    padded = macs / length * ceil(length / piece) * piece
+    return padded * machine.mac_cycles(result.dtype) + vectors * machine.core.vector_startup_cycles
 
 
 def _other_cycles(machine: Wafer, ops: int, operands: Sequence[TensorType], result: TensorType) -> float:

@@ -18,6 +18,7 @@ from math import ceil, prod
 from wsc.backends.wafer.instructions import (
     AllReduce,
     AllToAll,
+    Broadcast,
     Halo,
     Move,
     Multicast,
@@ -28,6 +29,8 @@ from wsc.backends.wafer.instructions import (
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Buffer
 from wsc.backends.wafer.simulate.costs import MOVEMENT, Cost
+from wsc.backends.wafer.simulate.reduces import reduce_line
+from wsc.backends.wafer.trees import reduction_tree
 from wsc.compiler.layout import Mesh
 
 
@@ -36,8 +39,12 @@ def move_cost(machine: Wafer, mesh: Mesh, op: Move, operand: Buffer) -> Cost:
     match op:
         case Multicast(axes):
             return _multicast(machine, mesh, axes, operand)
-        case ReduceTo(axis):
+        case Broadcast(axis):
+            return _broadcast(machine, mesh, axis, operand)
+        case ReduceTo(axis, algorithm=None):
             return _chain(machine, mesh, axis, operand)
+        case ReduceTo():
+            return _reduce(machine, mesh, op, operand)
         case ReduceScatter(axis):
             # Every part is the root of a chain for its own P-th of the tile. The chains run at once in both
             # directions and together put at most W words on a link, as one chain of the whole tile does; the
@@ -47,8 +54,8 @@ def move_cost(machine: Wafer, mesh: Mesh, op: Move, operand: Buffer) -> Cost:
             return _all_reduce(machine, mesh, axis, operand)
         case Halo():
             return _halo(machine, mesh, op, operand)
-        case Shift(axis, by):
-            return _shift(machine, mesh, axis, by, operand)
+        case Shift():
+            return _shift(machine, mesh, op, operand)
         case AllToAll(axis):
             return _all_to_all(machine, mesh, axis, operand)
     raise TypeError(f"{op.kind} does not move tiles within a region")
@@ -95,14 +102,45 @@ def _halo(machine: Wafer, mesh: Mesh, op: Halo, operand: Buffer) -> Cost:
     return _cost(machine, 2 * (lo + hi), on_links, _flight(machine, mesh, op.axis, 1), (mesh[op.axis].along,))
 
 
-def _shift(machine: Wafer, mesh: Mesh, axis: str, by: int, operand: Buffer) -> Cost:
-    """Those whose source lies beyond the last part are served from the line's other end."""
-    parts = mesh[axis].parts
-    step = by % parts
-    words = link_words(machine, operand.tile_type.bytes)
-    on_links = words * min(step, parts - step) * _sharing(mesh, axis, operand)
-    farthest = max(step, parts - step) if step else 0
-    return _cost(machine, words, on_links, _flight(machine, mesh, axis, farthest), (mesh[axis].along,))
+def _shift(machine: Wafer, mesh: Mesh, op: Shift, operand: Buffer) -> Cost:
+    """Two tasks, one that sends and one that receives; both at once take `exchange_cycles_per_word`.
+
+    The core is busy for a cycle a word, so that the next movement begins while this one goes on. On a line, those whose
+    source lies beyond the last part are served from the other end. On an interleaved ring a step is two parts at most,
+    and each link carries one tile of every step, since the ring passes it once each way.
+    """
+    parts = mesh[op.axis].parts
+    most = mesh[op.skew].parts - 1 if op.skew else 1
+    steps = {(op.by * k) % parts for k in (range(most + 1) if op.skew else (1,))}
+    tiles = max(min(step, parts - step) for step in steps)
+    farthest = max(max(step, parts - step) if step else 0 for step in steps)
+    if op.ring:
+        farthest = min(2 * tiles, parts - 1)
+    words = link_words(machine, operand.tile_type.bytes) if tiles else 0
+    on_links = words * tiles * _sharing(mesh, op.axis, operand)
+    startup = 2 * machine.core.task_startup_cycles
+    through = ceil(max(words * machine.core.exchange_cycles_per_word, on_links))
+    flight = _flight(machine, mesh, op.axis, farthest)
+    return Cost(MOVEMENT, startup + words, startup + through + flight, (mesh[op.axis].along,), on_links)
+
+
+def _broadcast(machine: Wafer, mesh: Mesh, axis: str, operand: Buffer) -> Cost:
+    """A multicast whose root is the neighbour of the last one: in a loop, its data comes from one part further."""
+    cost = _multicast(machine, mesh, (axis,), operand)
+    control = machine.core.root_move_cycles
+    flight = max(0, mesh[axis].parts - 2) * mesh.pitch(axis) * machine.fabric.hop_cycles
+    return replace(cost, occupancy=cost.occupancy + control, latency=cost.latency + control, flight=flight)
+
+
+def _reduce(machine: Wafer, mesh: Mesh, op: ReduceTo, operand: Buffer) -> Cost:
+    assert op.algorithm is not None
+    words = link_words(machine, operand.tile_type.bytes) * _sharing(mesh, op.axis, operand)
+    tree = reduction_tree(mesh[op.axis].parts, op.algorithm, op.group)
+    found = reduce_line(machine, tree, words, mesh.pitch(op.axis))
+    startup = machine.core.task_startup_cycles
+    busy = found.phases * startup + found.words
+    lines = (mesh[op.axis].along,)
+    return Cost(MOVEMENT, max(1, busy), max(1, busy, startup + found.cycles), lines, found.words)
 
 
 def _all_to_all(machine: Wafer, mesh: Mesh, axis: str, operand: Buffer) -> Cost:

@@ -14,7 +14,7 @@ from math import inf
 from simpy import Environment
 
 from wsc.backends.wafer.instructions import Recv, Send
-from wsc.backends.wafer.program import HOST, Kernel, Stream
+from wsc.backends.wafer.program import HOST, RESIDENT, Kernel, Stream
 from wsc.backends.wafer.simulate.costs import MOVEMENT, Cost
 from wsc.backends.wafer.simulate.diagnose import explain_deadlock
 from wsc.backends.wafer.simulate.prepare import Prepared, runs_per_input
@@ -61,6 +61,22 @@ class HostTensor:
         """One more chunk is there."""
         self.arrivals += 1
         self.outputs.look()
+
+
+@dataclass(eq=False)
+class Watch:
+    """The host's eye on an output that stays where it is: a reader that is done at once."""
+
+    store: Store
+    tensor: HostTensor
+    finished: int = 0
+
+    def poke(self) -> None:
+        """Count the contents that are new."""
+        while self.finished < self.store.produced:
+            self.finished += 1
+            self.store.settle()
+            self.tensor.arrived()
 
 
 class Pipeline:
@@ -119,7 +135,11 @@ class Pipeline:
 
     def _connect(self, kernel: Kernel, tasks: list[Task]) -> None:
         """Give the tasks of a kernel their stores and channels."""
-        stores = {b.name: Store(b.copies) for b in kernel.buffers if b.role != "weight"}
+        stores = {b.name: Store(b.copies) for b in kernel.buffers if b.role not in RESIDENT}
+        for buffer in kernel.buffers:
+            if buffer.role == "output":
+                self.outputs.tensors.append(HostTensor(self.outputs))
+                stores[buffer.name].readers.append((Watch(stores[buffer.name], self.outputs.tensors[-1]), 1))
         writers = {i.result: task for i, task in zip(kernel.instructions(), tasks, strict=True) if i.result}
         for instruction, task in zip(kernel.instructions(), tasks, strict=True):
             for name in instruction.operands:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-from wsc.backends.wafer.instructions import Lookup, Recv, Send
+from wsc.backends.wafer.instructions import Lookup, MultiplyAdd, Recv, Send, Wait
 from wsc.backends.wafer.machine import Wafer
-from wsc.backends.wafer.program import HOST, Instruction, Kernel, Program
-from wsc.backends.wafer.simulate.costs import MOVEMENT, Cost, local_cost, lookup_cost
+from wsc.backends.wafer.program import HOST, Instruction, Kernel, Loop, Program
+from wsc.backends.wafer.simulate.costs import MOVEMENT, Cost, local_cost, lookup_cost, multiply_add_cost
+from wsc.backends.wafer.simulate.loops import loop_cost
 from wsc.backends.wafer.simulate.moves import move_cost
 from wsc.backends.wafer.simulate.network import Network, build_network
 from wsc.backends.wafer.simulate.traffic import Traffic, find_traffic
@@ -49,6 +50,13 @@ def _cost(machine: Wafer, kernel: Kernel, instruction: Instruction, traffic: dic
             return local_cost(
                 machine, op, [b.tile_type for b in operands], kernel[instruction.result].tile_type
             )
+        case Loop(_, body):
+            return loop_cost(kernel, instruction, [_cost(machine, kernel, i, traffic) for i in body])
+        case MultiplyAdd():
+            types = [b.tile_type for b in operands]
+            return multiply_add_cost(machine, op, types, kernel[instruction.result].tile_type)
+        case Wait():
+            return Cost(MOVEMENT, 0, 0)
         case Lookup():
             return lookup_cost(machine, operands[0].tile_type, operands[1].tile_type)
         case Send(stream):
@@ -74,7 +82,8 @@ def _check(program: Program, machine: Wafer) -> None:
             f"program '{program.name}' is for {program.width}x{program.height} cores, machine '{machine.name}'"
             f" has {machine.grid.width_cores}x{machine.grid.height_cores}"
         )
-    if not any(stream.target.kernel == HOST for stream in program.streams):
+    resident = any(b.role == "output" for k in program.kernels for b in k.buffers)
+    if not resident and not any(stream.target.kernel == HOST for stream in program.streams):
         raise SimulationError(
             f"no stream of program '{program.name}' ends at the host: there is no output to wait for"
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import HOST, Instruction, Kernel, Program, Stream
@@ -11,7 +11,7 @@ from wsc.backends.wafer.simulate.costs import COMPUTE, Cost
 from wsc.backends.wafer.simulate.network import Resource
 from wsc.backends.wafer.simulate.prepare import Prepared, runs_per_input
 from wsc.backends.wafer.simulate.traffic import Traffic
-from wsc.compiler.ir.text import literal
+from wsc.backends.wafer.text import print_instruction
 from wsc.simulation.trace import KernelTrace, StepTrace, StreamTrace, Trace
 
 SATURATED = 0.9  # a resource this busy is what bounds the interval
@@ -66,15 +66,11 @@ def _kernel(kernel: Kernel, costs: tuple[Cost, ...], interval: int, machine: Waf
         idle_cycles=max(0, interval - compute - movement),
         macs=sum(cost.macs * runs * executing_cores(kernel, i) for i, cost, runs in rows),
         bytes_per_unit=kernel.data_bytes + kernel.code_bytes + machine.core.runtime_code_bytes,
-        steps=tuple(StepTrace(_text(i), c.kind, c.occupancy * runs, c.latency * runs) for i, c, runs in rows),
+        steps=tuple(
+            StepTrace(print_instruction(i), c.kind, c.occupancy * runs, c.latency * runs)
+            for i, c, runs in rows
+        ),
     )
-
-
-def _text(instruction: Instruction) -> str:
-    op = instruction.op
-    attributes = ", ".join(f"{f.name}={literal(getattr(op, f.name))}" for f in fields(op))  # type: ignore[arg-type]
-    result = f"%{instruction.result} = " if instruction.result else ""
-    return f"{result}{op.kind}({attributes})" + "".join(f" %{name}" for name in instruction.operands)
 
 
 def _stream(traffic: Traffic, machine: Wafer) -> StreamTrace:

@@ -49,7 +49,7 @@ def test_a_core_without_a_tile_computes_nothing() -> None:
     whole = one_kernel("a=3x", RAGGED, "f32[4]", "f32[4]", ("x", "y"))
     trace = simulate(whole, wafer())
     share = core_maps(whole, wafer(), trace).compute_share
-    assert share[0, :3].tolist() == [np.float32(38 / trace.interval_cycles)] * 2 + [0]
+    assert share[0, :3].tolist() == [np.float32(49 / trace.interval_cycles)] * 2 + [0]
 
 
 def test_chunks_count_for_the_whole_input() -> None:

@@ -1,0 +1,74 @@
+"""Cycles of a loop: its steps one after another on the busiest core, in the order of the program.
+
+An instruction starts when the core is free, its operands are there and its result has a free copy. Nothing else holds
+it up: there is no barrier between steps. So the way to the farthest core counts only once, after the last step, where
+an operand comes from a core that goes on as soon as it has sent (`Cost.flight`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from wsc.backends.wafer.program import RESIDENT, Instruction, Kernel, Loop
+from wsc.backends.wafer.simulate.costs import COMPUTE, MOVEMENT, Cost
+
+
+def loop_cost(kernel: Kernel, instruction: Instruction, costs: Sequence[Cost]) -> Cost:
+    """Cost of a loop whose body's instructions cost `costs`."""
+    assert isinstance(instruction.op, Loop)
+    steps, body = instruction.op.steps, instruction.op.body
+    core = _Core()
+    states = {b.name: _Memory(b.copies) for b in kernel.buffers if b.role not in RESIDENT}
+    for _ in range(steps):
+        for inner, cost in zip(body, costs, strict=True):
+            core.run(inner, cost, states)
+    end = max(core.free, core.arrived) + max((cost.flight for cost in costs), default=0)
+    macs = steps * sum(cost.macs for cost in costs)
+    lines = tuple(sorted({line for cost in costs for line in cost.lines}))
+    on_lines = max((sum(c.line_cycles for c in costs if line in c.lines) for line in lines), default=0)
+    return Cost(COMPUTE if macs else MOVEMENT, core.free, end, lines, steps * on_lines, macs)
+
+
+@dataclass
+class _Memory:
+    """A buffer: when its content is there, and when readers are done with each of its copies."""
+
+    copies: int
+    there: int = 0
+    read: int = 0  # end of the latest reader of the newest content
+    done: list[int] = field(default_factory=list)  # of the contents before it
+
+    def room(self) -> int:
+        """When the oldest copy may be written."""
+        ends = [*self.done, self.read]
+        return ends[-self.copies] if len(ends) >= self.copies else 0
+
+    def write(self, there: int) -> None:
+        """Put a content in that is there at some cycle."""
+        self.done = [*self.done, self.read][-self.copies :]
+        self.there, self.read = there, there
+
+
+@dataclass
+class _Core:
+    """The busiest core: when it is free again, and when the latest content is there."""
+
+    free: int = 0
+    arrived: int = 0
+
+    def run(self, instruction: Instruction, cost: Cost, states: dict[str, _Memory]) -> None:
+        """Run one instruction as soon as it can start."""
+        start = self.free
+        for name in instruction.operands:
+            start = max(start, states[name].there if name in states else 0)
+        result = states.get(instruction.result)
+        if result is not None and instruction.result not in instruction.operands:
+            start = max(start, result.room())
+        self.free = start + cost.occupancy
+        for name in instruction.operands:
+            if name in states:
+                states[name].read = max(states[name].read, self.free)
+        if result is not None:
+            result.write(start + cost.latency - cost.flight)
+            self.arrived = max(self.arrived, result.there)
