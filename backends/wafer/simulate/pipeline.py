@@ -138,7 +138,7 @@ class Pipeline:
         stores = {b.name: Store(b.copies) for b in kernel.buffers if b.role not in RESIDENT}
         for buffer in kernel.buffers:
             if buffer.role == "output":
-                self.outputs.tensors.append(HostTensor(self.outputs))
+                self.outputs.tensors.append(HostTensor(self.outputs, 1))
                 stores[buffer.name].readers.append((Watch(stores[buffer.name], self.outputs.tensors[-1]), 1))
         writers = {i.result: task for i, task in zip(kernel.instructions(), tasks, strict=True) if i.result}
         for instruction, task in zip(kernel.instructions(), tasks, strict=True):
