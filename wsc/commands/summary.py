@@ -44,7 +44,20 @@ def timing_items(trace: Trace, bound: int) -> list[tuple[str, str]]:
             f"{_time(bound, trace)}, {format_percent(bound / interval)} of the interval",
         ),
         ("bounded by", trace.bounded_by),
+        *_energy_items(trace),
     ]
+
+
+def _energy_items(trace: Trace) -> list[tuple[str, str]]:
+    """(name, value) of the energy, where the target has a model of it: its parts with the largest first."""
+    if not trace.energy:
+        return []
+    parts = sorted(trace.energy, key=lambda part: -part.joules)
+    shares = ", ".join(f"{p.component} {format_percent(p.joules / trace.energy_joules)}" for p in parts)
+    total = format_quantity(trace.energy_joules, "J")
+    moving = format_percent(trace.moving_share)
+    power = format_quantity(trace.mean_watts, "W")
+    return [("energy an input", f"{total} ({power}), {moving} of it moves data: {shares}")]
 
 
 def _time(cycles: int, trace: Trace) -> str:
@@ -105,6 +118,8 @@ def timing_json(trace: Trace, bound: int) -> dict[str, Any]:
         "lower_bound_cycles": bound,
         "clock_hz": trace.clock_hz,
         "bounded_by": trace.bounded_by,
+        "energy_joules": {part.component: part.joules for part in trace.energy},
+        "moving_energy_share": trace.moving_share,
     }
 
 
