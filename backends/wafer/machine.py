@@ -38,6 +38,19 @@ class Fabric(Part):
     edge_bytes_per_second: Rate  # each direction, all edges together
 
 
+class Energy(Part):
+    """What things cost besides time."""
+
+    f32_mac_pj: Rate  # the arithmetic alone, without its operands
+    f16_mac_pj: Rate
+    f32_vector_op_pj: Rate
+    f16_vector_op_pj: Rate
+    sram_pj_per_byte: Rate  # read or written
+    hop_pj_per_byte: Rate  # a router and the link to the next core
+    edge_pj_per_byte: Rate  # off the wafer or onto it
+    static_watts: Rate  # the whole wafer: leakage, clocks, and what runs whether or not there is work
+
+
 class Wafer(Part):
     """A wafer-scale engine."""
 
@@ -46,6 +59,7 @@ class Wafer(Part):
     grid: Grid
     core: Core
     fabric: Fabric
+    energy: Energy
 
     @property
     def cores(self) -> int:
@@ -72,3 +86,11 @@ class Wafer(Part):
     def vector_ops_per_cycle(self, dtype: DType) -> float:
         """Elementary vector operations a cycle and core."""
         return self.core.f32_vector_ops_per_cycle if dtype.bytes >= 4 else self.core.f16_vector_ops_per_cycle
+
+    def mac_pj(self, dtype: DType) -> float:
+        """Energy of one multiply-add."""
+        return self.energy.f32_mac_pj if dtype.bytes >= 4 else self.energy.f16_mac_pj
+
+    def vector_op_pj(self, dtype: DType) -> float:
+        """Energy of one elementary vector operation."""
+        return self.energy.f32_vector_op_pj if dtype.bytes >= 4 else self.energy.f16_vector_op_pj

@@ -42,6 +42,17 @@ def runs_per_input(kernel: Kernel) -> tuple[int, ...]:
     return (1,) * len(kernel.once) + (kernel.chunks,) * len(kernel.body)
 
 
+def executing_cores(kernel: Kernel, instruction: Instruction) -> int:
+    """Cores that execute an instruction on something: not those where its result lives on part 0 of an axis alone."""
+    if not instruction.result:
+        return kernel.cores
+    idle = kernel[instruction.result].layout.at
+    cores = kernel.cores
+    for axis in idle:
+        cores //= kernel.mesh[axis].parts
+    return cores
+
+
 def _cost(machine: Wafer, kernel: Kernel, instruction: Instruction, traffic: dict[str, Traffic]) -> Cost:
     op = instruction.op
     operands = [kernel[name] for name in instruction.operands]
