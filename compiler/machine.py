@@ -15,16 +15,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from wsc.compiler.errors import MachineError
 
 
-def _value(entry: Any) -> Any:
-    """The bare value of a sourced entry."""
+def sourced(entry: Any) -> Any:
+    """The bare value of an entry { value = ..., source = ... }; raises ValueError for anything else."""
     if not isinstance(entry, dict) or set(entry) != {"value", "source"} or not str(entry["source"]).strip():
         raise ValueError('expected { value = ..., source = "where the figure comes from" }')
     return entry["value"]
 
 
-Count = Annotated[int, BeforeValidator(_value), Field(ge=0, strict=True)]
-Positive = Annotated[int, BeforeValidator(_value), Field(gt=0, strict=True)]
-Rate = Annotated[float, BeforeValidator(_value), Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, BeforeValidator(sourced), Field(ge=0, strict=True)]
+Positive = Annotated[int, BeforeValidator(sourced), Field(gt=0, strict=True)]
+Rate = Annotated[float, BeforeValidator(sourced), Field(gt=0, allow_inf_nan=False)]
 
 
 class Part(BaseModel):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
+from pydantic import model_validator
+
+from wsc.backends.wafer.defects import Box, Defects, keep_outs
 from wsc.compiler.ir.types import DType
 from wsc.compiler.machine import Count, Grid, Part, Positive, Rate
 
@@ -60,11 +63,30 @@ class Wafer(Part):
     core: Core
     fabric: Fabric
     energy: Energy
+    defects: Defects = Defects()
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        try:
+            keep_outs(self.defects, self.grid.width_cores, self.grid.height_cores)
+        except ValueError as error:
+            raise ValueError(f"defects: {error}") from error
+        return self
+
+    @property
+    def keep_outs(self) -> tuple[Box, ...]:
+        """Rectangles that no kernel may use and that streams go round."""
+        return keep_outs(self.defects, self.grid.width_cores, self.grid.height_cores)
 
     @property
     def cores(self) -> int:
-        """Number of cores."""
+        """Number of cores, those out of use included."""
         return self.grid.width_cores * self.grid.height_cores
+
+    @property
+    def usable_cores(self) -> int:
+        """Number of cores that a kernel may use."""
+        return self.cores - sum(box.cores for box in self.keep_outs)
 
     @property
     def edge_bytes_per_cycle(self) -> float:
