@@ -83,7 +83,9 @@ def test_ways_go_round_dead_cores_and_lose_nothing(
     for d, j, i in zip(*np.nonzero(ways.loads.words), strict=True):
         x, y = int(i) + ways.loads.x, int(j) + ways.loads.y
         behind = x + STEPS[int(d)][0], y + STEPS[int(d)][1]
-        assert 0 <= behind[0] < WIDTH and 0 <= behind[1] < HEIGHT and not lost & {(x, y), behind}
+        assert 0 <= behind[0] < WIDTH
+        assert 0 <= behind[1] < HEIGHT
+        assert not lost & {(x, y), behind}
         net[x, y] += int(ways.loads.words[d, j, i])
         net[behind] -= int(ways.loads.words[d, j, i])
     for source, target, words in flows:
