@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from wsc.compiler.ir.model import Model
+from wsc.compiler.machine import Capacity
 from wsc.compiler.ops.base import Array
 from wsc.simulation.floorplan import Floorplan
 from wsc.simulation.trace import Trace
@@ -72,6 +73,10 @@ class Target(ABC):
         """Cycles between inputs that no program doing this work on this machine can beat."""
 
     @abstractmethod
+    def capacity(self, program: Any, machine: Any) -> Capacity:
+        """What the machine, or as much of it as the program is for, has to offer."""
+
+    @abstractmethod
     def weight_keys(self, program: Any) -> frozenset[str]:
         """Keys of the weights that the program holds."""
 
@@ -82,3 +87,7 @@ class Target(ABC):
     @abstractmethod
     def facts(self, plan: Any) -> tuple[tuple[str, str], ...]:
         """What a person should know of the plan, as (name, value): what was used, what it is far from, why."""
+
+    def validated(self, machine: Any) -> str:
+        """What of the cycles was held against measurements, and the error; nothing unless a target says so."""
+        return ""

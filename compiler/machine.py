@@ -7,6 +7,7 @@ unit in the key (`link_bytes_per_cycle`). Unknown keys, missing keys and absurd 
 from __future__ import annotations
 
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -38,6 +39,23 @@ class Grid(Part):
 
     width_cores: Positive
     height_cores: Positive
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What the part of a machine that a program runs on has; None where nothing is published.
+
+    `unit` is what one of the `units` is called (core, GPU, array); `chips` are wafers, packages or dies as they are
+    sold; `peak_macs_per_second` is dense and in the program's element type.
+    """
+
+    unit: str
+    units: int
+    chips: int
+    memory_bytes: int
+    peak_macs_per_second: float
+    area_mm2: float | None = None
+    rated_watts: float | None = None
 
 
 MachineT = TypeVar("MachineT", bound=BaseModel)

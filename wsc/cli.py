@@ -183,6 +183,28 @@ def inspect(
 
 
 @app.command(cls=_Command)
+def compare(
+    model: ModelFile,
+    targets: Annotated[
+        str,
+        typer.Option(
+            "--targets", "-t", metavar="NAMES", help="Machines or machine files, separated by commas."
+        ),
+    ],
+    define: Define = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FOLDER", help="For the tables. [default: comparison/NAME]"),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Compile a model for several machines and compare them."""
+    from wsc.commands.compare import compare_file
+
+    compare_file(model, targets, define or [], output, json)
+
+
+@app.command(cls=_Command)
 def targets(json: Json = False) -> None:
     """List the machines a model can be compiled for."""
     from wsc.commands.targets import list_targets

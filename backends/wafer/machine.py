@@ -54,6 +54,13 @@ class Energy(Part):
     static_watts: Rate  # the whole wafer: leakage, clocks, and what runs whether or not there is work
 
 
+class Whole(Part):
+    """The machine as it is sold."""
+
+    area_mm2: Rate
+    rated_watts: Rate
+
+
 class Wafer(Part):
     """A wafer-scale engine."""
 
@@ -63,6 +70,7 @@ class Wafer(Part):
     core: Core
     fabric: Fabric
     energy: Energy
+    whole: Whole
     defects: Defects = Defects()
 
     @model_validator(mode="after")

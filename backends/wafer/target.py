@@ -15,11 +15,12 @@ from wsc.backends.wafer.plan import Plan, make_plan
 from wsc.backends.wafer.program import Program
 from wsc.backends.wafer.simulate import simulate
 from wsc.backends.wafer.simulate.bound import lower_bound
+from wsc.backends.wafer.simulate.capacity import capacity
 from wsc.backends.wafer.simulate.floorplan import floorplan
 from wsc.backends.wafer.text import parse_program, print_program
 from wsc.backends.wafer.verify import verify
 from wsc.compiler.ir.model import Model
-from wsc.compiler.machine import read_machine
+from wsc.compiler.machine import Capacity, read_machine
 from wsc.compiler.ops.base import Array
 from wsc.simulation.floorplan import Floorplan
 from wsc.simulation.trace import Trace
@@ -69,6 +70,9 @@ class WaferTarget(Target):
 
     def lower_bound(self, program: Program, machine: Wafer) -> int:
         return lower_bound(program, machine)
+
+    def capacity(self, program: Program, machine: Wafer) -> Capacity:
+        return capacity(program, machine)
 
     def weight_keys(self, program: Program) -> frozenset[str]:
         return frozenset(b.key for k in program.kernels for b in k.buffers if b.role == "weight")

@@ -11,16 +11,15 @@ from rich.console import Console
 from wsc.api import build_of
 from wsc.backends.registry import select
 from wsc.build import Build, write_build
-from wsc.commands.console import DEFAULT_FOLDER, print_json, stages
+from wsc.commands.console import DEFAULT_FOLDER, print_json, split_define, stages
 from wsc.commands.summary import kernel_rows, summary_items, summary_json
-from wsc.compiler.errors import UserError
 from wsc.folder import check_place
 from wsc.reports.tables import kernel_table, summary_panel
 
 
 def compile_file(spec: str, target: str, defines: list[str], output: Path | None, json: bool) -> None:
     """Compile the model of a file, write its build folder, print the summary."""
-    options = dict(_split(text) for text in defines)
+    options = dict(split_define(text) for text in defines)
     selection = select(target)
     if output is not None:
         check_place(output)
@@ -42,13 +41,6 @@ def compile_file(spec: str, target: str, defines: list[str], output: Path | None
         print_json(summary_json(build, folder))
     else:
         _print(build, folder)
-
-
-def _split(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key.isidentifier():
-        raise UserError(f"-D takes KEY=VALUE, as in -D seq=512; '{text}' was given.")
-    return key, value
 
 
 def _print(build: Build, folder: Path) -> None:
