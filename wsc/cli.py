@@ -205,6 +205,48 @@ def compare(
 
 
 @app.command(cls=_Command)
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="BUILD_A", help="A build folder.")],
+    after: Annotated[Path, typer.Argument(metavar="BUILD_B", help="The build folder to compare it with.")],
+    json: Json = False,
+) -> None:
+    """Say what differs between two builds: cycles, program, placement."""
+    from wsc.commands.diff import diff_builds
+
+    diff_builds(before, after, json)
+
+
+@app.command(cls=_Command)
+def results(
+    where: Annotated[
+        str,
+        typer.Option(
+            "--where", "-w", metavar="CONDITION", help="SQL, as in \"machine='wse3' AND cycles < 1e5\"."
+        ),
+    ] = "",
+    sort: Annotated[
+        str, typer.Option("--sort", "-s", metavar="COLUMN", help="Smallest first. [default: newest first]")
+    ] = "",
+    descending: Annotated[bool, typer.Option("--descending", help="Largest first.")] = False,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="At most so many rows.")] = None,
+    builds: Annotated[
+        Path | None, typer.Option("--builds", metavar="FOLDER", help="The folder of builds. [default: build]")
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            "--export", "-o", metavar="FILE", help="Write to a .csv, .json, .parquet or .duckdb file."
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List what was compiled, with its figures."""
+    from wsc.commands.results import show_results
+
+    show_results(where, sort, descending, limit, builds, export, json)
+
+
+@app.command(cls=_Command)
 def targets(json: Json = False) -> None:
     """List the machines a model can be compiled for."""
     from wsc.commands.targets import list_targets

@@ -12,9 +12,10 @@ from wsc.api import build_of
 from wsc.backends.registry import select
 from wsc.build import Build, write_build
 from wsc.commands.console import DEFAULT_FOLDER, print_json, split_define, stages
-from wsc.commands.summary import kernel_rows, summary_items, summary_json
+from wsc.commands.summary import kernel_rows, result_row, summary_items, summary_json
 from wsc.folder import check_place
 from wsc.reports.tables import kernel_table, summary_panel
+from wsc.store import add_row, store_of
 
 
 def compile_file(spec: str, target: str, defines: list[str], output: Path | None, json: bool) -> None:
@@ -37,6 +38,7 @@ def compile_file(spec: str, target: str, defines: list[str], output: Path | None
         build = build_of(captured, selection, stage)
         stage(f"writing {folder}")
         write_build(build, folder)
+        add_row(store_of(folder), result_row(build, folder))
     if json:
         print_json(summary_json(build, folder))
     else:

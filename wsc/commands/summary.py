@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from wsc import __version__
 from wsc.build import Build
 from wsc.compiler.ir.graph import Graph
 from wsc.reports.quantities import (
@@ -17,6 +21,7 @@ from wsc.reports.quantities import (
 )
 from wsc.reports.tables import KernelRow
 from wsc.simulation.trace import KernelTrace, Trace
+from wsc.store import Row
 
 
 def summary_items(build: Build) -> list[tuple[str, str]]:
@@ -134,3 +139,31 @@ def _kernel_json(kernel: KernelTrace) -> dict[str, Any]:
         "bytes_per_core": kernel.bytes_per_unit,
         "macs": kernel.macs,
     }
+
+
+def result_row(build: Build, folder: Path) -> Row:
+    """The row of a build in the results store."""
+    trace, work, selection = build.trace, build.graph.work(), build.selection
+    text = selection.target.print(build.program)
+    return Row(
+        {
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "name": build.name,
+            "target": selection.target.name,
+            "machine": selection.machine.name,
+            "folder": str(folder.resolve()),
+            "version": __version__,
+            "program": hashlib.blake2b(text.encode(), digest_size=16).hexdigest(),
+            "latency_cycles": trace.latency_cycles,
+            "cycles": trace.interval_cycles,
+            "lower_bound_cycles": _bound(build),
+            "clock_hz": trace.clock_hz,
+            "inputs_per_second": trace.inputs_per_second,
+            "energy_joules": trace.energy_joules if trace.energy else None,
+            "macs": work.macs,
+            "weight_bytes": _weight_bytes(build.graph),
+            "units": sum(kernel.units for kernel in trace.kernels),
+            "bounded_by": trace.bounded_by,
+            "facts": json.dumps(dict(build.facts)),
+        }
+    )
