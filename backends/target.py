@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,6 +15,15 @@ from wsc.simulation.floorplan import Floorplan
 from wsc.simulation.trace import Trace
 
 Progress = Callable[[str, int, int], None]  # what is done, how many are done, of how many
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A change of one resource, in words, and the program and machine with it."""
+
+    change: str
+    program: Any
+    machine: Any
 
 
 class Target(ABC):
@@ -91,3 +101,7 @@ class Target(ABC):
     def validated(self, machine: Any) -> str:
         """What of the cycles was held against measurements, and the error; nothing unless a target says so."""
         return ""
+
+    def variants(self, program: Any, machine: Any) -> Sequence[Variant]:
+        """Programs and machines that differ in one resource, to learn by simulation what it is worth."""
+        return ()

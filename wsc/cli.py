@@ -205,6 +205,14 @@ def compare(
 
 
 @app.command(cls=_Command)
+def explain(build: BuildFolder = None, json: Json = False) -> None:
+    """Say what bounds a program, and simulate what would help most."""
+    from wsc.commands.explain import explain_build
+
+    explain_build(build, json)
+
+
+@app.command(cls=_Command)
 def diff(
     before: Annotated[Path, typer.Argument(metavar="BUILD_A", help="A build folder.")],
     after: Annotated[Path, typer.Argument(metavar="BUILD_B", help="The build folder to compare it with.")],

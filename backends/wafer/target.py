@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from wsc.backends.target import Progress, Target
+from wsc.backends.target import Progress, Target, Variant
 from wsc.backends.wafer.emit.program import emit
 from wsc.backends.wafer.execute import execute
 from wsc.backends.wafer.facts import plan_facts
@@ -18,6 +18,7 @@ from wsc.backends.wafer.simulate.bound import lower_bound
 from wsc.backends.wafer.simulate.capacity import capacity
 from wsc.backends.wafer.simulate.floorplan import floorplan
 from wsc.backends.wafer.text import parse_program, print_program
+from wsc.backends.wafer.variants import variants
 from wsc.backends.wafer.verify import verify
 from wsc.compiler.ir.model import Model
 from wsc.compiler.machine import Capacity, read_machine
@@ -82,6 +83,9 @@ class WaferTarget(Target):
 
     def facts(self, plan: Plan) -> tuple[tuple[str, str], ...]:
         return plan_facts(plan)
+
+    def variants(self, program: Program, machine: Wafer) -> tuple[Variant, ...]:
+        return variants(program, machine)
 
 
 TARGET = WaferTarget()

@@ -170,6 +170,17 @@ def test_the_program_stays_within_the_capacity(case: Case) -> None:
     assert macs / (case.trace.interval_cycles / case.trace.clock_hz) <= offered.peak_macs_per_second
 
 
+@pytest.mark.parametrize("target", TARGETS)
+def test_its_variants_run_and_are_told_apart(target: str) -> None:
+    found = compiled(target, "mlp")
+    own, machine = found.selection.target, found.selection.machine
+    variants = own.variants(found.program, machine)
+    assert len({variant.change for variant in variants}) == len(variants)
+    for variant in variants:
+        assert (variant.program, variant.machine) != (found.program, machine)
+        assert own.simulate(variant.program, variant.machine).interval_cycles > 0
+
+
 def test_facts_are_told_in_words(case: Case) -> None:
     facts = case.selection.target.facts(case.plan)
     assert facts
