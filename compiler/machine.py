@@ -46,7 +46,8 @@ class Capacity:
     """What the part of a machine that a program runs on has; None where nothing is published.
 
     `unit` is what one of the `units` is called (core, GPU, array); `chips` are wafers, packages or dies as they are
-    sold; `peak_macs_per_second` is dense and in the program's element type.
+    sold; `peak_macs_per_second` is dense and in the program's element type; `network_bytes_per_second` is what all
+    units together can take from the network between them.
     """
 
     unit: str
@@ -56,6 +57,7 @@ class Capacity:
     peak_macs_per_second: float
     area_mm2: float | None = None
     rated_watts: float | None = None
+    network_bytes_per_second: float | None = None
 
 
 MachineT = TypeVar("MachineT", bound=BaseModel)

@@ -141,12 +141,15 @@ def compile(
     target: Machine = "wse2",
     define: Define = None,
     output: OutputFolder = None,
+    page: Annotated[
+        bool, typer.Option("--page/--no-page", help="Write report.html into the build folder.")
+    ] = True,
     json: Json = False,
 ) -> None:
     """Compile and simulate a model; write a build folder."""
     from wsc.commands.compile import compile_file
 
-    compile_file(model, target, define or [], output, json)
+    compile_file(model, target, define or [], output, page, json)
 
 
 @app.command(cls=_Command)
@@ -202,6 +205,22 @@ def compare(
     from wsc.commands.compare import compare_file
 
     compare_file(model, targets, define or [], output, json)
+
+
+@app.command(cls=_Command)
+def report(
+    build: BuildFolder = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="The page. [default: BUILD/report.html]"),
+    ] = None,
+    open: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    json: Json = False,
+) -> None:
+    """Write a page about a build: floor plan, time, memory, energy, graph and program in one HTML file."""
+    from wsc.commands.report import report_build
+
+    report_build(build, output, open, json)
 
 
 @app.command(cls=_Command)

@@ -12,14 +12,18 @@ from wsc.api import build_of
 from wsc.backends.registry import select
 from wsc.build import Build, write_build
 from wsc.commands.console import DEFAULT_FOLDER, print_json, split_define, stages
+from wsc.commands.report import FILE as PAGE
+from wsc.commands.report import write_page
 from wsc.commands.summary import kernel_rows, result_row, summary_items, summary_json
 from wsc.folder import check_place
 from wsc.reports.tables import kernel_table, summary_panel
 from wsc.store import add_row, store_of
 
 
-def compile_file(spec: str, target: str, defines: list[str], output: Path | None, json: bool) -> None:
-    """Compile the model of a file, write its build folder, print the summary."""
+def compile_file(
+    spec: str, target: str, defines: list[str], output: Path | None, page: bool, json: bool
+) -> None:
+    """Compile the model of a file, write its build folder and its page, print the summary."""
     options = dict(split_define(text) for text in defines)
     selection = select(target)
     if output is not None:
@@ -39,6 +43,9 @@ def compile_file(spec: str, target: str, defines: list[str], output: Path | None
         stage(f"writing {folder}")
         write_build(build, folder)
         add_row(store_of(folder), result_row(build, folder))
+        if page:
+            stage(f"writing {folder / PAGE}")
+            write_page(build, folder / PAGE)
     if json:
         print_json(summary_json(build, folder))
     else:

@@ -26,4 +26,5 @@ def capacity(program: Program, machine: Wafer) -> Capacity:
         peak_macs_per_second=cores * machine.peak_macs_per_cycle(dtype) * machine.core.clock_hz,
         area_mm2=machine.whole.area_mm2,
         rated_watts=machine.whole.rated_watts,
+        network_bytes_per_second=cores * machine.fabric.link_bytes_per_cycle * machine.core.clock_hz,
     )
