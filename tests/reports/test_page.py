@@ -97,7 +97,7 @@ def test_a_weight_belongs_to_the_module_that_reads_it() -> None:
     found = graph(
         "%x = input(index=0) : f32[4]",
         "%w = parameter(key='w') : f32[4]",
-        "%y = elementwise(fn='add', scalars=(None, None)) %x %w : f32[4] in \"fc\"",
+        '%y = elementwise(fn=\'add\', scalars=(None, None)) %x %w : f32[4] at "gone.py":1 in "fc"',
         "return %y",
     )
     tree = module_tree(found)
