@@ -224,6 +224,28 @@ def report(
 
 
 @app.command(cls=_Command)
+def trace(
+    build: BuildFolder = None,
+    inputs: Annotated[int, typer.Option("--inputs", "-n", min=1, help="How many inputs to follow.")] = 2,
+    format: Annotated[
+        str, typer.Option("--format", "-f", metavar="KIND", help="perfetto or json.")
+    ] = "perfetto",
+    most: Annotated[
+        int, typer.Option("--spans", min=1, help="Put short spans together beyond so many.")
+    ] = 200_000,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="[default: BUILD/timeline.perfetto-trace]"),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write what happens when, to look at in Perfetto."""
+    from wsc.commands.trace import trace_build
+
+    trace_build(build, inputs, format, most, output, json)
+
+
+@app.command(cls=_Command)
 def explain(build: BuildFolder = None, json: Json = False) -> None:
     """Say what bounds a program, and simulate what would help most."""
     from wsc.commands.explain import explain_build
