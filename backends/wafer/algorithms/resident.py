@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
+from wsc.backends.wafer.algorithms.memory import place
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Buffer, Instruction, Kernel, Loop, Program
 from wsc.compiler.errors import DoesNotFit
@@ -28,7 +28,7 @@ def resident_program(
             f"'{name}' takes {mesh.width} x {mesh.height} cores, '{machine.name}' has"
             f" {machine.grid.width_cores} x {machine.grid.height_cores}"
         )
-    placed = place(buffers, in_place or {})
+    placed = place(buffers, instructions, in_place or {})
     kernel = Kernel(
         name, "algorithm", 0, 0, mesh, placed, tuple(instructions), 1, (), code_bytes(instructions, machine)
     )
@@ -47,14 +47,3 @@ def code_bytes(instructions: Sequence[Instruction], machine: Wafer) -> int:
     """Estimated code of the instructions on a core, those of loops included."""
     bodies = (len(i.op.body) for i in instructions if isinstance(i.op, Loop))
     return (len(instructions) + sum(bodies)) * machine.core.instruction_code_bytes
-
-
-def place(buffers: Sequence[Buffer], in_place: Mapping[str, str]) -> tuple[Buffer, ...]:
-    """The buffers one after another in memory, those named in `in_place` at the address of the one they overwrite."""
-    placed: dict[str, Buffer] = {}
-    end = 0
-    for buffer in buffers:
-        old = in_place.get(buffer.name)
-        placed[buffer.name] = replace(buffer, address=end if old is None else placed[old].address)
-        end += buffer.bytes if old is None else 0
-    return tuple(placed.values())
