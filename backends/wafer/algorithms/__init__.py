@@ -17,6 +17,12 @@ from wsc.backends.wafer.algorithms.choose import (
     reduce_cycles,
     reduce_options,
 )
+from wsc.backends.wafer.algorithms.choose_product import (
+    ProductChoice,
+    choose_product,
+    product_choices,
+    product_cycles,
+)
 from wsc.backends.wafer.algorithms.combine import Combining, combine, combine_all
 from wsc.backends.wafer.algorithms.gemm import Gemm, gemm, gemm_layouts
 from wsc.backends.wafer.algorithms.gemv import gemv, gemv_layouts
@@ -32,6 +38,7 @@ __all__ = [
     "Combining",
     "Gemm",
     "Product",
+    "ProductChoice",
     "ReduceChoice",
     "all_reduce_cycles",
     "all_reduce_options",
@@ -39,6 +46,7 @@ __all__ = [
     "attention",
     "broadcast_program",
     "choose_all_reduce",
+    "choose_product",
     "choose_reduce",
     "combine",
     "combine_all",
@@ -52,6 +60,8 @@ __all__ = [
     "longest",
     "matmul_program",
     "norm",
+    "product_choices",
+    "product_cycles",
     "reduce_cycles",
     "reduce_options",
     "reduce_program",
