@@ -9,9 +9,21 @@ import numpy as np
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Buffer
 from wsc.backends.wafer.simulate.costs import MOVEMENT, Cost
-from wsc.backends.wafer.simulate.flows import Port, find_flows
-from wsc.backends.wafer.simulate.routes import Flights, link_loads
+from wsc.backends.wafer.simulate.flows import Index, Port, find_flows
+from wsc.backends.wafer.simulate.routes import Flights, find_ways
 from wsc.compiler.layout import Mesh
+
+
+def exchanged(machine: Wafer, mesh: Mesh, operand: Buffer, result: Buffer) -> tuple[Flights, Index]:
+    """Words from core to core of the region, and the links on the way of each."""
+    source, target = (Port(b.type, b.layout, mesh) for b in (operand, result))
+    flows = find_flows(source, (), target)
+    sizes = flows.elements * operand.type.dtype.bytes
+    words = -(-sizes // machine.fabric.link_bytes_per_cycle)
+    width = mesh.width
+    places = (flows.source % width, flows.source // width, flows.target % width, flows.target // width)
+    flights = Flights(*places, words)
+    return flights, find_ways(flights, "xy").hops
 
 
 def exchange_cost(machine: Wafer, mesh: Mesh, operand: Buffer, result: Buffer) -> Cost:
@@ -19,18 +31,17 @@ def exchange_cost(machine: Wafer, mesh: Mesh, operand: Buffer, result: Buffer) -
 
     The busiest link, and the busiest ramp, take a cycle a word; then the last word flies as far as any goes.
     """
-    flows = find_flows(Port(operand.type, operand.layout, mesh), (), Port(result.type, result.layout, mesh))
-    moved = flows.source != flows.target
-    source, target = flows.source[moved], flows.target[moved]
-    sizes = flows.elements[moved] * operand.type.dtype.bytes
-    words = -(-sizes // machine.fabric.link_bytes_per_cycle)
-    width = mesh.width
-    flights = Flights(source % width, source // width, target % width, target // width, words)
-    ramps = [int(np.bincount(cores, words).max(initial=0)) if cores.size else 0 for cores in (source, target)]
-    heard = int(np.bincount(target).max(initial=0)) if target.size else 0
+    flights, hops = exchanged(machine, mesh, operand, result)
+    moved = hops > 0
+    f = Flights(
+        *(column[moved] for column in (flights.sx, flights.sy, flights.tx, flights.ty, flights.words))
+    )
+    source, target = f.sy * mesh.width + f.sx, f.ty * mesh.width + f.tx
+    ramps = [int(np.bincount(cores, f.words, 1).max()) for cores in (source, target)]
+    heard = int(np.bincount(target, minlength=1).max())
     startup = machine.core.task_startup_cycles * (1 + heard)
-    on_links = link_loads(flights, "xy").busiest
-    far = int(flights.hops.max(initial=0)) * machine.fabric.hop_cycles + 2 * machine.fabric.ramp_cycles
+    on_links = find_ways(f, "xy").loads.busiest
+    far = int(hops.max(initial=0)) * machine.fabric.hop_cycles + 2 * machine.fabric.ramp_cycles
     busy = max(1, startup + max(ramps))
-    lines = ("x", "y") if words.size else ()
+    lines = ("x", "y") if f.words.size else ()
     return Cost(MOVEMENT, busy, startup + ceil(max(*ramps, on_links)) + far, lines, on_links)
