@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from wsc.backends.wafer.instructions import Lookup, Move, MultiplyAdd, Recv, Send, Wait
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import HOST, Instruction, Kernel, Loop
+from wsc.backends.wafer.simulate.costs import step_types
 from wsc.backends.wafer.simulate.hops import Moved, moved
 from wsc.backends.wafer.simulate.prepare import Prepared, executing_cores, runs_per_input
 from wsc.backends.wafer.simulate.traffic import Traffic
@@ -86,7 +87,8 @@ def _instruction(machine: Wafer, kernel: Kernel, instruction: Instruction) -> Sp
             return Spent()
         case Op() | MultiplyAdd() | Lookup():
             return _computed(machine, kernel, instruction) * executing_cores(kernel, instruction)
-    return _moved(machine, moved(machine, kernel.mesh, op, kernel[instruction.operands[0]]))
+    operands = [kernel[name] for name in instruction.operands]
+    return _moved(machine, moved(machine, kernel.mesh, op, operands, kernel[instruction.result]))
 
 
 def _computed(machine: Wafer, kernel: Kernel, instruction: Instruction) -> Spent:
@@ -109,7 +111,7 @@ def _arithmetic(op: Op | Move | Loop, operands: Sequence[TensorType], result: Te
         case Op():
             return op.arithmetic(operands, result)
         case MultiplyAdd(equation):
-            return Contract(equation).arithmetic(operands, result)
+            return Contract(equation).arithmetic(step_types(op, operands), result)
     return 0, operands[1].elements  # a lookup compares an index with the rows it holds
 
 

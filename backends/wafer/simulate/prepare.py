@@ -79,7 +79,7 @@ def _cost(machine: Wafer, kernel: Kernel, instruction: Instruction, traffic: dic
             return _pushed(
                 traffic[stream], traffic[stream].target_words, traffic[stream].stream.target.chunks
             )
-    return move_cost(machine, kernel.mesh, op, operands[0])
+    return move_cost(machine, kernel.mesh, op, operands, kernel[instruction.result])
 
 
 def _pushed(traffic: Traffic, words: int, chunks: int) -> Cost:
