@@ -11,6 +11,7 @@ from tests.compiler.golden import check
 from tests.wafer.algorithms.machines import machine
 from tests.wafer.algorithms.running import run
 from wsc.backends.wafer.algorithms.catalog import ENTRIES, Sizes, example, find_entry
+from wsc.backends.wafer.defects import Defects
 from wsc.backends.wafer.simulate import simulate
 from wsc.backends.wafer.text import parse_program, print_program
 from wsc.compiler.errors import AlgorithmError, DoesNotFit
@@ -120,3 +121,27 @@ def test_more_cores_than_there_are_do_not_fit() -> None:
     with pytest.raises(DoesNotFit) as caught:
         ENTRIES["softmax"].program(asked("softmax", columns=9), machine("wafer-4x4"))
     assert str(caught.value) == "'softmax' takes 9 x 2 cores, 'wafer-4x4' has 4 x 4"
+
+
+def test_dead_cores_are_kept_out_of() -> None:
+    whole = machine("wafer-4x4")
+    dead = whole.model_copy(
+        update={
+            "defects": Defects.model_construct(
+                dead_cores=((1, 0),), dead_links=(), core_yield=None, seed=None
+            )
+        }
+    )
+    sizes = asked("softmax", columns=3)
+    program = ENTRIES["softmax"].program(sizes, dead)
+    assert (program.kernels[0].x, program.kernels[0].y) == (0, 1)
+    given = example(program)
+    np.testing.assert_allclose(
+        run(program, given)["y"], ENTRIES["softmax"].reference(sizes, given)["y"], rtol=1e-4
+    )
+    assert simulate(program, dead).latency_cycles > 0
+    with pytest.raises(DoesNotFit) as caught:
+        ENTRIES["softmax"].program(asked("softmax", rows=4), dead)
+    assert str(caught.value) == (
+        "'softmax' takes 4 x 4 cores, 'wafer-4x4' has no such rectangle without dead ones"
+    )
