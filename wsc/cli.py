@@ -293,6 +293,12 @@ def algorithm(
     ] = None,
     source: Annotated[str | None, typer.Option("--from", metavar="LAYOUT", help="E.g. [i:16,j:16].")] = None,
     target: Annotated[str | None, typer.Option("--to", metavar="LAYOUT", help="E.g. [j:16,i:16].")] = None,
+    mesh: Annotated[
+        str | None, typer.Option(metavar="AXES", help="E.g. 'h=2x j=4x i=8y', in place of --parts.")
+    ] = None,
+    to_mesh: Annotated[
+        str | None, typer.Option(metavar="AXES", help="The axes of --to, where they are others.")
+    ] = None,
     dtype: Annotated[
         str | None, typer.Option(metavar="TYPE", help="f32, f16 or bf16. [default: f32]")
     ] = None,
@@ -310,8 +316,8 @@ def algorithm(
         return
     sizes = {"m": m, "k": k, "n": n, "heads": heads, "taps": taps, "groups": groups, "group": group}
     names = {"inner": inner, "reduce": reduce, "root": root, "plain": plain or None}
-    layouts = {"shape": shape, "source": source, "target": target, "dtype": dtype}
-    run_algorithm(name, machine, parts, {**sizes, **names, **layouts}, check, program, json)
+    layouts = {"shape": shape, "source": source, "target": target, "mesh": mesh, "to_mesh": to_mesh}
+    run_algorithm(name, machine, parts, {**sizes, **names, **layouts, "dtype": dtype}, check, program, json)
 
 
 @app.command(cls=_Command)

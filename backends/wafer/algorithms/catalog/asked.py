@@ -26,7 +26,8 @@ class Sizes:
     """What an algorithm may be asked with; None where it is not given.
 
     `m`, `k`, `n` are extents, `columns` and `rows` count cores. `reduce` names a reduce or an all-reduce, with its
-    `group` and `root`. `source` and `target` are layouts, `shape` that of their tensor.
+    `group` and `root`. `source` and `target` are layouts, `shape` that of their tensor; their axes are those of `mesh`,
+    and of `to_mesh` if that counts the cores in another way.
     """
 
     m: int | None = None
@@ -45,6 +46,8 @@ class Sizes:
     shape: tuple[int, ...] | None = None
     source: str | None = None
     target: str | None = None
+    mesh: str | None = None
+    to_mesh: str | None = None
     dtype: DType = DType.F32
 
     def __post_init__(self) -> None:
@@ -64,6 +67,7 @@ OPTIONS = {
     "rows": "parts",
     "source": "from",
     "target": "to",
+    "to_mesh": "to-mesh",
 }  # of the command line, where others
 
 
@@ -88,7 +92,8 @@ class Entry:
         """The program; raises AlgorithmError for options that are missing or that it does not take."""
         given = {f.name for f in fields(sizes) if getattr(sizes, f.name) is not None} - {"dtype"}
         allowed = {"columns", "rows", *self.needs, *self.takes}
-        if missing := [name for name in ("columns", *self.needs) if name not in given]:
+        cores = () if "mesh" in given & allowed else ("columns",)
+        if missing := [name for name in (*cores, *self.needs) if name not in given]:
             raise AlgorithmError(f"'{self.name}' needs {_listed(dict.fromkeys(missing))}")
         if extra := sorted(given - allowed):
             raise AlgorithmError(f"'{self.name}' takes no {_listed(extra)}")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import numpy as np
 
-from wsc.backends.wafer.algorithms.block import Block
+from wsc.backends.wafer.algorithms.block import Block, check_layout
 from wsc.backends.wafer.algorithms.catalog.asked import Arrays, Entry, Sizes, combining, grid
 from wsc.backends.wafer.algorithms.choose import choose_reduce
 from wsc.backends.wafer.algorithms.combine import combine
 from wsc.backends.wafer.algorithms.lines import broadcast_program, reduce_program
+from wsc.backends.wafer.algorithms.refine import refine
 from wsc.backends.wafer.algorithms.relayout import relayout
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Program
@@ -36,12 +40,10 @@ def _all_reduce(sizes: Sizes, machine: Wafer) -> Program:
 
 
 def _relayout(sizes: Sizes, machine: Wafer) -> Program:
-    block = Block(grid(sizes))
-    try:
-        source, target = (Layout.parse(text or "") for text in (sizes.source, sizes.target))
-    except ValueError as error:
-        raise AlgorithmError(f"--from and --to are layouts such as [i:16,j:16]: {error}") from error
-    x = block.input("x", TensorType(sizes.dtype, sizes.shape or ()), source)
+    type = TensorType(sizes.dtype, sizes.shape or ())
+    finer, source, target = _layouts(sizes, type)
+    block = Block(finer)
+    x = block.input("x", type, source)
     y = relayout(block, x, target, machine, name="y")
     if y is x:
         raise AlgorithmError(f"layouts {source} and {target} are the same: there is nothing to move")
@@ -49,9 +51,36 @@ def _relayout(sizes: Sizes, machine: Wafer) -> Program:
     return block.program("relayout", machine)
 
 
+def _layouts(sizes: Sizes, type: TensorType) -> tuple[Mesh, Layout, Layout]:
+    """A mesh, and both layouts in its axes."""
+    first = _parsed(Mesh.parse, sizes.mesh, "--mesh is axes such as h=2x j=4x i=8y") or grid(sizes)
+    second = _parsed(Mesh.parse, sizes.to_mesh, "--to-mesh is axes such as j=8x i=8y") or first
+    like = "--from and --to are layouts such as [i:16,j:16]"
+    source, target = (_parsed(Layout.parse, text, like) for text in (sizes.source, sizes.target))
+    assert source is not None
+    assert target is not None
+    check_layout(first, source, type, "--from")
+    check_layout(second, target, type, "--to")
+    if first == second:
+        return first, source, target
+    finer = refine(first, second)
+    return finer.mesh, finer.translate(source), finer.translate(target, second=True)
+
+
+T = TypeVar("T")
+
+
+def _parsed(parse: Callable[[str], T], text: str | None, like: str) -> T | None:
+    if text is None:
+        return None
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise AlgorithmError(f"{like}: {error}") from error
+
+
 def _relaid(sizes: Sizes, given: Arrays) -> dict[str, Array]:
-    source, target = Layout.parse(sizes.source or ""), Layout.parse(sizes.target or "")
-    mesh = grid(sizes)
+    mesh, source, target = _layouts(sizes, TensorType(sizes.dtype, sizes.shape or ()))
     addends = int(np.prod([mesh[a].parts for a in set(source.partial) - set(target.partial)]))
     return {"y": given["x"] * addends}
 
@@ -107,7 +136,7 @@ ENTRIES = (
         "relayout",
         "a tensor from one layout to another, by the movements of fewest modelled cycles",
         ("shape", "source", "target"),
-        (),
+        ("mesh", "to_mesh"),
         _relayout,
         _relaid,
     ),
