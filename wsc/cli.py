@@ -66,6 +66,10 @@ Format = Annotated[str, typer.Option("--format", "-f", metavar="KIND", help="png
 Terminal = Annotated[
     bool, typer.Option("--terminal/--no-terminal", help="Draw coarsely in the terminal too.")
 ]
+AlgorithmName = Annotated[
+    str | None, typer.Argument(metavar="NAME", help="An algorithm. [default: list all]", show_default=False)
+]
+Extent = Annotated[int | None, typer.Option(help="See the list of algorithms.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -293,6 +297,68 @@ def results(
     from wsc.commands.results import show_results
 
     show_results(where, sort, descending, limit, builds, export, json)
+
+
+@app.command(cls=_Command)
+def algorithm(
+    name: AlgorithmName = None,
+    machine: Annotated[
+        str, typer.Option("--machine", "-m", metavar="NAME", help="A wafer, or its machine file.")
+    ] = "wse2",
+    parts: Annotated[
+        str | None,
+        typer.Option(metavar="WxH", help="Columns and rows of cores; P for P x P, or a line of P."),
+    ] = None,
+    m: Extent = None,
+    k: Extent = None,
+    n: Extent = None,
+    heads: Extent = None,
+    taps: Extent = None,
+    groups: Annotated[int | None, typer.Option(help="Groups of columns: of a k-split, or of heads.")] = None,
+    inner: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The product within a k-split's groups, or of scores."),
+    ] = None,
+    reduce: Annotated[
+        str | None, typer.Option(metavar="NAME", help="How sums are made. [default: by modelled cycles]")
+    ] = None,
+    group: Annotated[int | None, typer.Option(help="Parts to a group of two-phase or k-tree.")] = None,
+    root: Annotated[
+        str | None, typer.Option(metavar="PART", help="Where an all-reduce leads to: a number, or middle.")
+    ] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Append to one row of cores, out of balance.")
+    ] = False,
+    shape: Annotated[
+        str | None, typer.Option(metavar="AxB", help="Of the tensor that is laid out anew.")
+    ] = None,
+    source: Annotated[str | None, typer.Option("--from", metavar="LAYOUT", help="E.g. [i:16,j:16].")] = None,
+    target: Annotated[str | None, typer.Option("--to", metavar="LAYOUT", help="E.g. [j:16,i:16].")] = None,
+    mesh: Annotated[
+        str | None, typer.Option(metavar="AXES", help="E.g. 'h=2x j=4x i=8y', in place of --parts.")
+    ] = None,
+    to_mesh: Annotated[
+        str | None, typer.Option(metavar="AXES", help="The axes of --to, where they are others.")
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option(metavar="TYPE", help="f32, f16 or bf16. [default: f32]")
+    ] = None,
+    check: Annotated[
+        bool | None, typer.Option("--check/--no-check", help="Run it on random numbers. [default: if small]")
+    ] = None,
+    program: Annotated[bool, typer.Option("--program", help="Print the program's text alone.")] = False,
+    json: Json = False,
+) -> None:
+    """Make a mesh algorithm by name, simulate it and check its numbers; without a name, list all."""
+    from wsc.commands.algorithm import list_algorithms, run_algorithm
+
+    if name is None:
+        list_algorithms(json)
+        return
+    sizes = {"m": m, "k": k, "n": n, "heads": heads, "taps": taps, "groups": groups, "group": group}
+    names = {"inner": inner, "reduce": reduce, "root": root, "plain": plain or None}
+    layouts = {"shape": shape, "source": source, "target": target, "mesh": mesh, "to_mesh": to_mesh}
+    run_algorithm(name, machine, parts, {**sizes, **names, **layouts, "dtype": dtype}, check, program, json)
 
 
 @app.command(cls=_Command)

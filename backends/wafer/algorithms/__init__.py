@@ -28,6 +28,7 @@ from wsc.backends.wafer.algorithms.gemm import Gemm, gemm, gemm_layouts
 from wsc.backends.wafer.algorithms.gemv import gemv, gemv_layouts
 from wsc.backends.wafer.algorithms.lines import broadcast_program, reduce_program
 from wsc.backends.wafer.algorithms.matmul import MATMULS, Product, matmul_program
+from wsc.backends.wafer.algorithms.refine import Refinement, refine
 from wsc.backends.wafer.algorithms.relayout import relayout, relayout_steps
 from wsc.backends.wafer.algorithms.rowwise import norm, reduce_rows, softmax
 
@@ -40,6 +41,7 @@ __all__ = [
     "Product",
     "ProductChoice",
     "ReduceChoice",
+    "Refinement",
     "all_reduce_cycles",
     "all_reduce_options",
     "append",
@@ -66,6 +68,7 @@ __all__ = [
     "reduce_options",
     "reduce_program",
     "reduce_rows",
+    "refine",
     "relayout",
     "relayout_steps",
     "softmax",

@@ -42,7 +42,7 @@ from wsc.backends.wafer.simulate.combines import all_reduce, reduce_into, reduce
 from wsc.backends.wafer.simulate.costs import Cost
 from wsc.backends.wafer.simulate.exchanges import exchange_cost
 from wsc.backends.wafer.simulate.lines import broadcast_distance, flight_cycles, link_words, move_of, sharing
-from wsc.backends.wafer.simulate.shifts import rotate, shift
+from wsc.backends.wafer.simulate.shifts import hand_on, rotate, shift
 from wsc.compiler.layout import Mesh
 
 
@@ -113,7 +113,7 @@ def _append(machine: Wafer, mesh: Mesh, op: Append, operand: Buffer) -> Cost:
     words = link_words(machine, operand.tile_type.bytes)
     if not op.balanced:
         return move_of(machine, words, 0, 0, ())
-    return shift(machine, mesh, Shift(op.axis, 1, "interleaved"), operand)
+    return hand_on(machine, mesh, op.axis, operand)
 
 
 _COSTS: dict[type, Callable[[Wafer, Mesh, Any, Buffer], Cost]] = {
