@@ -39,6 +39,18 @@ Define = Annotated[
         "--define", "-D", metavar="KEY=VALUE", help="A keyword argument for the factory; may be repeated."
     ),
 ]
+Phase = Annotated[
+    str | None,
+    typer.Option(
+        "--phase", metavar="PHASE", help="prefill or decode, for models that generate token by token."
+    ),
+]
+Batch = Annotated[int | None, typer.Option("--batch", metavar="N", min=1, help="Inputs taken at once.")]
+Context = Annotated[
+    int | None,
+    typer.Option("--context", metavar="N", min=1, help="Positions that keys and values are kept for."),
+]
+Seq = Annotated[int | None, typer.Option("--seq", metavar="N", min=1, help="Tokens in the input.")]
 OutputFolder = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FOLDER", help="The build folder. [default: build/NAME]"),
@@ -140,13 +152,19 @@ def compile(
     model: ModelFile,
     target: Machine = "wse2",
     define: Define = None,
+    phase: Phase = None,
+    batch: Batch = None,
+    context: Context = None,
+    seq: Seq = None,
     output: OutputFolder = None,
     json: Json = False,
 ) -> None:
     """Compile and simulate a model; write a build folder."""
     from wsc.commands.compile import compile_file
 
-    compile_file(model, target, define or [], output, json)
+    sizes = {"phase": phase, "batch": batch, "context": context, "seq": seq}
+    given = [f"{key}={value}" for key, value in sizes.items() if value is not None]
+    compile_file(model, target, [*(define or []), *given], output, json)
 
 
 @app.command(cls=_Command)

@@ -20,7 +20,7 @@ from wsc.reports.tables import kernel_table, summary_panel
 
 def compile_file(spec: str, target: str, defines: list[str], output: Path | None, json: bool) -> None:
     """Compile the model of a file, write its build folder, print the summary."""
-    options = dict(_split(text) for text in defines)
+    options = _options(defines)
     selection = select(target)
     if output is not None:
         check_place(output)
@@ -42,6 +42,15 @@ def compile_file(spec: str, target: str, defines: list[str], output: Path | None
         print_json(summary_json(build, folder))
     else:
         _print(build, folder)
+
+
+def _options(defines: list[str]) -> dict[str, str]:
+    """The options by key; raises UserError for one that is given twice with different values."""
+    options: dict[str, str] = {}
+    for key, value in map(_split, defines):
+        if options.setdefault(key, value) != value:
+            raise UserError(f"The option '{key}' is given twice, as {options[key]} and as {value}.")
+    return options
 
 
 def _split(text: str) -> tuple[str, str]:
