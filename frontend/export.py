@@ -13,15 +13,19 @@ import torch
 from torch import nn
 from torch.export import ExportedProgram
 from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
+from torch.utils import _pytree as pytree
 
 from wsc.compiler.errors import ModelError
 from wsc.frontend.arguments import Arguments
 from wsc.frontend.lower import lowered_targets
 from wsc.frontend.places import place_in_traceback, said_by
+from wsc.frontend.scans import scans_kept
 from wsc.frontend.tensors import has_data
 
 # torch 2.13 warns about its own use of its own class, and about what its own recurrent modules do.
 _NOISE = (r"`isinstance\(treespec, LeafSpec\)` is deprecated", r"The tensor attributes self.*_flat_weights")
+
+_LEAVES = (torch.Tensor, torch.SymInt, torch.SymFloat, torch.SymBool, int, float, bool, str)  # export takes these
 
 
 def export_program(module: nn.Module, arguments: Arguments, name: str) -> ExportedProgram:
@@ -31,7 +35,7 @@ def export_program(module: nn.Module, arguments: Arguments, name: str) -> Export
     """
     args, kwargs = arguments.filled(arguments.tensors)
     try:
-        with torch.no_grad(), _quiet():
+        with torch.no_grad(), _quiet(), scans_kept(), _tensors_only(module):
             program = torch.export.export(module, args, kwargs, strict=False)
             table = torch.export.default_decompositions()
             for op in [op for op in table if str(op) in lowered_targets()]:
@@ -67,6 +71,20 @@ def run_once(module: nn.Module, arguments: Arguments, name: str) -> None:
         raise ModelError(
             f"{said_by(error)} So '{name}' does not run on its example inputs {arguments}."
         ) from error
+
+
+@contextmanager
+def _tensors_only(module: nn.Module) -> Iterator[None]:
+    """While a module is exported: objects in its result that torch cannot take apart, such as a cache, are left out."""
+
+    def strip(_module: nn.Module, _args: object, result: object) -> object:
+        return pytree.tree_map(lambda leaf: leaf if isinstance(leaf, _LEAVES) else None, result)
+
+    handle = module.register_forward_hook(strip)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 @contextmanager
