@@ -6,11 +6,13 @@ import io
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
+from typing import Any
 
 import torch
 from torch import nn
+from torch._decomp import decomposition_table
 from torch.export import ExportedProgram
 from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 from torch.utils import _pytree as pytree
@@ -25,7 +27,18 @@ from wsc.frontend.tensors import has_data
 # torch 2.13 warns about its own use of its own class, and about what its own recurrent modules do.
 _NOISE = (r"`isinstance\(treespec, LeafSpec\)` is deprecated", r"The tensor attributes self.*_flat_weights")
 
-_LEAVES = (torch.Tensor, torch.SymInt, torch.SymFloat, torch.SymBool, int, float, bool, str)  # export takes these
+# Of torch's core set, but no op of ours.
+_TAKEN_APART = frozenset({"aten.grid_sampler_2d.default"})
+_LEAVES = (
+    torch.Tensor,
+    torch.SymInt,
+    torch.SymFloat,
+    torch.SymBool,
+    int,
+    float,
+    bool,
+    str,
+)  # export takes these
 
 
 def export_program(module: nn.Module, arguments: Arguments, name: str) -> ExportedProgram:
@@ -37,10 +50,7 @@ def export_program(module: nn.Module, arguments: Arguments, name: str) -> Export
     try:
         with torch.no_grad(), _quiet(), scans_kept(), _tensors_only(module):
             program = torch.export.export(module, args, kwargs, strict=False)
-            table = torch.export.default_decompositions()
-            for op in [op for op in table if str(op) in lowered_targets()]:
-                del table[op]
-            return program.run_decompositions(table)  # type: ignore[no-any-return]
+            return program.run_decompositions(decompositions())  # type: ignore[no-any-return]
     except GuardOnDataDependentSymNode as error:
         place = place_in_traceback(error.__traceback__)
         raise ModelError(
@@ -53,6 +63,14 @@ def export_program(module: nn.Module, arguments: Arguments, name: str) -> Export
         raise ModelError(
             f"{said_by(error)} So torch.export cannot capture '{name}' called with {arguments}."
         ) from error
+
+
+def decompositions() -> dict[torch._ops.OperatorBase, Callable[..., Any]]:
+    """How torch takes operations apart that we do not lower; beyond its core set where only that helps."""
+    core: dict[Any, Any] = dict(torch.export.default_decompositions().items())
+    further = {op: rule for op, rule in decomposition_table.items() if str(op) in _TAKEN_APART}
+    lowered = lowered_targets()
+    return {op: rule for op, rule in (core | further).items() if str(op) not in lowered}
 
 
 def run_once(module: nn.Module, arguments: Arguments, name: str) -> None:

@@ -1,14 +1,14 @@
 """Linear recurrences as one operation, where a library would otherwise unroll them over time.
 
-`torch.ops.wsc.recurrence(a, b, dim)` is y[t] = a[t] * y[t - 1] + b[t]; export keeps it whole. A model may call it. While
-a model is exported, `scans_kept` also puts it in the place of torch's associative scan with that rule, which is what
-transformers' state-space models are written with under torch.compile; for torch.export they would loop over time.
+`torch.ops.wsc.recurrence(a, b, dim)` is y[t] = a[t] * y[t - 1] + b[t]; export keeps it whole. A model may call it.
+While a model is exported, `scans_kept` also puts it in the place of torch's associative scan with that rule, which is
+what transformers' state-space models are written with under torch.compile; for torch.export they loop over time.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from typing import Any
@@ -16,12 +16,13 @@ from unittest.mock import patch
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
 
 _scans = import_module("torch._higher_order_ops.associative_scan")  # in the package this name is the function
 
+Rule = Callable[..., Any]
+
 # Points at which a rule must agree with the linear recurrence's; any rational function that does is that rule.
-_PROBES = (((2.0, 3.0), (5.0, 7.0)), ((-1.5, 0.25), (0.75, -4.0)), ((11.0, -13.0), (0.0, 17.0)))
+_PROBES = ((2.0, 3.0, 5.0, 7.0), (-1.5, 0.25, 0.75, -4.0), (11.0, -13.0, 0.0, 17.0))
 
 
 @torch.library.custom_op("wsc::recurrence", mutates_args=())
@@ -62,37 +63,30 @@ recurrence.register_autograd(_backward, setup_context=_save)
 @contextmanager
 def scans_kept() -> Iterator[None]:
     """While a module is exported: associative scans with the rule of a linear recurrence become that operation."""
-    original = _scans.generic_associative_scan
+    original = _scans.associative_scan
 
-    def scan(operator: Any, leaves: list[Tensor], *args: Any, **kwargs: Any) -> Any:
-        if len(leaves) == 2 and _is_linear(operator):
-            a, b = torch.broadcast_tensors(*leaves)
-            return [torch.cumprod(a, 0), torch.ops.wsc.recurrence(a, b, 0)]
-        return original(operator, leaves, *args, **kwargs)
+    def scan(combine_fn: Rule, xs: Any, dim: int, *args: Any, **kwargs: Any) -> Any:
+        if args or kwargs.get("reverse") or not _is_linear(combine_fn, xs):
+            return original(combine_fn, xs, dim, *args, **kwargs)
+        a, b = torch.broadcast_tensors(*xs)
+        return torch.cumprod(a, dim), torch.ops.wsc.recurrence(a, b, dim)
 
     with ExitStack() as stack:
-        stack.enter_context(patch.object(_scans, "generic_associative_scan", scan))
-        for module in _choosing_modules():
-            stack.enter_context(patch.object(module, "is_torchdynamo_exporting", lambda: False))
+        for module in list(sys.modules.values()):
+            names = getattr(module, "__dict__", {})
+            if names.get("associative_scan") is original:
+                stack.enter_context(patch.object(module, "associative_scan", scan))
+            if "mamba_selective_scan" in names and "is_torchdynamo_exporting" in names:
+                # It writes the scan in both ways and asks which one to use.
+                stack.enter_context(patch.object(module, "is_torchdynamo_exporting", lambda: False))
         yield
 
 
-def _choosing_modules() -> list[Any]:
-    """Modules of transformers that write a selective scan in both ways and ask which one to use."""
-    wanted = ("mamba_selective_scan", "is_torchdynamo_exporting")
-    loaded = [module for name, module in sys.modules.items() if name.startswith("transformers.models.")]
-    return [module for module in loaded if all(name in vars(module) for name in wanted)]
-
-
-def _is_linear(operator: Any) -> bool:
-    """Whether a rule of combination, as torch wraps it, is (a, b), (c, d) -> (a * c, c * b + d)."""
+def _is_linear(rule: Rule, xs: Any) -> bool:
+    """Whether a rule of combination is (a, b), (c, d) -> (a * c, c * b + d)."""
+    if not isinstance(xs, tuple | list) or len(xs) != 2:
+        return False
     try:
-        rule, spec = operator.keywords["combine_fn"].__wrapped__, operator.keywords["spec"]
-        return all(_combined(rule, spec, x, y) == (x[0] * y[0], y[0] * x[1] + y[1]) for x, y in _PROBES)
+        return all(tuple(rule((a, b), (c, d))) == (a * c, c * b + d) for a, b, c, d in _PROBES)
     except Exception:  # a rule for tensors only
         return False
-
-
-def _combined(rule: Any, spec: Any, x: tuple[float, ...], y: tuple[float, ...]) -> tuple[float, ...]:
-    result = rule(pytree.tree_unflatten(x, spec), pytree.tree_unflatten(y, spec))
-    return tuple(pytree.tree_leaves(result))

@@ -87,4 +87,3 @@ class Grouped(Op):
     def _shares(self, groups: int) -> tuple[float, ...]:
         total = sum(self.load)
         return tuple(share / total for share in self.load) if total else (1 / groups,) * groups
-

@@ -29,7 +29,10 @@ class Recurrence(Op):
             raise ValueError(f"no recurrence along dimension {self.dim} of {b}")
         if not b.dtype.is_float or len({t.dtype for t in operands}) > 1:
             raise ValueError(f"a recurrence over {', '.join(map(str, operands))}: element types differ")
-        if any(n != m and (n != 1 or d == self.dim) for d, (n, m) in enumerate(zip(a.shape, b.shape, strict=True))):
+        if any(
+            n != m and (n != 1 or d == self.dim)
+            for d, (n, m) in enumerate(zip(a.shape, b.shape, strict=True))
+        ):
             raise ValueError(f"the factors {a} do not broadcast to {b}")
         state = tuple(1 if d == self.dim else n for d, n in enumerate(b.shape))
         if initial and initial[0].shape != state:

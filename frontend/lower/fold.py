@@ -28,11 +28,17 @@ def is_foldable(node: fx.Node, arguments: object) -> bool:
 
 def fold(node: fx.Node, args: Any, kwargs: Any) -> Any:
     """The call's results, computed by torch in host memory."""
-    args, kwargs = pytree.tree_map_only(Value, lambda value: value.known, (args, kwargs))
+    args, kwargs = pytree.tree_map_only(Value, _known, (args, kwargs))
     if "device" in kwargs:
         kwargs = {**kwargs, "device": torch.device("cpu")}
     assert callable(node.target)
     return node.target(*args, **kwargs)
+
+
+def _known(value: Value) -> torch.Tensor | None:
+    if value.pairs and value.known is not None:
+        return torch.view_as_complex(value.known.contiguous())
+    return value.known
 
 
 def _tensors(samples: object) -> Iterator[torch.Tensor]:

@@ -20,6 +20,7 @@ from wsc.compiler.ir.model import Model
 from wsc.compiler.ir.types import TensorType
 from wsc.compiler.ops import Input
 from wsc.frontend.lower.call import Call
+from wsc.frontend.lower.complex import COMPLEX
 from wsc.frontend.lower.finish import finish
 from wsc.frontend.lower.fold import fold, is_foldable
 from wsc.frontend.lower.problems import Problem, unsupported_model
@@ -144,7 +145,11 @@ def _lowered(node: fx.Node, origin: Origin, args: Any, kwargs: Any) -> Lowered:
         raise Unsupported("")
     samples = fx.map_arg(node.args, lambda argument: argument.meta["val"])
     call = Call(origin, results, samples)
+    if str(node.target) not in COMPLEX and _has_complex(node, samples):
+        raise Unsupported("complex numbers; write it with their real and imaginary parts")
     lowered = function(call, *args, **kwargs)
+    if isinstance(lowered, Value) and node.meta["val"].is_complex() and not lowered.pairs:
+        lowered = replace(lowered, pairs=True)
     parts = lowered if isinstance(lowered, tuple) else (lowered,)
     for part, expected in zip(parts, call.results, strict=True):
         if isinstance(part, Value) and part.type != expected:
@@ -152,6 +157,11 @@ def _lowered(node: fx.Node, origin: Origin, args: Any, kwargs: Any) -> Lowered:
                 f"{node.target} at {origin.location} gives {expected}, its lowering {part.type}"
             )
     return lowered
+
+
+def _has_complex(node: fx.Node, samples: Any) -> bool:
+    leaves = pytree.tree_leaves((samples, node.meta["val"]))
+    return any(isinstance(leaf, torch.Tensor) and leaf.is_complex() for leaf in leaves)
 
 
 def _constants(result: Any, origin: Origin) -> Lowered:
@@ -163,7 +173,8 @@ def _constants(result: Any, origin: Origin) -> Lowered:
 def _stand_in(node: fx.Node, origin: Origin) -> Lowered:
     """Something of the right type, so that the walk can go on and find every problem."""
     try:
-        parts = tuple(Value(Input(-1), (), type_, origin) for type_ in _result_types(node))
+        pairs = isinstance(node.meta["val"], torch.Tensor) and node.meta["val"].is_complex()
+        parts = tuple(Value(Input(-1), (), type_, origin, pairs=pairs) for type_ in _result_types(node))
     except ValueError:
         return Missing()
     return parts[0] if isinstance(node.meta["val"], torch.Tensor) else parts
