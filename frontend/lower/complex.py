@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 
 from wsc.compiler.ops import Concat
@@ -35,7 +33,7 @@ COMPLEX = frozenset(
 @lowering("aten.view_as_complex.default", "aten.view_as_real.default")
 def same_pairs(call: Call, x: Value) -> Value:
     """The pairs themselves."""
-    return _plain(x)
+    return x
 
 
 @lowering("aten.polar.default")
@@ -49,18 +47,18 @@ def polar(call: Call, size: Value, angle: Value) -> Value:
 @lowering("aten._conj.default", "aten._conj_physical.default")
 def conj(call: Call, x: Value) -> Value:
     """The imaginary part negated."""
-    return call.map("mul", _plain(x), call.constant(torch.tensor([1.0, -1.0])))
+    return call.map("mul", x, call.constant(torch.tensor([1.0, -1.0])))
 
 
 def complex_product(call: Call, x: Operand, y: Operand) -> Value:
     """(a + bi) * (c + di), or with a real factor; factors broadcast."""
-    if not isinstance(x, Value) or not x.pairs:
+    if 0 not in call.takes_complex:
         x, y = y, x
     assert isinstance(x, Value)
     if not isinstance(y, Value):
-        return call.map("mul", _plain(x), y)
-    if not y.pairs:
-        return call.map("mul", _plain(x), call.reshape(y, (*y.shape, 1)))
+        return call.map("mul", x, y)
+    if len(call.takes_complex) == 1:
+        return call.map("mul", x, call.reshape(y, (*y.shape, 1)))
     (a, b), (c, d) = _parts(call, x), _parts(call, y)
 
     def product(first: Value, second: Value) -> Value:
@@ -79,7 +77,3 @@ def _parts(call: Call, x: Value) -> tuple[Value, Value]:
 def _paired(call: Call, real: Value, imaginary: Value) -> Value:
     parts = [call.reshape(part, (*part.shape, 1)) for part in (real, imaginary)]
     return call.add(Concat(real.rank), *parts)
-
-
-def _plain(x: Value) -> Value:
-    return replace(x, pairs=False)

@@ -28,7 +28,7 @@ def _unary(fn: str, call: Call, x: Value) -> Value:
 
 
 def _binary(fn: str, call: Call, x: Operand, y: Operand) -> Value:
-    if fn == "mul" and any(isinstance(factor, Value) and factor.pairs for factor in (x, y)):
+    if fn == "mul" and call.takes_complex:
         return complex_product(call, x, y)
     return call.map(fn, x, y)
 

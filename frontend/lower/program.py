@@ -123,7 +123,7 @@ class _Walk:
                 raise Unsupported(missing[0].reason)
             return Missing()
         if is_foldable(node, (args, kwargs)):
-            return _constants(fold(node, args, kwargs), origin)
+            return _constants(fold(node, self.values), origin)
         return _lowered(node, origin, args, kwargs)
 
     def _name(self, lowered: Lowered, origin: Origin) -> None:
@@ -148,8 +148,6 @@ def _lowered(node: fx.Node, origin: Origin, args: Any, kwargs: Any) -> Lowered:
     if str(node.target) not in COMPLEX and _has_complex(node, samples):
         raise Unsupported("complex numbers; write it with their real and imaginary parts")
     lowered = function(call, *args, **kwargs)
-    if isinstance(lowered, Value) and node.meta["val"].is_complex() and not lowered.pairs:
-        lowered = replace(lowered, pairs=True)
     parts = lowered if isinstance(lowered, tuple) else (lowered,)
     for part, expected in zip(parts, call.results, strict=True):
         if isinstance(part, Value) and part.type != expected:
@@ -173,8 +171,7 @@ def _constants(result: Any, origin: Origin) -> Lowered:
 def _stand_in(node: fx.Node, origin: Origin) -> Lowered:
     """Something of the right type, so that the walk can go on and find every problem."""
     try:
-        pairs = isinstance(node.meta["val"], torch.Tensor) and node.meta["val"].is_complex()
-        parts = tuple(Value(Input(-1), (), type_, origin, pairs=pairs) for type_ in _result_types(node))
+        parts = tuple(Value(Input(-1), (), type_, origin) for type_ in _result_types(node))
     except ValueError:
         return Missing()
     return parts[0] if isinstance(node.meta["val"], torch.Tensor) else parts
