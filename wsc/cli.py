@@ -17,7 +17,9 @@ _INTERRUPTED = 130  # as shells count: 128 and the number of SIGINT
 ModelFile = Annotated[
     str,
     typer.Argument(
-        metavar="MODEL", help="A file that defines model() and example_inputs(), or FILE:factory."
+        metavar="MODEL",
+        help="A file that defines model() and example_inputs(), or FILE:factory; hf:NAME or hf:FOLDER for a "
+        "configuration of transformers or diffusers.",
     ),
 ]
 BuildFolder = Annotated[
@@ -51,6 +53,9 @@ Context = Annotated[
     typer.Option("--context", metavar="N", min=1, help="Positions that keys and values are kept for."),
 ]
 Seq = Annotated[int | None, typer.Option("--seq", metavar="N", min=1, help="Tokens in the input.")]
+Download = Annotated[
+    bool, typer.Option("--download", help="Fetch the configuration of hf:NAME where it is not cached.")
+]
 OutputFolder = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FOLDER", help="The build folder. [default: build/NAME]"),
@@ -156,6 +161,7 @@ def compile(
     batch: Batch = None,
     context: Context = None,
     seq: Seq = None,
+    download: Download = False,
     output: OutputFolder = None,
     json: Json = False,
 ) -> None:
@@ -164,7 +170,7 @@ def compile(
 
     sizes = {"phase": phase, "batch": batch, "context": context, "seq": seq}
     given = [f"{key}={value}" for key, value in sizes.items() if value is not None]
-    compile_file(model, target, [*(define or []), *given], output, json)
+    compile_file(model, target, [*(define or []), *given], output, json, download)
 
 
 @app.command(cls=_Command)

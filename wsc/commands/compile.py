@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -17,8 +18,13 @@ from wsc.compiler.errors import UserError
 from wsc.folder import check_place
 from wsc.reports.tables import kernel_table, summary_panel
 
+if TYPE_CHECKING:
+    from wsc.frontend.model_file import ModelSource
 
-def compile_file(spec: str, target: str, defines: list[str], output: Path | None, json: bool) -> None:
+
+def compile_file(
+    spec: str, target: str, defines: list[str], output: Path | None, json: bool, download: bool = False
+) -> None:
     """Compile the model of a file, write its build folder, print the summary."""
     options = _options(defines)
     selection = select(target)
@@ -27,10 +33,9 @@ def compile_file(spec: str, target: str, defines: list[str], output: Path | None
     with stages() as stage, redirect_stdout(sys.stderr):  # what the model prints is not our result
         stage("loading PyTorch")
         from wsc.frontend.capture import capture
-        from wsc.frontend.model_file import load
 
         stage(f"loading {spec}")
-        source = load(spec, options)
+        source = _source(spec, options, download)
         folder = output or DEFAULT_FOLDER / source.name
         check_place(folder)
         stage("capturing the model")
@@ -42,6 +47,17 @@ def compile_file(spec: str, target: str, defines: list[str], output: Path | None
         print_json(summary_json(build, folder))
     else:
         _print(build, folder)
+
+
+def _source(spec: str, options: dict[str, str], download: bool) -> ModelSource:
+    """The model of a file, or of a configuration."""
+    from wsc.frontend import hf, model_file
+
+    if spec.startswith(hf.PREFIX):
+        return hf.load_hf(spec, options, download)
+    if download:
+        raise UserError(f"--download is for hf: models; '{spec}' is a file.")
+    return model_file.load(spec, options)
 
 
 def _options(defines: list[str]) -> dict[str, str]:
