@@ -7,7 +7,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, suppress
 from typing import Any
 
 import torch
@@ -19,8 +19,10 @@ from torch.utils import _pytree as pytree
 
 from wsc.compiler.errors import ModelError
 from wsc.frontend.arguments import Arguments
+from wsc.frontend.expand import expand
 from wsc.frontend.lower import lowered_targets
 from wsc.frontend.places import place_in_traceback, said_by
+from wsc.frontend.repeats import Repeats
 from wsc.frontend.scans import scans_kept
 from wsc.frontend.tensors import has_data
 
@@ -44,13 +46,18 @@ _LEAVES = (
 def export_program(module: nn.Module, arguments: Arguments, name: str) -> ExportedProgram:
     """The module as a functional ATen program in which every operation that we lower is whole.
 
-    Raises ModelError with what torch said and where in the user's code.
+    Layers that are provably the same are captured once. Raises ModelError with what torch said and where in the user's
+    code.
     """
-    args, kwargs = arguments.filled(arguments.tensors)
+    repeats = Repeats.of(module)
+    if repeats.groups:
+        # Whatever stands in the way, capturing every layer either gets over it or says what it is.
+        with suppress(Exception), repeats.captured_once():
+            program = _exported(module, arguments)
+            expand(program, repeats)
+            return program
     try:
-        with torch.no_grad(), _quiet(), scans_kept(), _tensors_only(module):
-            program = torch.export.export(module, args, kwargs, strict=False)
-            return program.run_decompositions(decompositions())  # type: ignore[no-any-return]
+        return _exported(module, arguments)
     except GuardOnDataDependentSymNode as error:
         place = place_in_traceback(error.__traceback__)
         raise ModelError(
@@ -63,6 +70,13 @@ def export_program(module: nn.Module, arguments: Arguments, name: str) -> Export
         raise ModelError(
             f"{said_by(error)} So torch.export cannot capture '{name}' called with {arguments}."
         ) from error
+
+
+def _exported(module: nn.Module, arguments: Arguments) -> ExportedProgram:
+    args, kwargs = arguments.filled(arguments.tensors)
+    with torch.no_grad(), _quiet(), scans_kept(), _tensors_only(module):
+        program = torch.export.export(module, args, kwargs, strict=False)
+        return program.run_decompositions(decompositions())  # type: ignore[no-any-return]
 
 
 def decompositions() -> dict[torch._ops.OperatorBase, Callable[..., Any]]:
