@@ -25,7 +25,7 @@ HEAD = """# Models
 
 Written by `python -m benchmarks.models`. Full size, weights on the meta device, one input of the size that the zoo
 (`benchmarks/zoo.py`) says. Seconds are CPU seconds on a shared machine with two cores: *capture* is from the module to
-the graph, *passes* from there to the target. Peak memory is of the whole process. Parameters count tied weights once.
+the graph, *passes* from there to the target. Peak memory is of the whole process. Tied parameters count once.
 
 What a target says is of planning alone: a machine it fits, or the first sentence of why not.
 
@@ -59,7 +59,7 @@ def measured(name: str) -> dict[str, Any]:
     from benchmarks.zoo import BY_NAME
     from wsc.compiler.ir.verify import verify
     from wsc.compiler.passes.pipeline import run_pipeline
-    from wsc.frontend.capture import capture, module_tensors
+    from wsc.frontend.capture import capture
 
     with tempfile.TemporaryDirectory() as folder:
         source = BY_NAME[name].full(Path(folder))
@@ -70,13 +70,12 @@ def measured(name: str) -> dict[str, Any]:
     model = run_pipeline(captured.model)
     end = time.process_time()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    unique = {id(tensor): tensor for tensor in module_tensors(source.module).values()}
     work = captured.model.graph.work()
     return {
         "name": name,
         "source": BY_NAME[name].source,
         "inputs": str(captured.arguments),
-        "parameters": sum(tensor.numel() for tensor in unique.values()),
+        "parameters": sum(p.numel() for p in source.module.parameters()),
         "nodes": len(captured.model.graph.nodes),
         "nodes_after": len(model.graph.nodes),
         "macs": work.macs,
@@ -93,7 +92,7 @@ def says(model: Any) -> dict[str, str]:
     from wsc.compiler.errors import UserError
 
     said = {}
-    for target in sorted(targets()):
+    for target in sorted(targets().keys() - {"null"}):
         name = MACHINES.get(target) or next(m for m, t in machine_names().items() if t == target)
         selection = select(name)
         try:
