@@ -74,7 +74,7 @@ def export_program(module: nn.Module, arguments: Arguments, name: str) -> Export
 
 def _exported(module: nn.Module, arguments: Arguments) -> ExportedProgram:
     args, kwargs = arguments.filled(arguments.tensors)
-    with torch.no_grad(), _quiet(), scans_kept(), _tensors_only(module):
+    with torch.no_grad(), quiet(), scans_kept(), _tensors_only(module):
         program = torch.export.export(module, args, kwargs, strict=False)
         return program.run_decompositions(decompositions())  # type: ignore[no-any-return]
 
@@ -120,7 +120,7 @@ def _tensors_only(module: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without what torch logs and prints about errors that we report; standard error is kept if all goes well."""
     said, level = io.StringIO(), logging.root.manager.disable
     logging.disable(logging.ERROR)

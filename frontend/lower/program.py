@@ -192,5 +192,5 @@ def _origin(node: fx.Node) -> Origin:
     path = [path for path, _ in stack.values()][-1] if stack else ""
     target = node.target
     word = target._schema.name.split("::")[1] if isinstance(target, torch._ops.OpOverload) else node.name
-    title = ".".join(part for part in (path, _FORMS.sub("", word)) if part)
+    title = ".".join(part for part in (node.meta.get("pass"), path, _FORMS.sub("", word)) if part)
     return Origin(title, place_in_stack(node.meta.get("stack_trace"), path))
