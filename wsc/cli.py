@@ -17,7 +17,9 @@ _INTERRUPTED = 130  # as shells count: 128 and the number of SIGINT
 ModelFile = Annotated[
     str,
     typer.Argument(
-        metavar="MODEL", help="A file that defines model() and example_inputs(), or FILE:factory."
+        metavar="MODEL",
+        help="A file that defines model() and example_inputs(), or FILE:factory; hf:NAME or hf:FOLDER for a "
+        "configuration of transformers or diffusers.",
     ),
 ]
 BuildFolder = Annotated[
@@ -38,6 +40,21 @@ Define = Annotated[
     typer.Option(
         "--define", "-D", metavar="KEY=VALUE", help="A keyword argument for the factory; may be repeated."
     ),
+]
+Phase = Annotated[
+    str | None,
+    typer.Option(
+        "--phase", metavar="PHASE", help="prefill or decode, for models that generate token by token."
+    ),
+]
+Batch = Annotated[int | None, typer.Option("--batch", metavar="N", min=1, help="Inputs taken at once.")]
+Context = Annotated[
+    int | None,
+    typer.Option("--context", metavar="N", min=1, help="Positions that keys and values are kept for."),
+]
+Seq = Annotated[int | None, typer.Option("--seq", metavar="N", min=1, help="Tokens in the input.")]
+Download = Annotated[
+    bool, typer.Option("--download", help="Fetch the configuration of hf:NAME where it is not cached.")
 ]
 OutputFolder = Annotated[
     Path | None,
@@ -139,11 +156,22 @@ def options(
     """Compile PyTorch models to programs for wafer-scale machines, simulate their cycles, run them, draw them."""
 
 
+def _sizes(phase: str | None, batch: int | None, context: int | None, seq: int | None) -> list[str]:
+    """The options that models which generate token by token take, as -D gives them."""
+    sizes = {"phase": phase, "batch": batch, "context": context, "seq": seq}
+    return [f"{key}={value}" for key, value in sizes.items() if value is not None]
+
+
 @app.command(cls=_Command)
 def compile(
     model: ModelFile,
     target: Machine = "wse2",
     define: Define = None,
+    phase: Phase = None,
+    batch: Batch = None,
+    context: Context = None,
+    seq: Seq = None,
+    download: Download = False,
     output: OutputFolder = None,
     page: Annotated[
         bool, typer.Option("--page/--no-page", help="Write report.html into the build folder.")
@@ -153,7 +181,8 @@ def compile(
     """Compile and simulate a model; write a build folder."""
     from wsc.commands.compile import compile_file
 
-    compile_file(model, target, define or [], output, page, json)
+    given = [*(define or []), *_sizes(phase, batch, context, seq)]
+    compile_file(model, target, given, output, page, json, download)
 
 
 @app.command(cls=_Command)
@@ -199,6 +228,11 @@ def compare(
         ),
     ],
     define: Define = None,
+    phase: Phase = None,
+    batch: Batch = None,
+    context: Context = None,
+    seq: Seq = None,
+    download: Download = False,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FOLDER", help="For the tables. [default: comparison/NAME]"),
@@ -208,7 +242,8 @@ def compare(
     """Compile a model for several machines and compare them."""
     from wsc.commands.compare import compare_file
 
-    compare_file(model, targets, define or [], output, json)
+    given = [*(define or []), *_sizes(phase, batch, context, seq)]
+    compare_file(model, targets, given, output, json, download)
 
 
 @app.command(cls=_Command)
