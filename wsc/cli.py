@@ -256,7 +256,7 @@ def report(
     open: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     json: Json = False,
 ) -> None:
-    """Write a page about a build: floor plan, time, memory, energy, graph and program in one HTML file."""
+    """Write a page about a build, in one HTML file."""
     from wsc.commands.report import report_build
 
     report_build(build, output, open, json)
@@ -298,7 +298,7 @@ def diff(
     after: Annotated[Path, typer.Argument(metavar="BUILD_B", help="The build folder to compare it with.")],
     json: Json = False,
 ) -> None:
-    """Say what differs between two builds: cycles, program, placement."""
+    """Say what differs between two builds."""
     from wsc.commands.diff import diff_builds
 
     diff_builds(before, after, json)
