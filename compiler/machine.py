@@ -24,6 +24,7 @@ def _value(entry: Any) -> Any:
 
 Count = Annotated[int, BeforeValidator(_value), Field(ge=0, strict=True)]
 Positive = Annotated[int, BeforeValidator(_value), Field(gt=0, strict=True)]
+Flag = Annotated[bool, BeforeValidator(_value), Field(strict=True)]
 Rate = Annotated[float, BeforeValidator(_value), Field(gt=0, allow_inf_nan=False)]
 
 
