@@ -73,7 +73,10 @@ def _built_in(gpu: str, what: str) -> dict[str, Any]:
         hint = f" Did you mean '{close[0]}'?" if close else ""
         raise MachineError(f"{what} names an unknown GPU, '{gpu}'.{hint} Known: {', '.join(gpu_names())}.")
     figures = _figures("gpus", gpu)
-    return {"gpu": {**figures["gpu"], "calibration": _figures("calibration", gpu)}, "system": figures["system"]}
+    return {
+        "gpu": {**figures["gpu"], "calibration": _figures("calibration", gpu)},
+        "system": figures["system"],
+    }
 
 
 @cache

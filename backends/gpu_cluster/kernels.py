@@ -80,7 +80,9 @@ class Attention:
     def __post_init__(self) -> None:
         _positive(self, "batch", "heads", "kv_heads", "q_len", "kv_len", "head_dim")
         if self.heads % self.kv_heads:
-            raise ValueError(f"{self.heads} heads do not divide among {self.kv_heads} heads of keys and values")
+            raise ValueError(
+                f"{self.heads} heads do not divide among {self.kv_heads} heads of keys and values"
+            )
         if self.causal and self.q_len > self.kv_len:
             raise ValueError(f"{self.q_len} causal queries over {self.kv_len} keys")
 

@@ -39,4 +39,6 @@ def collective_seconds(collective: Collective, cluster: Cluster, bandwidth_share
     if span.domains > 1:
         rate = min(rate, cluster.system.nic_bytes_per_second * span.ranks_per_domain * bandwidth_share)
         latency += 2 * cluster.latency_seconds(collective.ranks[0], collective.ranks[-1])
-    return Choice("ring", "simple", latency + part * collective.bytes / rate / 0.85, 16 / cluster.gpu.sms, 0.1)
+    return Choice(
+        "ring", "simple", latency + part * collective.bytes / rate / 0.85, 16 / cluster.gpu.sms, 0.1
+    )

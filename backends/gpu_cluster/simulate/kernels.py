@@ -19,10 +19,17 @@ def kernel_seconds(kernel: Kernel, gpu: Gpu, graphs: bool = False) -> float:
             moved = batch * (size * (m * k + k * n) + (8 if kernel.accumulate else 2) * m * n)
             arithmetic = kernel.flops / gpu.peak(kernel.precision)
         case Attention():
-            pairs = kernel.batch * kernel.heads * kernel.q_len * kernel.kv_len * (0.5 if kernel.causal else 1.0)
+            pairs = (
+                kernel.batch * kernel.heads * kernel.q_len * kernel.kv_len * (0.5 if kernel.causal else 1.0)
+            )
             arithmetic = 4 * kernel.head_dim * pairs / gpu.peak(kernel.precision)
             keys = kernel.batch * kernel.kv_heads * kernel.kv_len
-            moved = 2 * kernel.precision.bytes * kernel.head_dim * (keys + kernel.batch * kernel.heads * kernel.q_len)
+            moved = (
+                2
+                * kernel.precision.bytes
+                * kernel.head_dim
+                * (keys + kernel.batch * kernel.heads * kernel.q_len)
+            )
             arithmetic *= 2.5 if kernel.phase == "backward" else 1.0
         case _:
             moved = kernel.bytes_read + kernel.bytes_written

@@ -59,8 +59,14 @@ def tier_fault(tiers: Sequence[Tier], ends: int) -> str:
         if tier.down_ports + tier.up_ports > tier.ports:
             return f"a {name} has {tier.ports} ports and uses {tier.down_ports} down and {tier.up_ports} up"
         if tier.switches * tier.down_ports < below:
-            return f"{below - tier.switches * tier.down_ports} of {below} {what} have no link to a {name} switch"
+            return (
+                f"{below - tier.switches * tier.down_ports} of {below} {what} have no link to a {name} switch"
+            )
         below, what = tier.switches * tier.up_ports, f"up-links of the {name} switches"
     if below or len(tiers) > len(NAMES):
         return f"{below} {what} lead nowhere: a tier is missing above them"
-    return "" if tiers[-1].switches == 1 or len(tiers) > 1 else f"{tiers[-1].switches} leaves have no link to each other"
+    return (
+        ""
+        if tiers[-1].switches == 1 or len(tiers) > 1
+        else f"{tiers[-1].switches} leaves have no link to each other"
+    )
