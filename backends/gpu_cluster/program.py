@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wsc.backends.gpu_cluster.instructions import Alloc, Call, Free, Instruction, Repeat
 from wsc.compiler.ir.types import TensorType
 from wsc.compiler.layout import Layout, Mesh, MeshAxis
@@ -122,6 +125,18 @@ def once(body: tuple[Instruction, ...]) -> Iterator[Instruction]:
             yield from once(instruction.body)
         else:
             yield instruction
+
+
+def class_of_ranks(program: Program) -> NDArray[np.int64]:
+    """The index of the class of each rank, -1 where there is none."""
+    places = np.indices(program.mesh.shape).reshape(len(program.mesh.axes), -1)
+    found = np.full(program.ranks, -1, np.int64)
+    for number, ranks in enumerate(program.classes):
+        mask = np.ones(program.ranks, np.bool_)
+        for axis, index in ranks.where:
+            mask &= places[program.mesh.index(axis)] == index
+        found[mask] = number
+    return found
 
 
 def peak_bytes(program: Program, ranks: RankClass) -> int:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from wsc.backends.gpu_cluster.instructions import Communicate, Instruction, Recv, Send
 from wsc.backends.gpu_cluster.machine import Cluster
-from wsc.backends.gpu_cluster.program import Program, once
+from wsc.backends.gpu_cluster.program import Program, class_of_ranks, once
 
 Ints = NDArray[np.int64]
 Axes = tuple[str, ...]
@@ -111,18 +111,6 @@ def _group_colors(program: Program, axes: Axes, colors: Ints) -> Ints:
     kinds = _numbered(np.sort(colors[groups], axis=1))
     found = np.empty(program.ranks, np.int64)
     found[groups] = kinds[:, None]
-    return found
-
-
-def class_of_ranks(program: Program) -> Ints:
-    """The index of the class of each rank."""
-    places = np.indices(program.mesh.shape).reshape(len(program.mesh.axes), -1)
-    found = np.full(program.ranks, -1, np.int64)
-    for number, ranks in enumerate(program.classes):
-        mask = np.ones(program.ranks, np.bool_)
-        for axis, index in ranks.where:
-            mask &= places[program.mesh.index(axis)] == index
-        found[mask] = number
     return found
 
 

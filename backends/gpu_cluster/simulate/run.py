@@ -7,12 +7,19 @@ from dataclasses import dataclass
 
 from wsc.backends.gpu_cluster.instructions import Call, Communicate, Instruction, Launch, Recv, Send
 from wsc.backends.gpu_cluster.machine import Cluster
-from wsc.backends.gpu_cluster.program import Block, Program, RankClass, flat, once, peak_bytes
+from wsc.backends.gpu_cluster.program import (
+    Block,
+    Program,
+    RankClass,
+    class_of_ranks,
+    flat,
+    once,
+    peak_bytes,
+)
 from wsc.backends.gpu_cluster.simulate.costs import Costs
 from wsc.backends.gpu_cluster.simulate.engine import PORTS, Engine, Gpu, Work
 from wsc.backends.gpu_cluster.simulate.fold import (
     Folding,
-    class_of_ranks,
     fold,
     group_of,
     neighbours,
