@@ -106,6 +106,17 @@ class Free:
 
 
 @dataclass(frozen=True)
+class Keep:
+    """Of a tensor that all ranks of a group hold, each keeps its own part along `dim`; a view, which takes no time."""
+
+    kind: ClassVar[str] = "keep"
+    operand: str
+    result: str
+    dim: int
+    axes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Wait:
     """Holds up the stream "compute" until events are set."""
 
@@ -134,4 +145,4 @@ class Repeat:
 
 
 Issued = Launch | Communicate | Send | Recv | Call
-Instruction = Issued | Alloc | Free | Wait | Repeat
+Instruction = Issued | Alloc | Free | Keep | Wait | Repeat

@@ -35,6 +35,7 @@ from wsc.backends.gpu_cluster.instructions import (
     Communicate,
     Free,
     Instruction,
+    Keep,
     Launch,
     Recv,
     Repeat,
@@ -64,7 +65,7 @@ _OUTPUT = re.compile(r"output (\d+) %(\S+)")
 _STEP = re.compile(r"%(\S+) = (\w+\(.*\))((?: %\S+)*)")
 _KERNELS: Mapping[str, type[Kernel]] = {"gemm": Gemm, "attention": Attention, "pointwise": Pointwise}
 _KERNEL_NAMES = {kind: name for name, kind in _KERNELS.items()}
-_PLAIN = {kind.kind: kind for kind in (Send, Recv, Alloc, Free, Wait, Call)}
+_PLAIN = {kind.kind: kind for kind in (Send, Recv, Alloc, Free, Keep, Wait, Call)}
 _COLLECTIVES = get_args(CollectiveKind)
 
 

@@ -20,6 +20,7 @@ from wsc.backends.gpu_cluster.instructions import (
     Communicate,
     Free,
     Instruction,
+    Keep,
     Launch,
     Recv,
     Repeat,
@@ -97,7 +98,9 @@ def _repeats(body: tuple[Instruction, ...]) -> Iterator[Repeat]:
 def _fault(instruction: Instruction, axes: list[str], blocks: set[str]) -> str:
     """What is wrong with an instruction by itself; empty where nothing is."""
     match instruction:
-        case Communicate(axes=over) if not over or list(over) != [axis for axis in axes if axis in over]:
+        case Communicate(axes=over) | Keep(axes=over) if not over or list(over) != [
+            axis for axis in axes if axis in over
+        ]:
             return "is over no axes of the mesh, in its order"
         case Send(axis=axis) | Recv(axis=axis) if axis not in axes:
             return "is along no axis of the mesh"
@@ -143,7 +146,7 @@ def _uses(instruction: Instruction) -> Iterable[tuple[tuple[str, ...], str]]:
         case Launch(steps=steps):
             for step in steps:
                 yield step.operands, step.result
-        case Communicate(operand=operand, result=result) if operand:
+        case Communicate(operand=operand, result=result) | Keep(operand=operand, result=result) if operand:
             yield (operand,), result
         case Send(operand=operand) if operand:
             yield (operand,), ""

@@ -13,6 +13,7 @@ from wsc.backends.gpu_cluster.instructions import (
     Communicate,
     Free,
     Instruction,
+    Keep,
     Launch,
     Recv,
     Send,
@@ -78,7 +79,7 @@ class SimulatedRank:
             instruction = next(self._instructions, None)
             if instruction is None:
                 break
-            if not isinstance(instruction, Alloc | Free):
+            if not isinstance(instruction, Alloc | Free | Keep):
                 self._hand_on(instruction)
         self._walking = False
 
