@@ -25,6 +25,8 @@ def _value(entry: Any) -> Any:
 Count = Annotated[int, BeforeValidator(_value), Field(ge=0, strict=True)]
 Positive = Annotated[int, BeforeValidator(_value), Field(gt=0, strict=True)]
 Flag = Annotated[bool, BeforeValidator(_value), Field(strict=True)]
+Share = Annotated[float, BeforeValidator(_value), Field(ge=0, le=1)]
+Text = Annotated[str, BeforeValidator(_value), Field(min_length=1)]
 Rate = Annotated[float, BeforeValidator(_value), Field(gt=0, allow_inf_nan=False)]
 
 

@@ -1,4 +1,4 @@
-"""Clusters by name or from a file. A file names a shipped GPU or describes its own, and may override how it is built in."""
+"""Clusters by name or from a file, which names a shipped GPU or describes its own, and how it is built in."""
 
 from __future__ import annotations
 
@@ -58,6 +58,8 @@ def read_cluster(path: Path) -> Cluster:
 
 
 def _cluster(name: str, data: dict[str, Any], what: str) -> Cluster:
+    if isinstance(data.get("gpu"), dict):
+        data = {**data, "gpu": {"common": _figures("calibration", "common"), **data["gpu"]}}
     if isinstance(data.get("gpu"), str):
         data = {**_built_in(data["gpu"], what), **{key: data[key] for key in data if key != "gpu"}}
     try:
@@ -73,10 +75,8 @@ def _built_in(gpu: str, what: str) -> dict[str, Any]:
         hint = f" Did you mean '{close[0]}'?" if close else ""
         raise MachineError(f"{what} names an unknown GPU, '{gpu}'.{hint} Known: {', '.join(gpu_names())}.")
     figures = _figures("gpus", gpu)
-    return {
-        "gpu": {**figures["gpu"], "calibration": _figures("calibration", gpu)},
-        "system": figures["system"],
-    }
+    constants = {"calibration": _figures("calibration", gpu), "common": _figures("calibration", "common")}
+    return {"gpu": {**figures["gpu"], **constants}, "system": figures["system"]}
 
 
 @cache

@@ -32,15 +32,15 @@ _BYTES = {
     Precision.FP32: 4,
 }
 
-Phase = Literal["prefill", "decode", "backward"]
+Phase = Literal["forward", "backward", "prefill", "decode"]
 CollectiveKind = Literal["all_reduce", "all_gather", "reduce_scatter", "all_to_all", "broadcast", "send"]
 
 
 @dataclass(frozen=True)
 class Gemm:
-    """`batch` products of an m x k by a k x n matrix; operands of `precision`, the result two bytes an element or wider.
+    """`batch` products of an m x k by a k x n matrix; operands of `precision`, two bytes an element of the result.
 
-    `accumulate` adds to a result of four bytes an element that is read and written (gradients of weights).
+    `accumulate` adds to a result of four bytes an element, which is read and written (gradients of weights).
     """
 
     m: int
@@ -63,8 +63,9 @@ class Gemm:
 class Attention:
     """Fused attention of `q_len` queries over `kv_len` keys and values, a sequence; lengths are of each sequence.
 
-    A decode step has one query a sequence (or a few, when it speculates) over a cache. `backward` is the gradient
-    of `prefill` and computes the scores again.
+    `forward` and `backward` are a training step's; the gradient computes the scores again. `prefill` also embeds
+    positions and writes the cache, as serving libraries do in one go; a `decode` step has one query a sequence (or a
+    few, when it speculates) over a cache.
     """
 
     phase: Phase
@@ -100,7 +101,17 @@ class Pointwise:
             raise ValueError(f"negative figure in {self}")
 
 
-Kernel = Gemm | Attention | Pointwise
+@dataclass(frozen=True)
+class Quantize:
+    """Scales a tensor to fp8 by its largest element, which it finds first (dynamic scaling of a whole tensor)."""
+
+    elements: int
+
+    def __post_init__(self) -> None:
+        _positive(self, "elements")
+
+
+Kernel = Gemm | Attention | Pointwise | Quantize
 
 
 @dataclass(frozen=True)
@@ -115,6 +126,7 @@ class Collective:
     kind: CollectiveKind
     bytes: int
     ranks: tuple[int, ...]
+    one_shot: bool = False  # an all_reduce that may use a serving library's kernel for small messages
 
     def __post_init__(self) -> None:
         if self.bytes < 0 or not self.ranks or len(set(self.ranks)) != len(self.ranks):

@@ -1,4 +1,4 @@
-"""What a GPU and a cluster are, in figures; the figures are in gpus/, calibration/, topology/ and machines/, with sources."""
+"""What a GPU and a cluster are, in figures; the figures are in gpus/, calibration/ and machines/, with sources."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from wsc.backends.gpu_cluster.constants import Calibration, Common
 from wsc.backends.gpu_cluster.kernels import Precision
 from wsc.backends.gpu_cluster.topology.tiers import Tier, fat_tree, tier_fault
-from wsc.compiler.machine import Flag, Part, Positive, Rate
+from wsc.compiler.machine import Flag, Part, Positive, Rate, Share, Text
 
 Level = Literal["rank", "nvlink", "leaf", "spine", "core"]
 LEVELS: tuple[Level, ...] = ("rank", "nvlink", "leaf", "spine", "core")
@@ -38,15 +39,17 @@ class Power(Part):
     nic_pj_per_byte: Rate
 
 
-class Calibration(Part):
-    """What a data sheet does not say: floors and efficiencies, fitted on microbenchmarks. At most ten."""
+class Nccl(Part):
+    """What NCCL's tuner believes of the GPU's links, by which it chooses algorithm and protocol."""
 
-    floor_seconds: Rate  # of a kernel in a CUDA graph
-    launch_seconds: Rate  # between the starts of two kernels launched one by one
+    ring_bytes_per_second: Rate  # all channels of a ring, simple protocol
+    ll_bytes_per_second: Rate  # at most, low-latency protocol
+    ll128_bytes_per_second: Rate  # at most, low-latency protocol with 128-byte lines
+    nvls_efficiency: Share
 
 
 class Gpu(Part):
-    """One GPU, from its data sheet, and the constants fitted for it."""
+    """One GPU: its data sheet, what its libraries believe of it, and the constants fitted for it and for all."""
 
     name: str
     sms: Positive
@@ -56,10 +59,26 @@ class Gpu(Part):
     hbm_bytes: Positive
     hbm_bytes_per_second: Rate
     l2_bytes: Positive
+    l2_bytes_per_second: Rate  # reads, peak
+    l2_multicast: Rate  # SMs that one load of a tile can serve, in the mean
+    exponentials_per_cycle: Rate  # an SM
+    launch_seconds: Rate  # of the host, from one kernel launched to the next
+    attention_library: Text  # whose fused attention is modelled
     nvlink_bytes_per_second: Rate  # one way, all links of the GPU
     nvlink_reduces: Flag  # NVLS: the switches of the domain add and multicast
     power: Power
+    nccl: Nccl
     calibration: Calibration
+    common: Common
+
+    @model_validator(mode="after")
+    def _library(self) -> Gpu:
+        if self.attention_library not in self.common.attention:
+            known = ", ".join(sorted(self.common.attention))
+            raise ValueError(
+                f"attention_library is '{self.attention_library}'; there are constants for {known}"
+            )
+        return self
 
     def peak(self, precision: Precision) -> float:
         """Peak operations a second of the matrix units; raises ValueError where the GPU lacks the precision."""
@@ -83,6 +102,8 @@ class System(Part):
     node_gpus: Positive
     domain_gpus: Positive  # joined by NVLink
     nic_bytes_per_second: Rate  # one way, a GPU
+    nic_efficiency: Share  # of that, in a long message
+    message_seconds: Rate  # of a port, for each message
     nic_latency_seconds: Rate  # GPU memory to GPU memory, without the switches
     switch_latency_seconds: Rate
     switch_ports: Positive  # at nic_bytes_per_second
@@ -158,6 +179,11 @@ class Cluster(Part):
         """What a group stretches over."""
         counts = Counter(self.domain(rank) for rank in ranks)
         return Span(self.level(ranks), len(ranks), len(counts), max(counts.values()))
+
+    def tier_share(self, level: Level) -> float:
+        """What an oversubscribed tier leaves of each port's rate to traffic that crosses `level`; 1 in a full tree."""
+        crossed = {"spine": self.tiers[:1], "core": self.tiers[:2]}.get(level, ())
+        return min([1.0, *(tier.up_ports / tier.down_ports for tier in crossed)])
 
     def path(self, source: int, target: int) -> tuple[Link, ...]:
         """The links, in order, that a message between two ranks queues for."""

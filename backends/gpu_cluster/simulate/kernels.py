@@ -1,37 +1,32 @@
-"""Seconds of a kernel on a GPU."""
+"""Seconds of a kernel on a GPU, from its shape, the data sheet and the calibration."""
 
 from __future__ import annotations
 
-from wsc.backends.gpu_cluster.kernels import Attention, Gemm, Kernel
+from functools import singledispatch
+
+from wsc.backends.gpu_cluster.kernels import Attention, Gemm, Kernel, Pointwise, Quantize
 from wsc.backends.gpu_cluster.machine import Gpu
+from wsc.backends.gpu_cluster.simulate.attention import attention_seconds
+from wsc.backends.gpu_cluster.simulate.gemm import gemm_seconds
+from wsc.backends.gpu_cluster.simulate.memory import pointwise_seconds, quantize_seconds
 
 
 def kernel_seconds(kernel: Kernel, gpu: Gpu, graphs: bool = False) -> float:
-    """Seconds of one kernel on a GPU, launch included; `graphs` says it is launched from a CUDA graph.
+    """Seconds of one kernel of a queue that never runs dry; `graphs` says it is launched from a CUDA graph.
 
-    Raises ValueError where the GPU lacks the kernel's precision.
+    Launched one by one, a kernel takes at least as long as the host takes to launch the next. Raises ValueError where
+    the GPU lacks the kernel's precision.
     """
-    calibration = gpu.calibration
-    floor = calibration.floor_seconds + (0.0 if graphs else calibration.launch_seconds)
-    match kernel:
-        case Gemm(m=m, n=n, k=k, batch=batch):
-            size = kernel.precision.bytes
-            moved = batch * (size * (m * k + k * n) + (8 if kernel.accumulate else 2) * m * n)
-            arithmetic = kernel.flops / gpu.peak(kernel.precision)
-        case Attention():
-            pairs = (
-                kernel.batch * kernel.heads * kernel.q_len * kernel.kv_len * (0.5 if kernel.causal else 1.0)
-            )
-            arithmetic = 4 * kernel.head_dim * pairs / gpu.peak(kernel.precision)
-            keys = kernel.batch * kernel.kv_heads * kernel.kv_len
-            moved = (
-                2
-                * kernel.precision.bytes
-                * kernel.head_dim
-                * (keys + kernel.batch * kernel.heads * kernel.q_len)
-            )
-            arithmetic *= 2.5 if kernel.phase == "backward" else 1.0
-        case _:
-            moved = kernel.bytes_read + kernel.bytes_written
-            arithmetic = kernel.flops / gpu.vector_flops_per_second
-    return floor + max(arithmetic, moved / gpu.hbm_bytes_per_second) / 0.8
+    seconds = _in_graph(kernel, gpu)
+    return seconds if graphs else max(seconds, gpu.launch_seconds)
+
+
+@singledispatch
+def _in_graph(kernel: Kernel, gpu: Gpu) -> float:
+    raise TypeError(f"no kernel: {kernel!r}")
+
+
+_in_graph.register(Gemm, gemm_seconds)
+_in_graph.register(Attention, attention_seconds)
+_in_graph.register(Pointwise, pointwise_seconds)
+_in_graph.register(Quantize, quantize_seconds)

@@ -1,4 +1,4 @@
-"""Tiers of a tree of switches: what one holds, the pattern of a full fat tree, and what can be wrong with a given one."""
+"""Tiers of a tree of switches: what one holds, the pattern of a fat tree, and what can be wrong with a given one."""
 
 from __future__ import annotations
 
