@@ -5,7 +5,7 @@ The simulator knows nothing of this file and has formulas of its own; tests hold
 
 from __future__ import annotations
 
-from wsc.backends.gpu_cluster.kernels import Attention, CollectiveKind, Gemm, Kernel
+from wsc.backends.gpu_cluster.kernels import Attention, CollectiveKind, Gemm, Kernel, Quantize
 from wsc.backends.gpu_cluster.machine import Cluster, Gpu
 
 EFFICIENCY = 0.75  # of peaks, that large kernels reach; an assumption, like the floors
@@ -28,6 +28,8 @@ def kernel_floor(kernel: Kernel, gpu: Gpu) -> float:
                 2 * kernel.batch * kernel.kv_heads * kernel.kv_len * kernel.head_dim * kernel.precision.bytes
             )
             return max(flops / gpu.peak(kernel.precision), keys / gpu.hbm_bytes_per_second)
+        case Quantize(elements=elements):
+            return 3 * elements / gpu.hbm_bytes_per_second
         case _:
             moved = (kernel.bytes_read + kernel.bytes_written) / gpu.hbm_bytes_per_second
             return max(moved, kernel.flops / gpu.vector_flops_per_second)

@@ -42,7 +42,8 @@ class Communicate:
     """A collective among the ranks that differ in `axes` alone; `bytes` counts as in `kernels.Collective`.
 
     Where the program can be executed, tiles of `operand` become tiles of `result`, put together or cut along `dim`
-    (all_to_all: cut along `dim`, put together along `other_dim`).
+    (all_to_all: cut along `dim`, put together along `other_dim`). `one_shot` allows a serving library's own kernel for
+    small all-reduces.
     """
 
     kind: CollectiveKind
@@ -53,6 +54,7 @@ class Communicate:
     result: str = ""
     dim: int = -1
     other_dim: int = -1
+    one_shot: bool = False
     stream: str = COMPUTE
     event: str = ""
     after: tuple[str, ...] = ()

@@ -57,7 +57,7 @@ def _attention(op: AttentionOp, operands: Sequence[TensorType]) -> Attention:
     causal = op.causal and query[-2] <= key[-2]
     decodes = query[-2] <= _DECODED_AT_ONCE and query[-2] < key[-2]
     return Attention(
-        "decode" if decodes else "prefill",
+        "decode" if decodes else "forward",
         batch,
         prod(heads),
         kv_heads if prod(heads) % max(1, kv_heads) == 0 else prod(heads),

@@ -43,7 +43,14 @@ from wsc.backends.gpu_cluster.instructions import (
     Step,
     Wait,
 )
-from wsc.backends.gpu_cluster.kernels import Attention, CollectiveKind, Gemm, Kernel, Pointwise, Precision
+from wsc.backends.gpu_cluster.kernels import (
+    Attention,
+    CollectiveKind,
+    Gemm,
+    Kernel,
+    Pointwise,
+    Precision,
+)
 from wsc.backends.gpu_cluster.program import Block, Buffer, Program, RankClass, rank_mesh
 from wsc.compiler.errors import VerificationError
 from wsc.compiler.ir.text import literal, parse_op, print_op
@@ -63,7 +70,12 @@ _BUFFER = re.compile(
 )
 _OUTPUT = re.compile(r"output (\d+) %(\S+)")
 _STEP = re.compile(r"%(\S+) = (\w+\(.*\))((?: %\S+)*)")
-_KERNELS: Mapping[str, type[Kernel]] = {"gemm": Gemm, "attention": Attention, "pointwise": Pointwise}
+_KERNELS: Mapping[str, type[Kernel]] = {
+    "gemm": Gemm,
+    "attention": Attention,
+    "pointwise": Pointwise,
+    "quantize": Quantize,
+}
 _KERNEL_NAMES = {kind: name for name, kind in _KERNELS.items()}
 _PLAIN = {kind.kind: kind for kind in (Send, Recv, Alloc, Free, Keep, Wait, Call)}
 _COLLECTIVES = get_args(CollectiveKind)

@@ -59,8 +59,8 @@ def _check(program: Program, weights: Mapping[str, Array], inputs: Sequence[Arra
     keys = {b.key for ranks in program.classes for b in ranks.buffers if b.role == "weight"}
     if missing := sorted(keys - set(weights)):
         raise InputMismatch(
-            f"'{program.name}' was compiled without the bytes of {len(missing)} weights ({missing[0]}, ...): a model on "
-            "the meta device can be compiled and simulated, but not executed"
+            f"'{program.name}' was compiled without the bytes of {len(missing)} weights ({missing[0]}, ...): a model "
+            "on the meta device can be compiled and simulated, but not executed"
         )
 
 

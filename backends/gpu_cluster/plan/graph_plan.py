@@ -113,8 +113,8 @@ def _too_large(graph: Graph, cluster: Cluster, found: Sequence[Candidate]) -> st
     total = sum(node.type.bytes for node in graph.weights)
     least = -(-total // room(cluster))
     return (
-        f"'{graph.name}' does not fit '{cluster.name}': its weights are {total:,} bytes, and with the mesh that spreads "
-        f"it best ({best.mesh}) a GPU would hold {best.memory_bytes:,} bytes, {over:,} more than the "
+        f"'{graph.name}' does not fit '{cluster.name}': its weights are {total:,} bytes, and with the mesh that "
+        f"spreads it best ({best.mesh}) a GPU would hold {best.memory_bytes:,} bytes, {over:,} more than the "
         f"{room(cluster):,} it has room for. No fewer than {least} of these GPUs can hold the weights."
     )
 

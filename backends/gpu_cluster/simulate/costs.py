@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wsc.backends.gpu_cluster.instructions import Communicate, Send
-from wsc.backends.gpu_cluster.kernels import Attention, Collective, Kernel, Pointwise
+from wsc.backends.gpu_cluster.kernels import Attention, Collective, Kernel, Pointwise, Quantize
 from wsc.backends.gpu_cluster.machine import Cluster
 from wsc.backends.gpu_cluster.program import Program
 from wsc.backends.gpu_cluster.simulate.collectives import Choice, collective_seconds
@@ -21,7 +21,7 @@ class Costs:
         self.cluster = cluster
         self.folding = folding
         self._kernels: dict[Kernel, Work] = {}
-        self._collectives: dict[tuple[str, int, Axes, int], Work] = {}
+        self._collectives: dict[tuple[str, int, Axes, bool, int], Work] = {}
         self._sends: dict[tuple[int, str, int, int], Work] = {}
         self._groups: dict[tuple[int, Axes], tuple[int, ...]] = {}
         self._shares: dict[Axes, float] = {}
@@ -33,7 +33,7 @@ class Costs:
                 seconds = kernel_seconds(kernel, self.cluster.gpu, self.program.graphs)
             except ValueError as error:
                 raise SimulationError(str(error)) from error
-            streams = isinstance(kernel, Pointwise) or (
+            streams = isinstance(kernel, Pointwise | Quantize) or (
                 isinstance(kernel, Attention) and kernel.phase == "decode"
             )
             self._kernels[kernel] = Work(memory=seconds) if streams else Work(arithmetic=seconds)
@@ -41,10 +41,10 @@ class Costs:
 
     def collective(self, instruction: Communicate, color: int) -> Work:
         """Work of a collective in which ranks of a colour take part."""
-        key = (instruction.kind, instruction.bytes, instruction.axes, color)
+        key = (instruction.kind, instruction.bytes, instruction.axes, instruction.one_shot, color)
         if key not in self._collectives:
             ranks = self._group(color, instruction.axes)
-            collective = Collective(instruction.kind, instruction.bytes, ranks)
+            collective = Collective(instruction.kind, instruction.bytes, ranks, instruction.one_shot)
             choice = collective_seconds(collective, self.cluster, self._share(instruction.axes))
             self._collectives[key] = self._work(choice, ranks)
         return self._collectives[key]

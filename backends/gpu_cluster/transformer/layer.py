@@ -187,6 +187,8 @@ class LayerWriter:
         if self.shape.dropout:
             self.stream("attention.dropout", scores, scores + self.size.scores)
         self._product("attention.mix", own, head, seq, batch)
+        mixed = ELEMENT * self.size.tokens * self.size.width
+        self.stream("attention.mix.copy", mixed, mixed)  # heads side by side again
 
     def _product(self, label: str, m: int, n: int, k: int, batch: int) -> None:
         """A product of activations, never in fp8."""
@@ -205,7 +207,7 @@ class LayerWriter:
         )
         for queries, keys in own:
             kernel = Attention(
-                "backward" if backward else "prefill",
+                "backward" if backward else "forward",
                 self.plan.micro_batch,
                 size.heads,
                 size.kv_heads,
@@ -263,11 +265,16 @@ class LayerWriter:
 
     # -- backward
 
+    @property
+    def workspace_bytes(self) -> int:
+        """Bytes of gradients of activations at one time: of the residual, of a matrix's input and of its output."""
+        size = self.size
+        return ELEMENT * size.tokens * (2 * self.shape.hidden + max(size.up, size.qkv))
+
     def backward(self) -> tuple[Instruction, ...]:
         """The whole layer backward; what a recomputation of the whole layer does first is not in it."""
-        size, shape = self.size, self.shape
-        workspace = ELEMENT * size.tokens * (2 * shape.hidden + max(size.up, size.qkv))
-        self.body.append(Alloc("workspace", workspace))
+        size = self.size
+        self.body.append(Alloc("workspace", self.workspace_bytes))
         self._residual_backward("feed_forward.residual")
         self._feed_forward_backward()
         self._norm_backward("feed_forward.norm")
@@ -286,8 +293,9 @@ class LayerWriter:
             self.stream(f"{label}.gradient", self.own_bytes + mask, self.own_bytes)
 
     def _norm_backward(self, label: str) -> None:
-        """Reads the input, the gradient and that of the residual, and writes their sum."""
-        self.stream(f"{label}.gradient", 3 * self.own_bytes, self.own_bytes)
+        """The norm's own gradient, then the sum with that of the residual that went past it, a kernel each."""
+        self.stream(f"{label}.gradient", 2 * self.own_bytes, self.own_bytes)
+        self.stream(f"{label}.sum_gradients", 2 * self.own_bytes, self.own_bytes)
 
     def _rows_backward(self, label: str, width: int) -> None:
         """Gradient of a matrix cut by rows: tokens of the gradient come together first."""
@@ -335,7 +343,12 @@ class LayerWriter:
         self._keys_and_values("reduce_scatter")
 
     def _scores_backward(self) -> None:
-        """Unfused: what was recomputed, then two products for each of the two, and the softmax's own gradient."""
+        """Unfused: what was recomputed, then two products for each of the two, and the softmax's own gradient.
+
+        Heads are taken apart by a copy, and gradients of queries, keys and values put side by side by another.
+        """
+        mixed, qkv = ELEMENT * self.size.tokens * self.size.width, ELEMENT * self.size.tokens * self.size.qkv
+        self.stream("attention.mix.copy_gradient", mixed, mixed)
         if self.plan.recompute == "selective":
             self.attention_core()
         seq, head = self.shape.sequence, self.shape.head_dim
@@ -348,6 +361,7 @@ class LayerWriter:
         self.stream("attention.softmax.gradient", 2 * scores, scores)
         self._product("attention.scores.queries", own, head, seq, batch)
         self._product("attention.scores.keys", seq, head, own, batch)
+        self.stream("attention.scores.join", qkv, qkv)
 
     def _feed_forward_backward(self) -> None:
         size = self.size

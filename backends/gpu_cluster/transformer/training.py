@@ -20,12 +20,12 @@ from wsc.backends.gpu_cluster.instructions import (
     Send,
     Wait,
 )
-from wsc.backends.gpu_cluster.kernels import CollectiveKind
+from wsc.backends.gpu_cluster.kernels import CollectiveKind, Precision
 from wsc.backends.gpu_cluster.machine import Cluster
 from wsc.backends.gpu_cluster.program import Program, RankClass, rank_mesh
 from wsc.backends.gpu_cluster.transformer import memory
 from wsc.backends.gpu_cluster.transformer.blocks import ELEMENT, Blocks, parts_of, pointwise
-from wsc.backends.gpu_cluster.transformer.layer import Sizes
+from wsc.backends.gpu_cluster.transformer.layer import LayerWriter, Sizes
 from wsc.backends.gpu_cluster.transformer.loops import rolled
 from wsc.backends.gpu_cluster.transformer.schedule import Action, Actions, actions
 from wsc.backends.gpu_cluster.transformer.shape import Parallelism, TransformerShape, check, fits
@@ -128,7 +128,21 @@ class RankWriter:
             Alloc("optimizer", every.optimizer + routed.optimizer),
         ]
 
-    def _kept(self, chunk: int) -> int:
+    def layer_bytes(self) -> int:
+        """Bytes that a layer keeps of one microbatch."""
+        return memory.layer_activations(self.shape, self.plan)
+
+    def workspace_bytes(self) -> int:
+        """Bytes that a pass takes for itself, and, where weights are fully sharded, those gathered ahead."""
+        workspace = LayerWriter(self.shape, self.plan).workspace_bytes
+        return workspace + (self._gathered_bytes() if self.plan.shard == 3 else 0)
+
+    def _gathered_bytes(self) -> int:
+        units = [self._unit(part) for part, _ in parts_of(self.own(0), "F")]
+        unit = max(self.dense_parameters(unit) + self.expert_parameters(unit) for unit in units)
+        return AHEAD * unit * (ELEMENT + self.plan.accumulate_bytes)
+
+    def kept_bytes(self, chunk: int) -> int:
         """Bytes that a chunk keeps of one microbatch."""
         stage, shape, plan = self.own(chunk), self.shape, self.plan
         ends = memory.embedding_activations(shape, plan) if stage.embedding else 0
@@ -154,7 +168,7 @@ class RankWriter:
         if kind == "F":
             if before:
                 yield from self._receive(f"forward {index}", -1)
-            yield Alloc(kept, self._kept(chunk))
+            yield Alloc(kept, self.kept_bytes(chunk))
             yield from self._calls(stage, action, first=action.microbatch == 0, last=False)
             if behind:
                 yield self._send(f"forward {index + 1}", +1)
@@ -284,12 +298,11 @@ class RankWriter:
         Gathers run ahead of their use by no more than AHEAD units, which is what is held of gathered weights.
         """
         stage = self.own(0)
-        unit = max(self.dense_parameters(self._unit(part)) for part, _ in parts_of(stage, "F"))
-        self.out.append(Alloc("gathered", AHEAD * unit * (ELEMENT + self.plan.accumulate_bytes)))
+        self.out.append(Alloc("gathered", self._gathered_bytes()))
         for action in self.order:
             kind = action.kind
             if kind == "F":
-                self.out.append(Alloc("activations 0", self._kept(0)))
+                self.out.append(Alloc("activations 0", self.kept_bytes(0)))
             for number, part in enumerate(
                 part for part, times in parts_of(stage, kind) for _ in range(times)
             ):
@@ -329,7 +342,7 @@ class RankWriter:
     # -- the step
 
     def _optimizer(self) -> None:
-        """The norm of the gradient, over all ranks, and Adam on the rank's share."""
+        """What Megatron-LM does, a kernel each: unscale in half precision, norm over all ranks, clip, Adam, cast, clear."""
         plan = self.plan
         dense = sum(self.dense_parameters(stage) for stage in self._own_stages())
         experts = sum(self.expert_parameters(stage) for stage in self._own_stages())
@@ -337,13 +350,21 @@ class RankWriter:
         mine = dense + experts
         if plan.shard:
             mine = -(-dense // holders) + -(-experts * plan.expert // holders)
-        self.out.append(pointwise("gradient.norm", plan.accumulate_bytes * mine, 0))
+        gradients = plan.accumulate_bytes * mine
+        if plan.precision is Precision.FP16:
+            self.out.append(pointwise("gradient.unscale", gradients, gradients))
+        self.out.append(pointwise("gradient.norm", gradients, 0))
         shared = ("pipeline", "tensor", *(plan.data_axes if plan.shard else ()))
         axes = tuple(axis for axis in plan.mesh() if axis in shared and plan.mesh()[axis] > 1)
         if axes:
             self.out.append(Communicate("all_reduce", 4, axes, "gradient.norm"))
-        read = mine * (plan.master_bytes + plan.accumulate_bytes)
-        self.out.append(pointwise("optimizer", read, mine * (plan.master_bytes + ELEMENT)))
+        states = plan.master_bytes * mine
+        self.out += [
+            pointwise("gradient.clip", gradients, gradients),
+            pointwise("optimizer", states + gradients, states),
+            pointwise("optimizer.cast", plan.master_bytes // 3 * mine, ELEMENT * mine),
+            pointwise("gradient.clear", 0, plan.accumulate_bytes * (dense + experts)),
+        ]
 
 
 def _layer_parameters(shape: TransformerShape, plan: Parallelism) -> int:
