@@ -342,7 +342,7 @@ class RankWriter:
     # -- the step
 
     def _optimizer(self) -> None:
-        """What Megatron-LM does, a kernel each: unscale in half precision, norm over all ranks, clip, Adam, cast, clear."""
+        """A kernel each, as in Megatron-LM: unscale in half precision, norm, clip, Adam, cast, clear."""
         plan = self.plan
         dense = sum(self.dense_parameters(stage) for stage in self._own_stages())
         experts = sum(self.expert_parameters(stage) for stage in self._own_stages())
