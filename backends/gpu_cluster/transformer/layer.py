@@ -309,7 +309,8 @@ class LayerWriter:
     def _columns_backward(self, label: str, width: int) -> None:
         """Gradient of a matrix cut by columns; its collectives hide behind its products where the plan says so."""
         tokens, hidden, hide = self.size.tokens, self.shape.hidden, self.plan.overlap_tensor
-        inputs, sums = ("inputs", "sums") if hide else ("", "")
+        inputs = "inputs" if hide else ""
+        sums = "sums" if hide and self.plan.overlap_sums else ""
         self.gather_tokens(f"{label}.gather", inputs)
         self._bias_gradient(label, width)
         self.cast(f"{label}.gradient", tokens, width)
@@ -321,7 +322,8 @@ class LayerWriter:
             if gathered:
                 self.body.append(Wait(("inputs",)))
             self.gemm(f"{label}.weight_gradient", hidden, width, tokens, accumulate=True)
-            self.body.append(Wait(("sums",)))
+            if sums:
+                self.body.append(Wait((sums,)))
         else:
             self.sum_partials(f"{label}.sum")
             self.gemm(f"{label}.weight_gradient", hidden, width, tokens, accumulate=True)
