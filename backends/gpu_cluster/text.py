@@ -50,6 +50,7 @@ from wsc.backends.gpu_cluster.kernels import (
     Kernel,
     Pointwise,
     Precision,
+    Quantize,
 )
 from wsc.backends.gpu_cluster.program import Block, Buffer, Program, RankClass, rank_mesh
 from wsc.compiler.errors import VerificationError
