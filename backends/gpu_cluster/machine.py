@@ -168,6 +168,8 @@ class Cluster(Part):
     def leaf(self, rank: int) -> int:
         """The leaf switch of a rank's port."""
         system = self.system
+        if self.tiers[0].switches == 1:
+            return 0  # one switch joins all rails
         node, local = divmod(rank, system.node_gpus)
         if system.rails:
             return node // system.unit_nodes * system.node_gpus + local

@@ -153,6 +153,8 @@ def reach(cluster: Cluster, rows: Ints) -> Ints:
 def leaf_of(cluster: Cluster, ranks: Ints) -> Ints:
     """The leaf switch of each rank's port."""
     system = cluster.system
+    if cluster.tiers[0].switches == 1:
+        return np.zeros_like(ranks)
     if system.rails:
         return np.asarray(
             ranks // system.node_gpus // system.unit_nodes * system.node_gpus + ranks % system.node_gpus
