@@ -63,7 +63,9 @@ class Gpu(Part):
     l2_bytes_per_second: Rate  # reads, peak
     l2_multicast: Rate  # SMs that one load of a tile can serve, in the mean
     exponentials_per_cycle: Rate  # an SM
-    speed_deviation: Share  # of the speed of arithmetic among GPUs of one kind, a standard deviation over the mean
+    speed_deviation: (
+        Share  # of the speed of arithmetic among GPUs of one kind, a standard deviation over the mean
+    )
     launch_seconds: Rate  # of the host, from one kernel launched to the next
     attention_library: Text  # whose fused attention is modelled
     nvlink_bytes_per_second: Rate  # one way, all links of the GPU

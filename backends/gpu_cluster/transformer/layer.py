@@ -87,9 +87,12 @@ class LayerWriter:
     # -- what both passes are made of
 
     def gemm(self, label: str, m: int, n: int, k: int, batch: int = 1, **more: bool) -> None:
-        """A product of the layer's precision."""
-        precision = self.plan.precision
-        self.body.append(Launch(Gemm(m, n, k, batch, precision, more.get("accumulate", False)), label))
+        """A product of the layer's precision; a sum of gradients takes a kernel of its own where it is not fused."""
+        accumulate, size = more.get("accumulate", False), self.plan.accumulate_bytes
+        fused = accumulate and self.plan.fused_accumulation
+        self.body.append(Launch(Gemm(m, n, k, batch, self.plan.precision, fused), label))
+        if accumulate and not fused:
+            self.stream(f"accumulate.{label}", (ELEMENT + size) * batch * m * n, size * batch * m * n)
 
     def stream(self, label: str, read: int, written: int) -> None:
         """A kernel that streams memory, in bytes."""

@@ -106,8 +106,9 @@ class Parallelism:
     interleaved. `sequence` spreads norms and residuals over the tensor group too. `expert` of the data-parallel ranks
     share out the experts. `overlap_data` hides reductions of gradients and gathers of weights behind the last and the
     first microbatches, `overlap_tensor` hides the collectives of a tensor group's backward pass behind gradients of
-    weights (only the gathers unless `overlap_sums`), `overlap_pipeline` lets messages between stages pass while the rank computes. `gradient_bytes` is of an
-    element as it is reduced, `accumulate_bytes` as it is summed up.
+    weights (its gathers alone without `overlap_sums`), `overlap_pipeline` lets messages between stages pass while the
+    rank computes. `gradient_bytes` is of an element as it is reduced, `accumulate_bytes` as it is summed up, by the
+    product itself if `fused_accumulation`.
     `master` bytes of optimiser state a parameter: 12 is Adam with a copy of the weights in single precision.
     """
 
@@ -127,6 +128,7 @@ class Parallelism:
     overlap_data: bool = True
     overlap_tensor: bool = True
     overlap_sums: bool = True
+    fused_accumulation: bool = True
     overlap_pipeline: bool = True
     precision: Precision = Precision.BF16
     gradient_bytes: int = 4
