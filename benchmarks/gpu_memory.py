@@ -1,4 +1,4 @@
-"""Memory of a GPU in Korthikanti et al.'s configurations: what the simulated program holds, and what their formulas give.
+"""Memory of a GPU in Korthikanti et al.'s configurations: of the simulated program, and by their formulas.
 
 Section 4 of arXiv 2205.05198 gives the activations of the first stage of a pipeline: 34 s b h / t a layer with sequence
 parallelism and selective recomputation, for as many microbatches as stages, more where stages are interleaved. Weights,

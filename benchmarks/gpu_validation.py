@@ -44,15 +44,15 @@ ALL_SETS: tuple[RowSet, ...] = (*KERNEL_SETS, *systems.SYSTEM_SETS, SERVING)
 HEAD = """\
 # Validation of the GPU cluster
 
-Written by `python -m benchmarks.gpu_validation`; constants are fitted by `python -m benchmarks.gpu_calibrate` on half of
-the rows of kernels and collectives of the {fitted} (by a hash of their shape) and on nothing else. *Judged* rows are the other
-half, and all rows of GPUs that have no calibration of their own. Every end-to-end row is judged: no constant is fitted
-on any. An error is modelled over measured, less one; tables show the mean of its absolute value.
+Written by `python -m benchmarks.gpu_validation`; constants are fitted by `python -m benchmarks.gpu_calibrate` on half
+of the rows of kernels and collectives of the {fitted} (by a hash of their shape) and on nothing else. *Judged* rows are
+the other half, and all rows of GPUs that have no calibration of their own. Every end-to-end row is judged: no constant
+is fitted on any. An error is modelled over measured, less one; tables show the mean of its absolute value.
 """
 STEPS = """\
-A row is built as a program (`wsc.backends.gpu_cluster.transformer`) and simulated by events. What a row does not say comes
-from where its authors say it (`benchmarks/gpu_systems.py`, `benchmarks/gpu_serving.py`); where nobody does, from the fastest
-setting that fits.
+A row is built as a program (`wsc.backends.gpu_cluster.transformer`) and simulated by events. What a row does not say
+comes from where its authors say it (`benchmarks/gpu_systems.py`, `benchmarks/gpu_serving.py`); where nobody does, from
+the fastest setting that fits.
 """
 
 
@@ -206,7 +206,8 @@ def constants() -> Iterator[str]:
     count = len(type(shared.products).model_fields) + len(type(shared.collectives).model_fields)
     a_library = len(type(next(iter(shared.attention.values()))).model_fields)
     yield f"{len(fields)} constants a GPU (`backends/gpu_cluster/calibration/`), and {count} that all GPUs share, with"
-    yield f"{a_library} for each library's fused attention. Everything else is stated by makers, or assumed and said to be so.\n"
+    yield f"{a_library} for each library's fused attention. Everything else is stated by makers, or assumed and said"
+    yield "to be so, in the GPU's file (`backends/gpu_cluster/gpus/`).\n"
     names = sorted(path.stem for path in (HERE / "calibration").glob("*.toml") if path.stem != "common")
     yield f"| constant | {' | '.join(names)} |"
     yield f"|---|{'---:|' * len(names)}"
