@@ -13,7 +13,6 @@ from wsc.backends.gpu_cluster.instructions import COMPUTE, Alloc, Communicate, F
 from wsc.backends.gpu_cluster.kernels import Attention, CollectiveKind, Gemm, Pointwise, Precision
 from wsc.backends.gpu_cluster.transformer.shape import Parallelism, TransformerShape
 
-ELEMENT = 2  # bytes of an activation, also where products run in fp8
 TENSOR = "tensor"  # the stream of collectives that are hidden behind kernels, and the axis they run over
 
 
@@ -114,7 +113,7 @@ class LayerWriter:
     def cast(self, label: str, tokens: int, width: int) -> None:
         """Quantisation to fp8 with a transposed copy for the gradient, where products run in fp8."""
         if self.plan.precision is Precision.FP8:
-            self.stream(f"{label}.cast", ELEMENT * tokens * width, 2 * tokens * width)
+            self.stream(f"{label}.cast", self.plan.element * tokens * width, 2 * tokens * width)
 
     def gather_tokens(self, label: str, hidden: str = "") -> None:
         """Bring a tensor group's tokens together, before matrices cut by columns."""
@@ -129,12 +128,12 @@ class LayerWriter:
     @property
     def residual_bytes(self) -> int:
         """Bytes of the residual of all tokens that pass a rank."""
-        return ELEMENT * self.size.tokens * self.shape.hidden
+        return self.plan.element * self.size.tokens * self.shape.hidden
 
     @property
     def own_bytes(self) -> int:
         """Bytes of the residual of a rank's own tokens."""
-        return ELEMENT * self.size.own_tokens * self.shape.hidden
+        return self.plan.element * self.size.own_tokens * self.shape.hidden
 
     # -- forward
 
@@ -166,13 +165,18 @@ class LayerWriter:
 
     def _rotary(self) -> None:
         if self.shape.rotary:
-            bytes = ELEMENT * self.size.tokens * (self.size.heads + self.size.kv_heads) * self.shape.head_dim
+            bytes = (
+                self.plan.element
+                * self.size.tokens
+                * (self.size.heads + self.size.kv_heads)
+                * self.shape.head_dim
+            )
             self.stream("attention.rotary", bytes, bytes)
 
     def _keys_and_values(self, kind: CollectiveKind = "all_gather") -> None:
         """Keys and values of the whole sequence, where a context group shares it out."""
         elements = 2 * self.size.tokens * self.plan.context * self.size.kv_heads * self.shape.head_dim
-        self.collective(kind, ELEMENT * elements, "context", "attention.keys")
+        self.collective(kind, self.plan.element * elements, "context", "attention.keys")
 
     def attention_core(self) -> None:
         """Scores, softmax and the mixture of values."""
@@ -180,14 +184,14 @@ class LayerWriter:
             self._fused("attention.core", backward=False)
             return
         seq, head = self.shape.sequence, self.shape.head_dim
-        batch, scores = self.plan.micro_batch * self.size.heads, ELEMENT * self.size.scores
+        batch, scores = self.plan.micro_batch * self.size.heads, self.plan.element * self.size.scores
         own = seq // self.plan.context
         self._product("attention.scores", own, seq, head, batch)
         self.stream("attention.softmax", scores, scores)
         if self.shape.dropout:
             self.stream("attention.dropout", scores, scores + self.size.scores)
         self._product("attention.mix", own, head, seq, batch)
-        mixed = ELEMENT * self.size.tokens * self.size.width
+        mixed = self.plan.element * self.size.tokens * self.size.width
         self.stream("attention.mix.copy", mixed, mixed)  # heads side by side again
 
     def _product(self, label: str, m: int, n: int, k: int, batch: int) -> None:
@@ -233,7 +237,11 @@ class LayerWriter:
 
     def _activation(self, tokens: int) -> None:
         size = self.size
-        self.stream("feed_forward.activation", ELEMENT * tokens * size.up, ELEMENT * tokens * size.ffn)
+        self.stream(
+            "feed_forward.activation",
+            self.plan.element * tokens * size.up,
+            self.plan.element * tokens * size.ffn,
+        )
 
     def _experts(self) -> None:
         """Each token goes to `top_k` experts and back; the load is taken to be even."""
@@ -253,8 +261,8 @@ class LayerWriter:
 
     def _exchange(self, label: str, back: bool = False) -> None:
         """Tokens to the ranks of their experts, spread over the tensor group, and all of them on each of its ranks."""
-        own = ELEMENT * self.size.own_tokens * self.shape.top_k * self.shape.hidden
-        every = ELEMENT * self.size.tokens * self.shape.top_k * self.shape.hidden
+        own = self.plan.element * self.size.own_tokens * self.shape.top_k * self.shape.hidden
+        every = self.plan.element * self.size.tokens * self.shape.top_k * self.shape.hidden
         self.stream(f"{label}.permute", own, own)
         kind: CollectiveKind = "reduce_scatter" if back else "all_gather"
         if back and self.plan.sequence:
@@ -269,7 +277,7 @@ class LayerWriter:
     def workspace_bytes(self) -> int:
         """Bytes of gradients of activations at one time: of the residual, of a matrix's input and of its output."""
         size = self.size
-        return ELEMENT * size.tokens * (2 * self.shape.hidden + max(size.up, size.qkv))
+        return self.plan.element * size.tokens * (2 * self.shape.hidden + max(size.up, size.qkv))
 
     def backward(self) -> tuple[Instruction, ...]:
         """The whole layer backward; what a recomputation of the whole layer does first is not in it."""
@@ -310,11 +318,12 @@ class LayerWriter:
         """Gradient of a matrix cut by columns; its collectives hide behind its products where the plan says so."""
         tokens, hidden, hide = self.size.tokens, self.shape.hidden, self.plan.overlap_tensor
         inputs, sums = ("inputs", "sums") if hide else ("", "")
-        self.gather_tokens(f"{label}.gather", inputs)
+        if self.plan.regather:
+            self.gather_tokens(f"{label}.gather", inputs)
         self._bias_gradient(label, width)
         self.cast(f"{label}.gradient", tokens, width)
         self.gemm(f"{label}.gradient", tokens, hidden, width)
-        gathered = bool(hide and self.plan.sequence and self.plan.tensor > 1)
+        gathered = hide and self.plan.sequence and self.plan.regather and self.plan.tensor > 1
         if hide and self.plan.tensor > 1:
             self._name_last("products")
             self.sum_partials(f"{label}.sum", sums, ("products",))
@@ -333,7 +342,11 @@ class LayerWriter:
 
     def _bias_gradient(self, label: str, width: int) -> None:
         if self.shape.bias:
-            self.stream(f"{label}.bias_gradient", ELEMENT * self.size.tokens * width, ELEMENT * width)
+            self.stream(
+                f"{label}.bias_gradient",
+                self.plan.element * self.size.tokens * width,
+                self.plan.element * width,
+            )
 
     def _attention_backward(self) -> None:
         if self.plan.fused_attention:
@@ -347,12 +360,15 @@ class LayerWriter:
 
         Heads are taken apart by a copy, and gradients of queries, keys and values put side by side by another.
         """
-        mixed, qkv = ELEMENT * self.size.tokens * self.size.width, ELEMENT * self.size.tokens * self.size.qkv
+        mixed, qkv = (
+            self.plan.element * self.size.tokens * self.size.width,
+            self.plan.element * self.size.tokens * self.size.qkv,
+        )
         self.stream("attention.mix.copy_gradient", mixed, mixed)
         if self.plan.recompute == "selective":
             self.attention_core()
         seq, head = self.shape.sequence, self.shape.head_dim
-        batch, scores = self.plan.micro_batch * self.size.heads, ELEMENT * self.size.scores
+        batch, scores = self.plan.micro_batch * self.size.heads, self.plan.element * self.size.scores
         own = seq // self.plan.context
         self._product("attention.mix.gradient", own, seq, head, batch)
         self._product("attention.mix.values", seq, head, own, batch)
@@ -374,7 +390,10 @@ class LayerWriter:
 
     def _activation_backward(self, tokens: int) -> None:
         size = self.size
-        read, written = ELEMENT * tokens * (size.up + size.ffn), ELEMENT * tokens * size.up
+        read, written = (
+            self.plan.element * tokens * (size.up + size.ffn),
+            self.plan.element * tokens * size.up,
+        )
         self.stream("feed_forward.activation.gradient", read, written)
 
     def _experts_backward(self) -> None:
