@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -62,6 +63,9 @@ class Gpu(Part):
     l2_bytes_per_second: Rate  # reads, peak
     l2_multicast: Rate  # SMs that one load of a tile can serve, in the mean
     exponentials_per_cycle: Rate  # an SM
+    speed_deviation: (
+        Share  # of the speed of arithmetic among GPUs of one kind, a standard deviation over the mean
+    )
     launch_seconds: Rate  # of the host, from one kernel launched to the next
     attention_library: Text  # whose fused attention is modelled
     nvlink_bytes_per_second: Rate  # one way, all links of the GPU
@@ -79,6 +83,16 @@ class Gpu(Part):
                 f"attention_library is '{self.attention_library}'; there are constants for {known}"
             )
         return self
+
+    def slowest(self, count: int) -> float:
+        """How many times longer than the mean the slowest of `count` GPUs computes, as expected.
+
+        Blom's approximation of the largest of normal deviates (Statistical Estimates, 1958). GPUs that wait for each
+        other all go at this pace.
+        """
+        if count < 2:
+            return 1.0
+        return 1 + self.speed_deviation * NormalDist().inv_cdf((count - 0.375) / (count + 0.25))
 
     def peak(self, precision: Precision) -> float:
         """Peak operations a second of the matrix units; raises ValueError where the GPU lacks the precision."""

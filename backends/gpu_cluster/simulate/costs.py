@@ -36,7 +36,8 @@ class Costs:
             streams = isinstance(kernel, Pointwise | Quantize) or (
                 isinstance(kernel, Attention) and kernel.phase == "decode"
             )
-            self._kernels[kernel] = Work(memory=seconds) if streams else Work(arithmetic=seconds)
+            pace = self.cluster.gpu.slowest(self.program.ranks)
+            self._kernels[kernel] = Work(memory=seconds) if streams else Work(arithmetic=seconds * pace)
         return self._kernels[kernel]
 
     def collective(self, instruction: Communicate, color: int) -> Work:

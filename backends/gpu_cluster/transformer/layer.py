@@ -86,9 +86,14 @@ class LayerWriter:
     # -- what both passes are made of
 
     def gemm(self, label: str, m: int, n: int, k: int, batch: int = 1, **more: bool) -> None:
-        """A product of the layer's precision."""
-        precision = self.plan.precision
-        self.body.append(Launch(Gemm(m, n, k, batch, precision, more.get("accumulate", False)), label))
+        """A product of the layer's precision; a sum of gradients takes a kernel of its own where it is not fused."""
+        accumulate, size = more.get("accumulate", False), self.plan.accumulate_bytes
+        fused = accumulate and self.plan.fused_accumulation
+        self.body.append(Launch(Gemm(m, n, k, batch, self.plan.precision, fused), label))
+        if accumulate and not fused:
+            self.stream(
+                f"accumulate.{label}", (self.plan.element + size) * batch * m * n, size * batch * m * n
+            )
 
     def stream(self, label: str, read: int, written: int) -> None:
         """A kernel that streams memory, in bytes."""
@@ -317,7 +322,8 @@ class LayerWriter:
     def _columns_backward(self, label: str, width: int) -> None:
         """Gradient of a matrix cut by columns; its collectives hide behind its products where the plan says so."""
         tokens, hidden, hide = self.size.tokens, self.shape.hidden, self.plan.overlap_tensor
-        inputs, sums = ("inputs", "sums") if hide else ("", "")
+        inputs = "inputs" if hide else ""
+        sums = "sums" if hide and self.plan.overlap_sums else ""
         if self.plan.regather:
             self.gather_tokens(f"{label}.gather", inputs)
         self._bias_gradient(label, width)
@@ -330,7 +336,8 @@ class LayerWriter:
             if gathered:
                 self.body.append(Wait(("inputs",)))
             self.gemm(f"{label}.weight_gradient", hidden, width, tokens, accumulate=True)
-            self.body.append(Wait(("sums",)))
+            if sums:
+                self.body.append(Wait((sums,)))
         else:
             self.sum_partials(f"{label}.sum")
             self.gemm(f"{label}.weight_gradient", hidden, width, tokens, accumulate=True)

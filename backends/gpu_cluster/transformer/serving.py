@@ -1,8 +1,9 @@
 """The program of one serving step of a transformer, prefill or decode: `serving_program` is the entry.
 
 A decode step makes one token for every sequence of the batch, over keys and values that are cached; a prefill step
-reads whole prompts. Norms are fused with the residual before them; attention over prompts embeds positions and writes
-the cache by itself, a decode step has a kernel for it.
+reads whole prompts. Norms are fused with the residual before them, norms and activations with the cast of their result
+where products are in fp8; attention over prompts embeds positions and writes the cache by itself, a decode step has a
+kernel for it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from wsc.backends.gpu_cluster.instructions import (
     Recv,
     Send,
 )
-from wsc.backends.gpu_cluster.kernels import Attention, CollectiveKind, Gemm, Pointwise, Precision, Quantize
+from wsc.backends.gpu_cluster.kernels import Attention, CollectiveKind, Gemm, Pointwise, Precision
 from wsc.backends.gpu_cluster.machine import Cluster
 from wsc.backends.gpu_cluster.program import Block, Program, RankClass, rank_mesh
 from wsc.backends.gpu_cluster.transformer.shape import TransformerShape
@@ -170,12 +171,20 @@ class _Writer:
         logits = 4 * plan.own_batch * shape.vocab // plan.tensor
         return plan.tokens * ELEMENT * (2 * shape.hidden + widest // plan.tensor) + logits
 
-    def _gemm(self, label: str, m: int, n: int, k: int, batch: int = 1) -> list[Launch]:
-        """A product by a weight; in fp8 its input is quantised first, by its own largest element."""
-        product = Launch(Gemm(m, n, k, batch, self.plan.precision), label)
+    def _gemm(self, label: str, m: int, n: int, k: int, batch: int = 1) -> Launch:
+        """A product by a weight; the kernel before it has cast its input to fp8, where products are in fp8."""
+        return Launch(Gemm(m, n, k, batch, self.plan.precision), label)
+
+    def _cast(self, label: str, elements: int) -> list[Launch]:
+        """A cast to fp8 by a kernel of its own, after attention, which cannot be fused with one."""
         if self.plan.precision is not Precision.FP8:
-            return [product]
-        return [Launch(Quantize(m * k * batch), f"{label}.quantize"), product]
+            return []
+        return [_streamed(f"{label}.cast", ELEMENT * elements, elements)]
+
+    @property
+    def _matrix_input(self) -> int:
+        """Bytes of an element of a product's input."""
+        return self.plan.precision.bytes
 
     def _collective(self, kind: CollectiveKind, bytes: int, axis: str, label: str) -> list[Instruction]:
         return (
@@ -199,9 +208,10 @@ class _Writer:
         tokens, moved = plan.tokens, self._residual
         heads, kv_heads = shape.heads // plan.tensor, max(1, shape.kv_heads // plan.tensor)
         qkv, width = (heads + 2 * kv_heads) * shape.head_dim, heads * shape.head_dim
+        norm = (2 * moved, moved + self._matrix_input * tokens * shape.hidden)
         out: list[Instruction] = [
-            _streamed("attention.norm", 2 * moved, 2 * moved),
-            *self._gemm("attention.qkv", tokens, qkv, shape.hidden),
+            _streamed("attention.norm", *norm),
+            self._gemm("attention.qkv", tokens, qkv, shape.hidden),
         ]
         if plan.phase == "decode":
             cached = 2 * tokens * kv_heads * shape.head_dim
@@ -210,9 +220,10 @@ class _Writer:
             out.append(_streamed("attention.cache", read, written))
         out += [
             Launch(self._attention(heads, kv_heads), "attention.core"),
-            *self._gemm("attention.out", tokens, shape.hidden, width),
+            *self._cast("attention.out", tokens * width),
+            self._gemm("attention.out", tokens, shape.hidden, width),
             *self._sum("attention.sum"),
-            _streamed("feed_forward.norm", 2 * moved, 2 * moved),
+            _streamed("feed_forward.norm", *norm),
         ]
         return out + (self._experts() if shape.experts else self._feed_forward())
 
@@ -228,13 +239,13 @@ class _Writer:
         ffn = shape.ffn // plan.tensor
         up = ffn * (2 if shape.gated else 1)
         return [
-            *self._gemm("feed_forward.up", plan.tokens, up, shape.hidden),
+            self._gemm("feed_forward.up", plan.tokens, up, shape.hidden),
             _streamed(
                 "feed_forward.activation",
                 ELEMENT * plan.tokens * up,
-                ELEMENT * plan.tokens * ffn,
+                self._matrix_input * plan.tokens * ffn,
             ),
-            *self._gemm("feed_forward.down", plan.tokens, shape.hidden, ffn),
+            self._gemm("feed_forward.down", plan.tokens, shape.hidden, ffn),
             *self._sum("feed_forward.sum"),
         ]
 
@@ -252,9 +263,9 @@ class _Writer:
             Launch(Gemm(plan.tokens, shape.experts, shape.hidden), "experts.route"),
             _streamed("experts.dispatch.permute", moved, moved),
             *self._collective("all_to_all", moved, "expert", "experts.dispatch"),
-            *self._gemm("experts.up", each, up, shape.hidden, met),
-            _streamed("experts.activation", ELEMENT * routed * up, ELEMENT * routed * ffn),
-            *self._gemm("experts.down", each, shape.hidden, ffn, met),
+            self._gemm("experts.up", each, up, shape.hidden, met),
+            _streamed("experts.activation", ELEMENT * routed * up, self._matrix_input * routed * ffn),
+            self._gemm("experts.down", each, shape.hidden, ffn, met),
             *self._collective("all_to_all", moved, "expert", "experts.combine"),
             _streamed("experts.combine.permute", moved, self._residual),
             *self._sum("experts.sum"),

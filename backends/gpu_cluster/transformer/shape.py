@@ -107,9 +107,10 @@ class Parallelism:
     matrices again in the backward pass, as Megatron-LM does, instead of keeping them, as PyTorch does. `expert` of the
     data-parallel ranks share out the experts. `overlap_data` hides reductions of gradients and gathers of weights
     behind the last and the first microbatches, `overlap_tensor` hides the collectives of a tensor group's backward
-    pass behind gradients of weights, `overlap_pipeline` lets messages between stages pass while the rank computes.
-    `gradient_bytes` is of an element as it is reduced, `accumulate_bytes` as it is summed up. `master_bytes` is the
-    optimiser's state a parameter: 12 is Adam with a copy of the weights in single precision.
+    pass behind gradients of weights (its gathers alone without `overlap_sums`), `overlap_pipeline` lets messages
+    between stages pass while the rank computes. `gradient_bytes` is of an element as it is reduced, `accumulate_bytes`
+    as it is summed up, by the product itself if `fused_accumulation`. `master_bytes` is the optimiser's state a
+    parameter: 12 is Adam with a copy of the weights in single precision.
     """
 
     data: int = 1
@@ -128,6 +129,8 @@ class Parallelism:
     fused_attention: bool = True
     overlap_data: bool = True
     overlap_tensor: bool = True
+    overlap_sums: bool = True
+    fused_accumulation: bool = True
     overlap_pipeline: bool = True
     precision: Precision = Precision.BF16
     gradient_bytes: int = 4
