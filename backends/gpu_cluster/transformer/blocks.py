@@ -5,7 +5,7 @@ from __future__ import annotations
 from wsc.backends.gpu_cluster.instructions import Alloc, Call, Communicate, Free, Instruction, Launch
 from wsc.backends.gpu_cluster.kernels import Gemm, Pointwise, Precision
 from wsc.backends.gpu_cluster.program import Block
-from wsc.backends.gpu_cluster.transformer.layer import ELEMENT, LayerWriter
+from wsc.backends.gpu_cluster.transformer.layer import LayerWriter
 from wsc.backends.gpu_cluster.transformer.schedule import Pass
 from wsc.backends.gpu_cluster.transformer.shape import Parallelism, TransformerShape
 from wsc.backends.gpu_cluster.transformer.stages import Stage
@@ -133,6 +133,3 @@ def pointwise(label: str, read: int, written: int) -> Launch:
 def embedding_parameters(shape: TransformerShape, plan: Parallelism) -> int:
     """Parameters of an embedding on one rank."""
     return shape.vocab // plan.tensor * shape.hidden
-
-
-__all__ = ["ELEMENT", "Blocks", "embedding_parameters", "parts_of", "pointwise"]

@@ -13,7 +13,6 @@ from wsc.backends.gpu_cluster.instructions import COMPUTE, Alloc, Communicate, F
 from wsc.backends.gpu_cluster.kernels import Attention, CollectiveKind, Gemm, Pointwise, Precision
 from wsc.backends.gpu_cluster.transformer.shape import Parallelism, TransformerShape
 
-ELEMENT = 2  # bytes of an activation, also where products run in fp8
 TENSOR = "tensor"  # the stream of collectives that are hidden behind kernels, and the axis they run over
 
 
@@ -92,7 +91,9 @@ class LayerWriter:
         fused = accumulate and self.plan.fused_accumulation
         self.body.append(Launch(Gemm(m, n, k, batch, self.plan.precision, fused), label))
         if accumulate and not fused:
-            self.stream(f"accumulate.{label}", (ELEMENT + size) * batch * m * n, size * batch * m * n)
+            self.stream(
+                f"accumulate.{label}", (self.plan.element + size) * batch * m * n, size * batch * m * n
+            )
 
     def stream(self, label: str, read: int, written: int) -> None:
         """A kernel that streams memory, in bytes."""
@@ -117,7 +118,7 @@ class LayerWriter:
     def cast(self, label: str, tokens: int, width: int) -> None:
         """Quantisation to fp8 with a transposed copy for the gradient, where products run in fp8."""
         if self.plan.precision is Precision.FP8:
-            self.stream(f"{label}.cast", ELEMENT * tokens * width, 2 * tokens * width)
+            self.stream(f"{label}.cast", self.plan.element * tokens * width, 2 * tokens * width)
 
     def gather_tokens(self, label: str, hidden: str = "") -> None:
         """Bring a tensor group's tokens together, before matrices cut by columns."""
@@ -132,12 +133,12 @@ class LayerWriter:
     @property
     def residual_bytes(self) -> int:
         """Bytes of the residual of all tokens that pass a rank."""
-        return ELEMENT * self.size.tokens * self.shape.hidden
+        return self.plan.element * self.size.tokens * self.shape.hidden
 
     @property
     def own_bytes(self) -> int:
         """Bytes of the residual of a rank's own tokens."""
-        return ELEMENT * self.size.own_tokens * self.shape.hidden
+        return self.plan.element * self.size.own_tokens * self.shape.hidden
 
     # -- forward
 
@@ -169,13 +170,18 @@ class LayerWriter:
 
     def _rotary(self) -> None:
         if self.shape.rotary:
-            bytes = ELEMENT * self.size.tokens * (self.size.heads + self.size.kv_heads) * self.shape.head_dim
+            bytes = (
+                self.plan.element
+                * self.size.tokens
+                * (self.size.heads + self.size.kv_heads)
+                * self.shape.head_dim
+            )
             self.stream("attention.rotary", bytes, bytes)
 
     def _keys_and_values(self, kind: CollectiveKind = "all_gather") -> None:
         """Keys and values of the whole sequence, where a context group shares it out."""
         elements = 2 * self.size.tokens * self.plan.context * self.size.kv_heads * self.shape.head_dim
-        self.collective(kind, ELEMENT * elements, "context", "attention.keys")
+        self.collective(kind, self.plan.element * elements, "context", "attention.keys")
 
     def attention_core(self) -> None:
         """Scores, softmax and the mixture of values."""
@@ -183,14 +189,14 @@ class LayerWriter:
             self._fused("attention.core", backward=False)
             return
         seq, head = self.shape.sequence, self.shape.head_dim
-        batch, scores = self.plan.micro_batch * self.size.heads, ELEMENT * self.size.scores
+        batch, scores = self.plan.micro_batch * self.size.heads, self.plan.element * self.size.scores
         own = seq // self.plan.context
         self._product("attention.scores", own, seq, head, batch)
         self.stream("attention.softmax", scores, scores)
         if self.shape.dropout:
             self.stream("attention.dropout", scores, scores + self.size.scores)
         self._product("attention.mix", own, head, seq, batch)
-        mixed = ELEMENT * self.size.tokens * self.size.width
+        mixed = self.plan.element * self.size.tokens * self.size.width
         self.stream("attention.mix.copy", mixed, mixed)  # heads side by side again
 
     def _product(self, label: str, m: int, n: int, k: int, batch: int) -> None:
@@ -236,7 +242,11 @@ class LayerWriter:
 
     def _activation(self, tokens: int) -> None:
         size = self.size
-        self.stream("feed_forward.activation", ELEMENT * tokens * size.up, ELEMENT * tokens * size.ffn)
+        self.stream(
+            "feed_forward.activation",
+            self.plan.element * tokens * size.up,
+            self.plan.element * tokens * size.ffn,
+        )
 
     def _experts(self) -> None:
         """Each token goes to `top_k` experts and back; the load is taken to be even."""
@@ -256,8 +266,8 @@ class LayerWriter:
 
     def _exchange(self, label: str, back: bool = False) -> None:
         """Tokens to the ranks of their experts, spread over the tensor group, and all of them on each of its ranks."""
-        own = ELEMENT * self.size.own_tokens * self.shape.top_k * self.shape.hidden
-        every = ELEMENT * self.size.tokens * self.shape.top_k * self.shape.hidden
+        own = self.plan.element * self.size.own_tokens * self.shape.top_k * self.shape.hidden
+        every = self.plan.element * self.size.tokens * self.shape.top_k * self.shape.hidden
         self.stream(f"{label}.permute", own, own)
         kind: CollectiveKind = "reduce_scatter" if back else "all_gather"
         if back and self.plan.sequence:
@@ -272,7 +282,7 @@ class LayerWriter:
     def workspace_bytes(self) -> int:
         """Bytes of gradients of activations at one time: of the residual, of a matrix's input and of its output."""
         size = self.size
-        return ELEMENT * size.tokens * (2 * self.shape.hidden + max(size.up, size.qkv))
+        return self.plan.element * size.tokens * (2 * self.shape.hidden + max(size.up, size.qkv))
 
     def backward(self) -> tuple[Instruction, ...]:
         """The whole layer backward; what a recomputation of the whole layer does first is not in it."""
@@ -314,11 +324,12 @@ class LayerWriter:
         tokens, hidden, hide = self.size.tokens, self.shape.hidden, self.plan.overlap_tensor
         inputs = "inputs" if hide else ""
         sums = "sums" if hide and self.plan.overlap_sums else ""
-        self.gather_tokens(f"{label}.gather", inputs)
+        if self.plan.regather:
+            self.gather_tokens(f"{label}.gather", inputs)
         self._bias_gradient(label, width)
         self.cast(f"{label}.gradient", tokens, width)
         self.gemm(f"{label}.gradient", tokens, hidden, width)
-        gathered = bool(hide and self.plan.sequence and self.plan.tensor > 1)
+        gathered = hide and self.plan.sequence and self.plan.regather and self.plan.tensor > 1
         if hide and self.plan.tensor > 1:
             self._name_last("products")
             self.sum_partials(f"{label}.sum", sums, ("products",))
@@ -338,7 +349,11 @@ class LayerWriter:
 
     def _bias_gradient(self, label: str, width: int) -> None:
         if self.shape.bias:
-            self.stream(f"{label}.bias_gradient", ELEMENT * self.size.tokens * width, ELEMENT * width)
+            self.stream(
+                f"{label}.bias_gradient",
+                self.plan.element * self.size.tokens * width,
+                self.plan.element * width,
+            )
 
     def _attention_backward(self) -> None:
         if self.plan.fused_attention:
@@ -352,12 +367,15 @@ class LayerWriter:
 
         Heads are taken apart by a copy, and gradients of queries, keys and values put side by side by another.
         """
-        mixed, qkv = ELEMENT * self.size.tokens * self.size.width, ELEMENT * self.size.tokens * self.size.qkv
+        mixed, qkv = (
+            self.plan.element * self.size.tokens * self.size.width,
+            self.plan.element * self.size.tokens * self.size.qkv,
+        )
         self.stream("attention.mix.copy_gradient", mixed, mixed)
         if self.plan.recompute == "selective":
             self.attention_core()
         seq, head = self.shape.sequence, self.shape.head_dim
-        batch, scores = self.plan.micro_batch * self.size.heads, ELEMENT * self.size.scores
+        batch, scores = self.plan.micro_batch * self.size.heads, self.plan.element * self.size.scores
         own = seq // self.plan.context
         self._product("attention.mix.gradient", own, seq, head, batch)
         self._product("attention.mix.values", seq, head, own, batch)
@@ -379,7 +397,10 @@ class LayerWriter:
 
     def _activation_backward(self, tokens: int) -> None:
         size = self.size
-        read, written = ELEMENT * tokens * (size.up + size.ffn), ELEMENT * tokens * size.up
+        read, written = (
+            self.plan.element * tokens * (size.up + size.ffn),
+            self.plan.element * tokens * size.up,
+        )
         self.stream("feed_forward.activation.gradient", read, written)
 
     def _experts_backward(self) -> None:

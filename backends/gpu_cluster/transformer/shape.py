@@ -103,13 +103,14 @@ class Parallelism:
 
     `micro_batch` sequences pass at once, `global_batch` in a step. `shard` says what the data-parallel ranks share
     out: 0 nothing, 1 optimiser states, 2 gradients too, 3 weights too (fully sharded). `virtual` stages a rank are
-    interleaved. `sequence` spreads norms and residuals over the tensor group too. `expert` of the data-parallel ranks
-    share out the experts. `overlap_data` hides reductions of gradients and gathers of weights behind the last and the
-    first microbatches, `overlap_tensor` hides the collectives of a tensor group's backward pass behind gradients of
-    weights (its gathers alone without `overlap_sums`), `overlap_pipeline` lets messages between stages pass while the
-    rank computes. `gradient_bytes` is of an element as it is reduced, `accumulate_bytes` as it is summed up, by the
-    product itself if `fused_accumulation`.
-    `master` bytes of optimiser state a parameter: 12 is Adam with a copy of the weights in single precision.
+    interleaved. `sequence` spreads norms and residuals over the tensor group too; then `regather` gathers inputs of
+    matrices again in the backward pass, as Megatron-LM does, instead of keeping them, as PyTorch does. `expert` of the
+    data-parallel ranks share out the experts. `overlap_data` hides reductions of gradients and gathers of weights
+    behind the last and the first microbatches, `overlap_tensor` hides the collectives of a tensor group's backward
+    pass behind gradients of weights (its gathers alone without `overlap_sums`), `overlap_pipeline` lets messages
+    between stages pass while the rank computes. `gradient_bytes` is of an element as it is reduced, `accumulate_bytes`
+    as it is summed up, by the product itself if `fused_accumulation`. `master_bytes` is the optimiser's state a
+    parameter: 12 is Adam with a copy of the weights in single precision.
     """
 
     data: int = 1
@@ -123,6 +124,7 @@ class Parallelism:
     virtual: int = 1
     shard: int = 0
     sequence: bool = True
+    regather: bool = True
     recompute: Recompute = "none"
     fused_attention: bool = True
     overlap_data: bool = True
@@ -139,6 +141,11 @@ class Parallelism:
     def ranks(self) -> int:
         """GPUs that it takes."""
         return self.data * self.tensor * self.pipeline * self.context
+
+    @property
+    def element(self) -> int:
+        """Bytes of an element of activations and weights, also where products run in fp8."""
+        return 4 if self.precision is Precision.FP32 else 2
 
     @property
     def microbatches(self) -> int:

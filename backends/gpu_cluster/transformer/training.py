@@ -24,7 +24,7 @@ from wsc.backends.gpu_cluster.kernels import CollectiveKind, Precision
 from wsc.backends.gpu_cluster.machine import Cluster
 from wsc.backends.gpu_cluster.program import Program, RankClass, rank_mesh
 from wsc.backends.gpu_cluster.transformer import memory
-from wsc.backends.gpu_cluster.transformer.blocks import ELEMENT, Blocks, parts_of, pointwise
+from wsc.backends.gpu_cluster.transformer.blocks import Blocks, parts_of, pointwise
 from wsc.backends.gpu_cluster.transformer.layer import LayerWriter, Sizes
 from wsc.backends.gpu_cluster.transformer.loops import rolled
 from wsc.backends.gpu_cluster.transformer.schedule import Action, Actions, actions
@@ -140,7 +140,7 @@ class RankWriter:
     def _gathered_bytes(self) -> int:
         units = [self._unit(part) for part, _ in parts_of(self.own(0), "F")]
         unit = max(self.dense_parameters(unit) + self.expert_parameters(unit) for unit in units)
-        return AHEAD * unit * (ELEMENT + self.plan.accumulate_bytes)
+        return AHEAD * unit * (self.plan.element + self.plan.accumulate_bytes)
 
     def kept_bytes(self, chunk: int) -> int:
         """Bytes that a chunk keeps of one microbatch."""
@@ -184,7 +184,7 @@ class RankWriter:
     @property
     def _message(self) -> int:
         """Bytes of a rank's share of the residual: a tensor group's ranks send a part each."""
-        return ELEMENT * Sizes(self.shape, self.plan).tokens * self.shape.hidden // self.plan.tensor
+        return self.plan.element * Sizes(self.shape, self.plan).tokens * self.shape.hidden // self.plan.tensor
 
     def _send(self, channel: str, steps: int) -> Send:
         stream = f"send {channel.split()[0]}" if self.plan.overlap_pipeline else COMPUTE
@@ -259,13 +259,13 @@ class RankWriter:
         for chunk in range(self.plan.virtual):
             stage = self.own(chunk)
             if not self.plan.overlap_data:
-                self.out += self._over_data("all_gather", "weights", stage, ELEMENT)
+                self.out += self._over_data("all_gather", "weights", stage, self.plan.element)
                 continue
             units = [part for part, times in parts_of(stage, "F") for _ in range(times)]
             for number, part in enumerate(units):
                 event = f"weights {chunk}.{number}"
                 self.out += self._over_data(
-                    "all_gather", "weights", self._unit(part), ELEMENT, stream="gather", event=event
+                    "all_gather", "weights", self._unit(part), self.plan.element, stream="gather", event=event
                 )
 
     def _reduce_rest(self) -> None:
@@ -317,7 +317,7 @@ class RankWriter:
         slot = (f"used {place}",) if hidden else ("passed",)  # the gathered weights that make room
         stream, gathered = ("gather", f"gathered {place}") if hidden else (COMPUTE, "")
         self.out += self._over_data(
-            "all_gather", "weights", stage, ELEMENT, stream=stream, event=gathered, after=slot
+            "all_gather", "weights", stage, self.plan.element, stream=stream, event=gathered, after=slot
         )
         self.out.append(
             Call(
@@ -362,7 +362,7 @@ class RankWriter:
         self.out += [
             pointwise("gradient.clip", gradients, gradients),
             pointwise("optimizer", states + gradients, states),
-            pointwise("optimizer.cast", plan.master_bytes // 3 * mine, ELEMENT * mine),
+            pointwise("optimizer.cast", plan.master_bytes // 3 * mine, self.plan.element * mine),
             pointwise("gradient.clear", 0, plan.accumulate_bytes * (dense + experts)),
         ]
 
