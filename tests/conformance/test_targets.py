@@ -17,7 +17,10 @@ from wsc.compiler.ir.types import DType
 from wsc.simulation.trace import Trace
 
 TARGETS = sorted(targets())
-SMALL = {"wafer": "wafer-8x8"}  # the machine to test on, where a target's first is not small
+SMALL = {
+    "wafer": "wafer-8x8",
+    "gpu_cluster": "h100x8",
+}  # the machine to test on, where a target's first is not small
 
 
 @dataclass(frozen=True)
