@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from statistics import NormalDist
 from typing import Literal
 
@@ -156,7 +157,7 @@ class Cluster(Part):
     @model_validator(mode="after")
     def _joined(self) -> Cluster:
         if self.gpus > self.system.domain_gpus:
-            tiers = self.tiers or fat_tree(self.gpus, self.system.switch_ports)
+            tiers = self.tiers or fat_tree(self.gpus, self.system.switch_ports, self._rail_leaves())
             fault = tier_fault(tiers, self.gpus)
             if fault:
                 raise ValueError(fault)
@@ -172,10 +173,23 @@ class Cluster(Part):
         system = self.system
         if self.tiers[0].switches == 1:
             return 0  # one switch joins all rails
+        if not system.rails:
+            return rank // self.tiers[0].down_ports
         node, local = divmod(rank, system.node_gpus)
-        if system.rails:
-            return node // system.unit_nodes * system.node_gpus + local
-        return rank // self.tiers[0].down_ports
+        unit = node // system.unit_nodes
+        return unit * ceil(system.node_gpus / self._rails_a_leaf()) + local // self._rails_a_leaf()
+
+    def _rails_a_leaf(self) -> int:
+        """Rails that share a leaf: several where a unit is not full."""
+        nodes = min(self.system.unit_nodes, ceil(self.gpus / self.system.node_gpus))
+        return max(1, self.system.switch_ports // 2 // nodes)
+
+    def _rail_leaves(self) -> int:
+        """Leaves that rails need; none without rails."""
+        if not self.system.rails:
+            return 0
+        units = ceil(self.gpus / self.system.node_gpus / self.system.unit_nodes)
+        return units * ceil(self.system.node_gpus / self._rails_a_leaf())
 
     def pod(self, rank: int) -> int:
         """The set of leaves, joined by spines without the core, that a rank's leaf is in."""
@@ -183,7 +197,7 @@ class Cluster(Part):
 
     def level(self, ranks: Sequence[int]) -> Level:
         """The highest level that traffic among the ranks crosses."""
-        if len(ranks) < 2:
+        if len(set(ranks)) < 2:
             return "rank"
         if len({self.domain(r) for r in ranks}) == 1:
             return "nvlink"

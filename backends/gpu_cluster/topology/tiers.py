@@ -23,8 +23,10 @@ class Tier(BaseModel):
     up_ports: int = Field(ge=0)  # of those, cabled towards the next tier
 
 
-def fat_tree(ends: int, ports: int) -> tuple[Tier, ...]:
-    """A fat tree without oversubscription over `ends` ports of GPUs; raises ValueError where three tiers are too few.
+def fat_tree(ends: int, ports: int, least_leaves: int = 0) -> tuple[Tier, ...]:
+    """A fat tree without oversubscription over `ends` ports of GPUs, of at least so many leaves if of more than one.
+
+    Raises ValueError where three tiers are too few.
 
     Source of the pattern: C. Leiserson, IEEE Trans. Computers C-34 (1985); 16,384 ends and 64 ports give the 512
     leaves, 512 spines and 256 cores of NVIDIA's DGX SuperPOD.
@@ -32,13 +34,13 @@ def fat_tree(ends: int, ports: int) -> tuple[Tier, ...]:
     half = ports // 2
     if ends <= ports:
         return (Tier(name="leaf", switches=1, ports=ports, down_ports=ends, up_ports=0),)
-    leaves = ceil(ends / half)
+    leaves = max(least_leaves, ceil(ends / half))
     leaf = Tier(name="leaf", switches=leaves, ports=ports, down_ports=half, up_ports=half)
     if leaves <= ports:
         return leaf, Tier(
             name="spine", switches=ceil(leaves * half / ports), ports=ports, down_ports=ports, up_ports=0
         )
-    if ends > half * half * ports:
+    if leaves > half * ports:
         raise ValueError(
             f"three tiers of switches with {ports} ports join {half * half * ports} GPUs, not {ends}"
         )
