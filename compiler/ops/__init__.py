@@ -8,6 +8,7 @@ gather        rows of a table by index        update   a tensor with a slice rep
 pool          max or mean over sliding windows
 topk, scan    selection and running sums along one dimension
 cast          another element type
+quantize, contract_int       floats rounded to integers, and exact contraction of integers
 reshape permute slice expand concat pad       movement; no arithmetic
 input parameter constant                      where tensors come from
 """
@@ -21,6 +22,7 @@ from wsc.compiler.ops.gather import Gather
 from wsc.compiler.ops.movement import Concat, Expand, Pad, Permute, Reshape, Slice
 from wsc.compiler.ops.norm import Norm
 from wsc.compiler.ops.pool import Pool
+from wsc.compiler.ops.quantized import IntegerContract, Quantize
 from wsc.compiler.ops.reduce import Reduce
 from wsc.compiler.ops.scan import Scan
 from wsc.compiler.ops.softmax import Softmax
@@ -40,12 +42,14 @@ __all__ = [
     "Expand",
     "Gather",
     "Input",
+    "IntegerContract",
     "Norm",
     "Op",
     "Pad",
     "Parameter",
     "Permute",
     "Pool",
+    "Quantize",
     "Reduce",
     "Reshape",
     "Scan",
