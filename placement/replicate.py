@@ -62,7 +62,10 @@ def _cost(menus: tuple[tuple[Choice, ...], ...], limit: int) -> float:
 def _spend(menus: tuple[tuple[Choice, ...], ...], limit: int, budget: int, effort: float) -> tuple[int, ...]:
     """Choices within the limit and the budget of a small sum of times."""
     allowed = [[i for i, choice in enumerate(menu) if choice.time <= limit] for menu in menus]
-    cheapest = [min(some, key=lambda i: (menu[i].cost, menu[i].time)) for some, menu in zip(allowed, menus, strict=True)]
+    cheapest = [
+        min(some, key=lambda i: (menu[i].cost, menu[i].time))
+        for some, menu in zip(allowed, menus, strict=True)
+    ]
     scale = max(1, sum(max(c.time for c in menu) for menu in menus) // _SCALED)
     model = cp_model.CpModel()
     picks = [{i: model.new_bool_var(f"{s}.{i}") for i in some} for s, some in enumerate(allowed)]
@@ -70,7 +73,9 @@ def _spend(menus: tuple[tuple[Choice, ...], ...], limit: int, budget: int, effor
         model.add_exactly_one(pick.values())
         for i, variable in pick.items():
             model.add_hint(variable, i == start)
-    chosen = [(menu[i], variable) for menu, pick in zip(menus, picks, strict=True) for i, variable in pick.items()]
+    chosen = [
+        (menu[i], variable) for menu, pick in zip(menus, picks, strict=True) for i, variable in pick.items()
+    ]
     model.add(sum(choice.cost * variable for choice, variable in chosen) <= budget)
     model.minimize(sum(choice.time // scale * variable for choice, variable in chosen))
     solver = cp_model.CpSolver()

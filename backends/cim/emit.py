@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from math import ceil
 
 from wsc.backends.cim.estimate import accumulator_bytes
@@ -19,7 +19,9 @@ def emit(plan: Plan) -> Program:
     graph, machine = plan.graph, plan.machine
     stages = tuple(_stage(plan, i) for i in range(len(plan.names)))
     read = {name for stage in stages for step in stage.steps for name in step.operands}
-    weights = tuple((n.name, weight_key(n), n.type) for n in graph.weights if n.name in read or n.name in graph.outputs)
+    weights = tuple(
+        (n.name, weight_key(n), n.type) for n in graph.weights if n.name in read or n.name in graph.outputs
+    )
     return Program(
         name=graph.name,
         machine=machine.name,
@@ -67,15 +69,18 @@ def _group(plan: Plan, head: Node) -> str:
 def _digital_pieces(plan: Plan, i: int) -> tuple[Piece, ...]:
     draft, chunks = plan.sizings[i].draft, plan.options[i].chunks
     tiles = plan.tiles[i]
-    read = sum(plan.graph[name].type.bytes for node in draft.nodes for name in node.inputs if not plan.graph[name].is_weight)
-    loads = ceil(read / chunks / len(tiles))
-    return tuple(
-        Piece(tile, number, 0, 0, 0, loads, 0, 0, tile, 1) for number, tile in enumerate(tiles)
+    read = sum(
+        plan.graph[name].type.bytes
+        for node in draft.nodes
+        for name in node.inputs
+        if not plan.graph[name].is_weight
     )
+    loads = ceil(read / chunks / len(tiles))
+    return tuple(Piece(tile, number, 0, 0, 0, loads, 0, 0, (), 1) for number, tile in enumerate(tiles))
 
 
 def _crossbar_pieces(product: Product, parts: Sequence[Part], positions: int) -> tuple[Piece, ...]:
-    """Pieces with what they move: who sums a column of blocks is the piece that holds its first block."""
+    """Pieces with what they move; those that share a column of blocks share its results."""
     pieces: list[Piece] = []
     for copy in sorted({part.copy for part in parts}):
         pieces += _copy_pieces(product, [part for part in parts if part.copy == copy], positions)
@@ -83,29 +88,40 @@ def _crossbar_pieces(product: Product, parts: Sequence[Part], positions: int) ->
 
 
 def _copy_pieces(product: Product, parts: list[Part], positions: int) -> list[Piece]:
-    column_tiles: dict[int, list[tuple[int, int]]] = {}  # column of blocks: (part, blocks of it there)
+    columns: dict[int, list[tuple[int, int]]] = {}  # column of blocks: (part, blocks of it there)
     for number, part in enumerate(parts):
-        for column in range(part.first // product.row_blocks, (part.first + part.count - 1) // product.row_blocks + 1):
+        last = (part.first + part.count - 1) // product.row_blocks
+        for column in range(part.first // product.row_blocks, last + 1):
             low = max(part.first, column * product.row_blocks)
             high = min(part.first + part.count, (column + 1) * product.row_blocks)
-            column_tiles.setdefault(column, []).append((number, high - low))
-    adds, outputs, sends = [0] * len(parts), [0] * len(parts), [0] * len(parts)
-    owners = [part.tile for part in parts]
+            columns.setdefault(column, []).append((number, high - low))
+    moves = [_Moves() for _ in parts]
     size = accumulator_bytes(product.weight_bits, product.input_bits, product.rows)
-    for column, there in column_tiles.items():
-        width = _width(product, column % product.column_blocks)
-        first = there[0][0]
-        outputs[first] += width * positions
+    for column, there in columns.items():
+        results = _width(product, column % product.column_blocks) * positions
+        owned = ceil(results / len(there))  # each part owns as much of the column, and gets it from the others
         for number, blocks in there:
-            adds[number] += (blocks - 1) * width * positions
-            if number != first:
-                adds[first] += width * positions
-                sends[number] += width * positions * size
-                owners[number] = parts[first].tile
+            moves[number].adds += (blocks - 1) * results + (len(there) - 1) * owned
+            moves[number].sends += (results - owned) * size
+            moves[number].peers |= {parts[other].tile for other, _ in there if other != number}
+            moves[number].outputs += owned
     return [
-        Piece(p.tile, p.copy, p.first, p.count, p.units, _loads(product, p, positions), adds[n], sends[n], owners[n], outputs[n])
-        for n, p in enumerate(parts)
-    ]
+        Piece(
+            p.tile, p.copy, p.first, p.count, p.units, _loads(product, p, positions), m.adds, m.sends,
+            tuple(sorted(m.peers)), m.outputs,
+        )
+        for p, m in zip(parts, moves, strict=True)
+    ]  # fmt: skip
+
+
+@dataclass
+class _Moves:
+    """What a piece adds, sends and owns in a chunk, as it is counted up."""
+
+    adds: int = 0
+    sends: int = 0
+    outputs: int = 0
+    peers: set[int] = field(default_factory=set)
 
 
 def _width(product: Product, column: int) -> int:
@@ -143,7 +159,9 @@ def _take(room: list[int], near: tuple[int, ...], wanted: int) -> tuple[int, ...
         for tile in near:
             room[tile] -= share
         return near
-    order = sorted(range(len(room)), key=lambda tile: (tile not in near, min(abs(tile - n) for n in (near[0], near[-1]))))
+    order = sorted(
+        range(len(room)), key=lambda tile: (tile not in near, min(abs(tile - n) for n in (near[0], near[-1])))
+    )
     taken = []
     for tile in order:
         given = min(room[tile], wanted)

@@ -7,8 +7,8 @@ from math import ceil
 from wsc.backends.cim.machine import CimMachine
 from wsc.backends.cim.stages import Draft
 from wsc.compiler.ir.graph import Graph
-from wsc.compiler.ops import Op
 from wsc.compiler.ir.types import TensorType
+from wsc.compiler.ops import Op
 
 
 def product_interval(machine: CimMachine, input_bits: int) -> float:

@@ -17,7 +17,10 @@ def plan_facts(plan: Plan) -> tuple[tuple[str, str], ...]:
     once = sum(s.options[0].units for s in plan.sizings)
     facts = [
         ("machine", f"{plan.chips} of {machine.chip.chips} chips, {machine.tiles_per_chip} tiles each"),
-        ("arrays", f"{copied:,} of {have:,} units ({copied / have:.1%}); one copy of the weights takes {once:,}"),
+        (
+            "arrays",
+            f"{copied:,} of {have:,} units ({copied / have:.1%}); one copy of the weights takes {once:,}",
+        ),
         ("cells", f"{_cells(plan):.1%} of the cells of those units hold a weight"),
         ("precision", _precision(plan)),
         ("balance", _balance(plan)),
@@ -41,8 +44,11 @@ def _cells(plan: Plan) -> float:
 def _precision(plan: Plan) -> str:
     kinds = {(s.product.weight_bits, s.product.input_bits) for s in plan.sizings if s.product}
     array = plan.machine.array
-    said = ", ".join(f"{w}-bit weights in {plan.machine.slices(w)} cells, {i}-bit inputs in {plan.machine.phases(i)} "
-                     "phases" for w, i in sorted(kinds))
+    said = ", ".join(
+        f"{w}-bit weights in {plan.machine.slices(w)} cells, {i}-bit inputs in {plan.machine.phases(i)} "
+        "phases"
+        for w, i in sorted(kinds)
+    )
     return f"{said or 'nothing on crossbars'} ({array.encoding}, {array.input_encoding})"
 
 
@@ -55,7 +61,9 @@ def _balance(plan: Plan) -> str:
     said = f"slowest crossbar stage {ratio:.2f} times the mean, up to {copies:,} copies"
     if plan.slowest_bound:
         units = plan.chips * plan.machine.units_per_chip
-        said += f"; with {units:,} units no choice of copies makes it faster than {plan.slowest_bound:,} cycles"
+        said += (
+            f"; with {units:,} units no choice of copies makes it faster than {plan.slowest_bound:,} cycles"
+        )
     return said
 
 
@@ -65,7 +73,9 @@ def _digital(plan: Plan) -> str:
     on_arrays = sum(s.product.macs for s in plan.sizings if s.product)
     share = 1 - on_arrays / macs if macs else 0.0
     said = f"{share:.1%} of the multiply-adds"
-    dynamic = [s for s in plan.sizings if s.product is None and isinstance(s.draft.head.op, Attention | Contract)]
+    dynamic = [
+        s for s in plan.sizings if s.product is None and isinstance(s.draft.head.op, Attention | Contract)
+    ]
     if dynamic:
         digital = sum(digital_cycles(machine, graph, s.draft) for s in dynamic)
         said += (

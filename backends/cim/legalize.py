@@ -26,7 +26,9 @@ def legalize(model: Model, machine: CimMachine) -> Model:
             op = Elementwise("or", (None, False)) if type.dtype is DType.BOOL else Elementwise("copy")
             name = fresh_name(f"copy_{number}_{name}", taken)
             taken.add(name)
-            nodes.append(Node(name, op, (graph.outputs[number],), type, graph[graph.outputs[number]].location))
+            nodes.append(
+                Node(name, op, (graph.outputs[number],), type, graph[graph.outputs[number]].location)
+            )
         outputs.append(name)
     result = Graph(graph.name, tuple(nodes), tuple(outputs))
     verify(result)

@@ -17,7 +17,9 @@ from wsc.compiler.machine import Count, Part, Positive, Rate, _value
 Amount = Annotated[float, BeforeValidator(_value), Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, BeforeValidator(_value), Field(ge=0, le=1, allow_inf_nan=False)]
 
-Encoding = Literal["offset", "differential_columns", "differential_rows", "differential_cells", "twos_complement"]
+Encoding = Literal[
+    "offset", "differential_columns", "differential_rows", "differential_cells", "twos_complement"
+]
 InputEncoding = Literal["twos_complement", "sign_phases", "bipolar"]
 Flag = Annotated[bool, BeforeValidator(_value)]
 
@@ -63,7 +65,9 @@ class Array(Part):
     arrays_per_unit: Positive
     weight_bits: Positive  # what published figures count with
     input_bits: Positive
-    encoding: Annotated[Encoding, BeforeValidator(_value)]  # how a cell, which stores no sign, holds signed weights
+    encoding: Annotated[
+        Encoding, BeforeValidator(_value)
+    ]  # how a cell, which stores no sign, holds signed weights
     input_encoding: Annotated[InputEncoding, BeforeValidator(_value)]
     dac_bits: Positive  # digits of an input driven at once
     phase_cycles: Rate  # to drive and settle one digit
@@ -121,7 +125,9 @@ class Component(Part):
 class Published(Part):
     """A published figure, to hold the derived one against."""
 
-    figure: Literal["tops", "tops_per_watt", "watts", "mm2", "tile_watts", "tile_mm2", "product_ns", "megaweights"]
+    figure: Literal[
+        "tops", "tops_per_watt", "watts", "mm2", "tile_watts", "tile_mm2", "product_ns", "megaweights"
+    ]
     value: Rate
     comparable: bool = True  # False where the source counts otherwise; the page says how
     tiles: int = 0  # of a chip, where the grid has more than are published; 0: all
@@ -140,7 +146,7 @@ class CimMachine(Part):
     adc: Adc
     write: Write
     physics: Physics
-    components: tuple[Component, ...]
+    components: tuple[Component, ...] = ()
     published: tuple[Published, ...] = ()
 
     @model_validator(mode="after")

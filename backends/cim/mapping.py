@@ -16,6 +16,9 @@ from wsc.backends.cim.matrix import block_units
 from wsc.backends.cim.sizing import Option, Sizing
 from wsc.backends.cim.stages import Cut
 from wsc.compiler.errors import DoesNotFit
+from wsc.compiler.ops import Cast, Elementwise, Quantize
+
+_VECTOR = 64  # elements, fewer of which are not worth a tile
 
 
 @dataclass(frozen=True)
@@ -65,19 +68,22 @@ class _Cursor:
         self.core = 0
         self.units = 0  # used in the core
         self.turns = 0.0  # cycles of its issue slot that are used
+        self.lanes = 0.0  # cycles of its digital lanes that are used
 
-    def take(self, units: int, turns: float) -> int:
+    def take(self, units: int, turns: float, lanes: float) -> int:
         """Take units of one core where products share its turns, of one tile otherwise; returns the tile."""
         tile, core = self.machine.tile, self.machine.core
         room = core.units if core.issue_cycles else tile.cores * core.units
-        if self.units + units > room or (self.units and self.turns + turns > self.limit):
+        late = core.issue_cycles and max(self.turns + turns, self.lanes + lanes) > self.limit
+        if self.units + units > room or (self.units and late):
             self._next()
         self.units += units
         self.turns += turns
+        self.lanes += lanes
         return self.tile
 
     def _next(self) -> None:
-        self.units, self.turns = 0, 0.0
+        self.units, self.turns, self.lanes = 0, 0.0, 0.0
         last = self.core + 1 >= self.machine.tile.cores or not self.machine.core.issue_cycles
         self.tile, self.core = (self.tile + 1, 0) if last else (self.tile, self.core + 1)
 
@@ -85,11 +91,14 @@ class _Cursor:
 def _lay_copy(sizing: Sizing, option: Option, copy: int, cursor: _Cursor) -> list[Part]:
     product = sizing.product
     assert product is not None
-    turns = option.chunks * option.positions * cursor.machine.core.issue_cycles
+    machine = cursor.machine
+    turns = option.chunks * option.positions * machine.core.issue_cycles
+    steps = sizing.digital / option.copies / product.blocks
+    sums = option.chunks * option.positions * min(product.block_columns, product.columns) / machine.tile.adder_ops_per_cycle
     parts: list[Part] = []
     for block in range(product.blocks):
-        units = block_units(product, cursor.machine, block)
-        tile = cursor.take(units, turns)
+        units = block_units(product, machine, block)
+        tile = cursor.take(units, turns, (steps + sums) * machine.tile.cores)
         if parts and parts[-1].tile == tile:
             last = parts[-1]
             parts[-1] = replace(last, count=last.count + 1, units=last.units + units)
@@ -115,7 +124,11 @@ def reload(sizings: Sequence[Sizing], options: Sequence[Option], machine: CimMac
         members = [i for i, r in enumerate(rounds) if r == number]
         cursor = _Cursor(machine, float("inf"))
         for i in members:
-            parts.append(_spread(sizings[i], tiles, passes[i]) if passes[i] > 1 else _fresh(sizings[i], options[i], cursor))
+            parts.append(
+                _spread(sizings[i], tiles, passes[i])
+                if passes[i] > 1
+                else _fresh(sizings[i], options[i], cursor)
+            )
     return Mapping(tuple(parts), tuple(rounds), tuple(passes), tiles)
 
 
@@ -130,7 +143,13 @@ def _spread(sizing: Sizing, tiles: int, passes: int) -> tuple[Part, ...]:
     assert product is not None
     run = ceil(product.blocks / tiles)
     return tuple(
-        Part(tile, 0, first, min(run, product.blocks - first), ceil(min(run, product.blocks - first) * product.block_units / passes))
+        Part(
+            tile,
+            0,
+            first,
+            min(run, product.blocks - first),
+            ceil(min(run, product.blocks - first) * product.block_units / passes),
+        )
         for tile, first in enumerate(range(0, product.blocks, run))
     )
 
@@ -151,8 +170,12 @@ def digital_tiles(
             continue
         near = _near(cut, sizing, chosen) or (0,)
         wanted = max(1, min(tiles, ceil(1.25 * sizing.digital / max(limit, 1.0)), _most_parts(sizing)))
-        kept = sorted(near, key=lambda tile: (busy[tile], tile))[: max(wanted, min(len(near), _most_parts(sizing)))]
-        others = sorted(set(range(tiles)) - set(kept), key=lambda tile: (busy[tile], abs(tile - near[0]), tile))
+        kept = sorted(near, key=lambda tile: (busy[tile], tile))[
+            : max(wanted, min(len(near), _most_parts(sizing)))
+        ]
+        others = sorted(
+            set(range(tiles)) - set(kept), key=lambda tile: (busy[tile], abs(tile - near[0]), tile)
+        )
         kept += others[: max(0, wanted - len(kept))]
         chosen[i] = tuple(sorted(kept))
         for tile in kept:
@@ -161,14 +184,17 @@ def digital_tiles(
 
 
 def _most_parts(sizing: Sizing) -> int:
-    """Parts that a digital stage can be cut into: one a position of its result."""
-    shape = sizing.draft.head.type.shape
-    return max(1, sizing.draft.head.type.elements // (max(shape[-1:] or (1,))))
+    """Parts that a digital stage can be cut into: rows of its result, or vectors where every element is by itself."""
+    head = sizing.draft.head
+    whole = not isinstance(head.op, Elementwise | Quantize | Cast)
+    return max(1, head.type.elements // (max(head.type.shape[-1:] or (1,)) if whole else _VECTOR))
 
 
 def _near(cut: Cut, sizing: Sizing, chosen: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     """The tiles of the stages that a stage reads from, or else of those that read it."""
-    before = [cut.stage_of[name] for node in sizing.draft.nodes for name in node.inputs if name in cut.stage_of]
+    before = [
+        cut.stage_of[name] for node in sizing.draft.nodes for name in node.inputs if name in cut.stage_of
+    ]
     before = [i for i in before if i != sizing.draft.index and chosen[i]]
     if before:
         return chosen[max(before)]

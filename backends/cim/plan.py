@@ -91,7 +91,7 @@ def _choose(
     found = replicate(menus, budget)
     options = list(first)
     for i, choice in zip(crossbars, found.chosen, strict=True):
-        options[i] = sizings[i].options[choice]
+        options[i] = sizings[i].finest(sizings[i].options[choice], found.slowest)
     if not machine.core.issue_cycles:
         mapping = pack(sizings, options, machine, tiles, 0)
         if mapping is not None:
@@ -125,7 +125,8 @@ def _with_turns(
 
 def _cheapest(sizing: Sizing, limit: float) -> Option:
     """The option of fewest units within the limit; the fastest where there is none."""
-    return next((o for o in sizing.options if o.cycles <= limit), sizing.options[-1])
+    option = next((o for o in sizing.options if o.cycles <= limit), sizing.options[-1])
+    return sizing.finest(option, limit)
 
 
 def _names(sizings: Sequence[Sizing]) -> tuple[str, ...]:
@@ -157,7 +158,10 @@ def _place(
         sources, targets = tiles[index[stream.source]], tiles[index[stream.target]]
         for number, source in enumerate(sources):
             # Positions go in order over the tiles of both ends: a source talks mostly to those of its own share.
-            low, high = number * len(targets) // len(sources), ceil((number + 1) * len(targets) / len(sources))
+            low, high = (
+                number * len(targets) // len(sources),
+                ceil((number + 1) * len(targets) / len(sources)),
+            )
             for target in targets[low:high]:
                 if source // each == target // each:
                     weight = ceil(stream.type.bytes / len(sources) / (high - low))

@@ -2,7 +2,8 @@
 
 A stage repeats its code once a chunk: a slice of its tensors along one dimension. A crossbar stage begins with a
 product, whose bit-serial loops are spelled out; `copies` of its weights take the positions of a chunk in equal parts.
-Blocks of the weight matrix lie on tiles as pieces; partial sums go to the piece that owns the columns. Steps follow on
+Blocks of the weight matrix lie on tiles as pieces; pieces that share columns exchange partial sums and
+own a part of the results each. Steps follow on
 the digital lanes. What leaves a stage streams to others, chunk by chunk, into buffers of a given capacity.
 """
 
@@ -130,7 +131,7 @@ class Piece:
     """What a stage does on one tile: blocks `first` to `first + count` of a copy, in `units` units.
 
     Each chunk it loads `loads` bytes from the tile's buffer, makes `adds` additions of partial sums, sends `sends`
-    bytes of them to the tile `owner`, and takes `outputs` parts of the digital steps.
+    bytes of them in equal parts to the tiles `peers`, and owns `outputs` results, whose digital steps it makes.
     """
 
     tile: int
@@ -141,7 +142,7 @@ class Piece:
     loads: int
     adds: int
     sends: int
-    owner: int
+    peers: tuple[int, ...]
     outputs: int
 
 

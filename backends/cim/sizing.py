@@ -12,7 +12,6 @@ from wsc.backends.cim.program import Product
 from wsc.backends.cim.stages import WHOLE, Cut, Draft
 
 MAX_CHUNKS = 64
-_WASTE = 1.1  # of cycles over whole positions that finer chunks may cost
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,12 @@ class Sizing:
     rows: int
     digital: float  # cycles of digital work on one tile
     options: tuple[Option, ...]
+    variants: tuple[Option, ...] = ()  # every option with other chunks
+
+    def finest(self, option: Option, limit: float) -> Option:
+        """The option's copies in as many chunks as stay within a limit of cycles: a short way through the pipeline."""
+        within = [o for o in self.variants if o.copies == option.copies and o.cycles <= max(limit, option.cycles)]
+        return max(within, key=lambda o: (o.chunks, -o.cycles), default=option)
 
 
 def size(cut: Cut, draft: Draft, machine: CimMachine, budget: int) -> Sizing:
@@ -49,25 +54,27 @@ def size(cut: Cut, draft: Draft, machine: CimMachine, budget: int) -> Sizing:
     units = copy_units(product, machine)
     most = max(1, budget // units)
     interval = product_interval(machine, product.input_bits)
-    options = _options(product.positions, rows if streams else 1, most, interval, units)
-    return Sizing(draft, product, rows, digital, options)
+    variants = _variants(product.positions, rows if streams else 1, most, interval, units)
+    return Sizing(draft, product, rows, digital, _fastest(variants), variants)
 
 
-def _options(positions: int, rows: int, most: int, interval: float, units: int) -> tuple[Option, ...]:
-    best: dict[int, Option] = {}
+def _variants(positions: int, rows: int, most: int, interval: float, units: int) -> tuple[Option, ...]:
+    """Every sensible number of copies in every sensible number of chunks."""
+    found: list[Option] = []
     row = positions // rows
     for rows_a_chunk in _chunk_rows(rows):
         chunks = ceil(rows / rows_a_chunk)
         in_chunk = row * rows_a_chunk
         for share in _shares(in_chunk, most):
             copies = ceil(in_chunk / share)
-            option = Option(copies, chunks, share, ceil(chunks * share * interval), copies * units)
-            # Finer chunks shorten the way through the pipeline: worth a little of the interval.
-            old = best.get(copies)
-            if old is None or option.cycles * _WASTE < old.cycles:
-                best[copies] = option
+            found.append(Option(copies, chunks, share, ceil(chunks * share * interval), copies * units))
+    return tuple(found)
+
+
+def _fastest(variants: tuple[Option, ...]) -> tuple[Option, ...]:
+    """For each number of copies the fastest option, less those that more copies do not make faster."""
     kept: list[Option] = []
-    for _, option in sorted(best.items()):
+    for option in sorted(variants, key=lambda o: (o.copies, o.cycles, -o.chunks)):
         if not kept or option.cycles < kept[-1].cycles:
             kept.append(option)
     return tuple(kept)

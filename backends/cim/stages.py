@@ -8,8 +8,9 @@ from wsc.backends.cim.program import Span
 from wsc.compiler.ir.graph import Graph, Node
 from wsc.compiler.ops import (
     Attention,
-    AxisKind,
+    Cast,
     Contract,
+    Elementwise,
     Gather,
     IntegerContract,
     Norm,
@@ -19,6 +20,7 @@ from wsc.compiler.ops import (
     Softmax,
     TopK,
 )
+from wsc.compiler.ops.base import AxisKind
 
 _HEADS = (Attention, Contract, Gather, Norm, Pool, Reduce, Scan, Softmax, TopK)  # begin a stage of their own
 WHOLE = -1  # of a value that does not stream
@@ -54,7 +56,9 @@ class Cut:
 
     def span(self, draft: Draft, name: str) -> Span | None:
         """Rows of the value `name` from outside that the stage's rows need; None for the whole of it."""
-        spans = [self._span_at(node, i) for node in draft.nodes for i, n in enumerate(node.inputs) if n == name]
+        spans = [
+            self._span_at(node, i) for node in draft.nodes for i, n in enumerate(node.inputs) if n == name
+        ]
         if any(span is None for span in spans):
             return None
         known = [span for span in spans if span is not None]
@@ -105,6 +109,7 @@ def cut(graph: Graph) -> Cut:
         else:
             stage_of[node.name] = max(before)
         members[stage_of[node.name]].append(node)
+    _sink(graph, members, stage_of)
     drafts = tuple(Draft(i, nodes[0], tuple(nodes)) for i, nodes in enumerate(members))
     result = Cut(graph, drafts, stage_of, {})
     for node in graph.inputs:
@@ -114,11 +119,43 @@ def cut(graph: Graph) -> Cut:
     return result
 
 
+def _sink(graph: Graph, members: list[list[Node]], stage_of: dict[str, int]) -> None:
+    """Move what only widens integers to the stage that reads the result: the integers travel instead."""
+    for node in reversed(graph.nodes):
+        if not _widens(graph, node) or node.name not in stage_of or node.name in graph.outputs:
+            continue
+        readers = {stage_of[user.name] for user in graph.users[node.name]}
+        here = stage_of[node.name]
+        if len(readers) != 1 or here in readers or node is members[here][0]:
+            continue
+        (there,) = readers
+        members[here].remove(node)
+        members[there].append(node)
+        stage_of[node.name] = there
+    order = {node.name: number for number, node in enumerate(graph.nodes)}
+    for nodes in members:
+        nodes[1:] = sorted(nodes[1:], key=lambda n: order[n.name])
+
+
+def _widens(graph: Graph, node: Node) -> bool:
+    """Whether a node is a cast of integers to floats, or a scaling of one."""
+    if len(node.inputs) != 1 or not isinstance(node.op, Cast | Elementwise):
+        return False
+    before = graph[node.inputs[0]]
+    if isinstance(node.op, Cast):
+        return before.type.dtype.is_integer and not before.is_source and before.type.bytes < node.type.bytes
+    return isinstance(before.op, Cast) and _widens(graph, before)
+
+
 def _input_dim(graph: Graph, node: Node) -> int:
     """An input streams along the dimension that its first reader would walk, or its longest but the last."""
     for user in graph.users[node.name]:
-        dims = [(d, span) for dim in range(user.type.rank) for (i, d), span in link(graph, user, dim).items()
-                if user.inputs[i] == node.name and node.type.shape[d] > 1]
+        dims = [
+            (d, span)
+            for dim in range(user.type.rank)
+            for (i, d), span in link(graph, user, dim).items()
+            if user.inputs[i] == node.name and node.type.shape[d] > 1
+        ]
         windows = [d for d, span in dims if span.taps > 1 or span.stride > 1]
         inner = [d for d in windows or [d for d, _ in dims] if windows or d < node.type.rank - 1]
         if inner:
@@ -155,13 +192,18 @@ def _head_dim(graph: Graph, node: Node, dims: dict[str, int]) -> int:
 def _following(
     graph: Graph, node: Node, inside: list[tuple[int, str]], dims: dict[str, int], rows: int
 ) -> int:
-    """The dimension of a node's result that runs with the rows of its stage; WHOLE where there is none."""
+    """The dimension of a node's result that runs with the rows of its stage; WHOLE where there is none.
+
+    Values of the stage decide; where a node reads none of them, what streams in does.
+    """
+    leading = inside or [(i, name) for i, name in enumerate(node.inputs) if name in dims]
+    streaming = [(i, dims[name]) for i, name in leading if dims[name] != WHOLE]
+    if not streaming:
+        return WHOLE
     for dim in range(node.type.rank):
         if node.type.shape[dim] != rows:
             continue
         found = link(graph, node, dim)
-        if all(found.get((i, dims[name])) == Span(1, 0, 1) for i, name in inside if dims[name] != WHOLE) and any(
-            dims[name] != WHOLE for _, name in inside
-        ):
+        if all(found.get(place) == Span(1, 0, 1) for place in streaming):
             return dim
     return WHOLE

@@ -14,7 +14,9 @@ from wsc.compiler.ir.graph import Node
 SLACK = 3  # chunks of room beyond the least, so that source and target work at the same time
 
 
-def make_streams(cut: Cut, sizings: Sequence[Sizing], options: Sequence[Option], names: Sequence[str]) -> tuple[Stream, ...]:
+def make_streams(
+    cut: Cut, sizings: Sequence[Sizing], options: Sequence[Option], names: Sequence[str]
+) -> tuple[Stream, ...]:
     """A stream for every value that a stage reads from another or from the host, and for every output."""
     streams: list[Stream] = []
     for draft in cut.drafts:
@@ -71,7 +73,9 @@ def _with_room(streams: list[Stream]) -> tuple[Stream, ...]:
     """Streams with the room that an eager schedule of one input takes, and some slack; so no order of events blocks."""
     most = least_room(streams)
     return tuple(
-        s if s.target == HOST else replace(s, capacity=min(2 * s.source_chunks, room + min(SLACK, s.source_chunks)))
+        s
+        if s.target == HOST
+        else replace(s, capacity=min(2 * s.source_chunks, room + min(SLACK, s.source_chunks)))
         for s, room in zip(streams, most, strict=True)
     )
 
@@ -134,4 +138,6 @@ class _Eager:
         for i in self.inputs[stage]:
             self.released[i] = self.streams[i].freed(chunk)
         last = chunk + 1 == self.chunks[stage]
-        return self._deliver([i for i in self.outputs.get(stage, []) if self.streams[i].source_chunks > 1 or last])
+        return self._deliver(
+            [i for i in self.outputs.get(stage, []) if self.streams[i].source_chunks > 1 or last]
+        )

@@ -14,7 +14,7 @@ stage "0" linear chunks 4 copies 1 round 0 passes 1
         convert 128 to 8
         shift_add 8
   %y = elementwise(fn='add', scalars=(None, None)) %p %bias : f32[4,32]
-  tile 0 copy 0 blocks 0+2 units 2 loads 48 adds 0 sends 0 to 0 outputs 32
+  tile 0 copy 0 blocks 0+2 units 2 loads 48 adds 0 sends 0 to none outputs 32
 end
 stream s0 host %x : f32[4,24] extent 4 chunks 4x1 to "0" chunks 4x1 span 1,0,1 capacity 2 at 0
 """
@@ -59,18 +59,20 @@ _MATRIX = re.compile(
 _LOOP = re.compile(r"repeat (\w+) (\d+)")
 _STEP = re.compile(rf"  %(\S+) = (\w+\(.*?\))((?: %\S+)*) : ({_T})")
 _PIECE = re.compile(
-    r"  tile (\d+) copy (\d+) blocks (\d+)\+(\d+) units (\d+) loads (\d+) adds (\d+) sends (\d+) to (\d+) outputs (\d+)"
+    r"  tile (\d+) copy (\d+) blocks (\d+)\+(\d+) units (\d+) loads (\d+) adds (\d+) sends (\d+) to (none|[\d,-]+) outputs (\d+)"
 )
 _STREAM = re.compile(
     rf"stream (\S+) (host|{_S}) %(\S+) : ({_T}) extent (\d+) chunks (\d+)x(\d+) to (host|{_S}) chunks (\d+)x(\d+) "
-    r"span (whole|-?\d+,-?\d+,-?\d+) capacity (\d+) at ([\d,-]+|host)"
+    r"span (whole|-?\d+,-?\d+,-?\d+) capacity (\d+) at ([\d,-]+|none)"
 )
 
 
 def print_program(program: Program) -> str:
     """The program's text."""
     p = program
-    lines = [f"cim program {_q(p.name)} version {VERSION} on {_q(p.machine)} {p.width}x{p.height} chips {p.chips}"]
+    lines = [
+        f"cim program {_q(p.name)} version {VERSION} on {_q(p.machine)} {p.width}x{p.height} chips {p.chips}"
+    ]
     lines.append("places" + "".join(f" {chip}:{x},{y}" for chip, x, y in p.places))
     lines += [f"input {_q(port.name)} {port.type}" for port in p.inputs]
     lines += [f"output {_q(port.name)} {port.type}" for port in p.outputs]
@@ -98,7 +100,7 @@ def _print_stage(stage: Stage) -> Iterator[str]:
     for p in stage.pieces:
         yield (
             f"  tile {p.tile} copy {p.copy} blocks {p.first}+{p.count} units {p.units} loads {p.loads} "
-            f"adds {p.adds} sends {p.sends} to {p.owner} outputs {p.outputs}"
+            f"adds {p.adds} sends {p.sends} to {_ranges(p.peers)} outputs {p.outputs}"
         )
     yield "end"
 
@@ -141,14 +143,14 @@ def _print_stream(s: Stream) -> str:
 
 
 def _ranges(tiles: tuple[int, ...]) -> str:
-    """Tiles with runs written as first-last; "host" for none."""
+    """Tiles with runs written as first-last; "none" for none."""
     runs: list[list[int]] = []
     for tile in tiles:
         if runs and runs[-1][1] + 1 == tile:
             runs[-1][1] = tile
         else:
             runs.append([tile, tile])
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs) or HOST
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs) or "none"
 
 
 def parse_program(text: str) -> Program:
@@ -217,7 +219,10 @@ class _Reader:
         for m in self.all(_STEP):
             operands = tuple(operand[1:] for operand in m[3].split())
             steps.append(Step(m[1], TensorType.parse(m[4]), parse_op(m[2]), operands))
-        pieces = tuple(Piece(*map(int, m.groups())) for m in self.all(_PIECE))
+        pieces = tuple(
+            Piece(*map(int, m.groups()[:8]), tuple(_tiles(m[9])), int(m[10]))  # type: ignore[call-arg, arg-type]
+            for m in self.all(_PIECE)
+        )
         self.take(re.compile("end"))
         return Stage(json.loads(name), group, chunks, copies, number, passes, product, tuple(steps), pieces)
 
@@ -274,7 +279,7 @@ def _place(text: str) -> tuple[int, int, int]:
 
 
 def _tiles(text: str) -> Iterator[int]:
-    if text == HOST:
+    if text == "none":
         return
     for run in text.split(","):
         first, _, last = run.partition("-")

@@ -49,7 +49,7 @@ def _misplaced(program: Program) -> Iterator[str]:
     for chip, x, y in program.places:
         if not (0 <= chip < program.chips and 0 <= x < program.width and 0 <= y < program.height):
             yield f"a tile at {chip}:{x},{y} is on no chip"
-    tiles = [tile for stage in program.stages for p in stage.pieces for tile in (p.tile, p.owner)]
+    tiles = [tile for stage in program.stages for p in stage.pieces for tile in (p.tile, *p.peers)]
     tiles += [tile for stream in program.streams for tile in stream.homes]
     if tiles and not 0 <= min(tiles) <= max(tiles) < len(program.places):
         yield f"tile {max(tiles)} has no place"

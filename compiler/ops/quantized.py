@@ -49,7 +49,7 @@ class Quantize(Op):
         return self
 
     def arithmetic(self, operands: Sequence[TensorType], result: TensorType) -> tuple[int, int]:
-        return 0, 4 * result.elements  # multiply, round, two bounds
+        return 0, 2 * result.elements  # a multiplication, and a rounding that saturates
 
 
 def on_grid(values: Array, scale: Array | np.float32, bits: int) -> Array:

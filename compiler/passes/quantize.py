@@ -5,7 +5,8 @@ scale, calibrated on example inputs. Both grids are symmetric, so that no correc
 
     x @ w  ~  (quantize(x) @ quantize(w)) * (scale of x * scale of w)
 
-Products of two activations keep their type: what they multiply is not known before the run. Without example inputs or
+An activation that is quantised for a product is read quantised by everything else too (residual sums among it), so
+that it is kept and moved in integers alone. Products of two activations keep their type. Without example inputs or
 without bytes of weights the structure is made all the same, with scales of 1 and weights without bytes: such a model
 can be planned and simulated, and not run.
 """
@@ -107,7 +108,9 @@ def _step(array: Array, bits: int, clip: bool) -> float:
     values = array.ravel().astype(np.float32)
     largest = float(np.abs(values).max(initial=0.0))
     if not np.isfinite(largest):
-        raise UserError("The model computes infinities or no numbers for its example inputs: it cannot be calibrated.")
+        raise UserError(
+            "The model computes infinities or no numbers for its example inputs: it cannot be calibrated."
+        )
     if not clip or bits > 8 or not largest:
         return largest / top
     sample = values[:: max(1, values.size // _SAMPLE)]
@@ -123,14 +126,39 @@ def _rewrite(model: Model, found: set[str], ranges: _Ranges, precision: Precisio
     weights = dict(model.weights)
     made: dict[tuple[str, int], Node] = {}
 
+    kept = set(model.graph.outputs)
+
     def rule(node: Node, built: Mapping[str, Node]) -> list[Node] | str:
         if node.name not in found or not isinstance(node.op, Contract):
-            return [node]
+            return _reading_integers(node, built, made, precision) if node.name not in kept else [node]
         # The node may read renamed nodes; ranges go by the names of the graph as it was.
         before = model.graph[node.name].inputs[0]
         return _integer_form(node, built, ranges.steps[before], precision, weights, made)
 
     return with_weights(rewrite(model.graph, rule), weights)
+
+
+def _reading_integers(
+    node: Node, built: Mapping[str, Node], made: Mapping[tuple[str, int], Node], precision: Precision
+) -> list[Node]:
+    """The node, its operands taken from the integers that a product before it reads; what follows shares them."""
+    if not isinstance(node.op, Elementwise):
+        return [node]
+    fresh: list[Node] = []
+    operands = list(node.inputs)
+    for place, name in enumerate(node.inputs):
+        integers = made.get((name, precision.activation_bits))
+        if integers is None:
+            continue
+        assert isinstance(integers.op, Quantize)
+        floats = apply_op(
+            f"{node.name}.{place}.floats", Cast(built[name].type.dtype.value), [integers], node.location
+        )
+        op = Elementwise("mul", (None, integers.op.scale))
+        scaled = apply_op(f"{node.name}.{place}.dequantised", op, [floats], node.location)
+        fresh += [floats, scaled]
+        operands[place] = scaled.name
+    return [*fresh, replace(node, inputs=tuple(operands))]
 
 
 def _integer_form(
@@ -160,10 +188,17 @@ def _integer_form(
         add(integers)
     add(scales)
     product = add(
-        apply_op(f"{node.name}.int", IntegerContract(node.op.equation, node.op.windows), [made[key], integers], node.location)
+        apply_op(
+            f"{node.name}.int",
+            IntegerContract(node.op.equation, node.op.windows),
+            [made[key], integers],
+            node.location,
+        )
     )
     floats = add(apply_op(f"{node.name}.cast", Cast("f32"), [product], node.location))
-    scaled = apply_op(f"{node.name}.scaled", Elementwise("mul", (None, None)), [floats, scales], node.location)
+    scaled = apply_op(
+        f"{node.name}.scaled", Elementwise("mul", (None, None)), [floats, scales], node.location
+    )
     if scaled.type == node.type:
         add(replace(scaled, name=node.name))
     else:
@@ -204,5 +239,7 @@ def _weight_nodes(
         weights[scale_key] = dropped.transpose([letters.index(right[i]) for i in order]).reshape(shape)
     kind = Parameter if isinstance(weight.op, Parameter) else Constant
     integers = Node(name, kind(int_key), (), TensorType(carrier, weight.type.shape), weight.location)
-    scales = Node(f"{node.name}.scales", Parameter(scale_key), (), TensorType(DType.F32, shape), node.location)
+    scales = Node(
+        f"{node.name}.scales", Parameter(scale_key), (), TensorType(DType.F32, shape), node.location
+    )
     return integers, scales

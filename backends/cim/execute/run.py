@@ -13,12 +13,14 @@ import numpy as np
 
 from wsc.backends.cim.encoding import encode
 from wsc.backends.cim.execute.unroll import matrix, restored, vectors
-from wsc.backends.cim.program import HOST, Product, Program, Stage
+from wsc.backends.cim.program import Product, Program, Stage
 from wsc.backends.target import Progress
 from wsc.compiler.errors import InputMismatch
 from wsc.compiler.ops.base import Array
 
-Multiply = Callable[[Stage, Product, int, Array, Array], Array]  # group, vectors, weights: [positions, columns]
+Multiply = Callable[
+    [Stage, Product, int, Array, Array], Array
+]  # group, vectors, weights: [positions, columns]
 
 _EXACT = 2**53
 
@@ -49,7 +51,9 @@ def run_stages(
             progress(stage.name, number, len(program.stages))
         if stage.product is not None:
             product = stage.product
-            values[product.result] = _product(stage, product, values[product.operand], weights[product.weight], multiply)
+            values[product.result] = _product(
+                stage, product, values[product.operand], weights[product.weight], multiply
+            )
         for step in stage.steps:
             values[step.result] = step.op.reference([values[name] for name in step.operands])
         for name in [n for n in values if n not in kept and last.get(n, -1) <= number and n in _dead(stage)]:
@@ -136,4 +140,8 @@ def shares(stage: Stage, product: Product, copy: int) -> list[slice]:
     if len(starts) <= stage.positions:
         return [slice(start, start + stage.positions) for start in starts]
     first = copy * stage.positions
-    return [slice(place, None, step) for place in range(first, first + stage.positions) if place < product.positions]
+    return [
+        slice(place, None, step)
+        for place in range(first, first + stage.positions)
+        if place < product.positions
+    ]

@@ -19,7 +19,8 @@ def floorplan(program: Program, machine: CimMachine, trace: Trace) -> Floorplan:
     owners = _owners(program)
     at = {tile: (chip * program.width + x, y) for tile, (chip, x, y) in enumerate(program.places)}
     regions = tuple(
-        Region(f"{stage.name} (tile {tile})", *at[tile], 1, 1, stage.group) for tile, stage in sorted(owners.items())
+        Region(f"{stage.name} (tile {tile})", *at[tile], 1, 1, stage.group)
+        for tile, stage in sorted(owners.items())
     )
     width, height = program.width * program.chips, program.height
 
@@ -77,7 +78,12 @@ def _cells_used(program: Program, machine: CimMachine) -> dict[int, float]:
         for piece in stage.pieces:
             weights = piece.count * product.block_rows * product.block_columns * filled
             cells = weights * machine.slices(product.weight_bits)
-            tile = machine.units_per_tile * machine.array.rows * machine.array.columns * machine.array.arrays_per_unit
+            tile = (
+                machine.units_per_tile
+                * machine.array.rows
+                * machine.array.columns
+                * machine.array.arrays_per_unit
+            )
             used[piece.tile] += cells / tile / program.rounds / stage.passes
     return {tile: min(1.0, share) for tile, share in used.items()}
 

@@ -1,6 +1,7 @@
 """Routes over the mesh of each chip, between chips and to the host, and the bytes that a transfer puts on every link.
 
-Routing is x first, then y. What one tile sends to many goes as a multicast: a link carries each byte of it once. Chips
+Routes go along x, then y, or along y, then x, whichever adds less to the busiest link of a transfer. What one tile
+sends to many goes as a multicast: a link carries each byte of it once. Chips
 stand in a row; a link joins neighbours at the middle of their facing edges. The host's bytes enter in the row of the
 tile that they are for.
 """
@@ -43,7 +44,19 @@ class Network:
         self.machine = machine
         self.numbers: dict[Link, int] = {}
 
-    def multicast(self, source: int, targets: Mapping[int, float], data: float) -> Load:
+    def balanced(self, sends: Iterable[tuple[int, Mapping[int, float], float]]) -> list[Load]:
+        """The multicasts (source, bytes for each target, bytes of the source) of one transfer, routed by turns."""
+        total: dict[Link, float] = defaultdict(float)
+        loads = []
+        for source, targets, data in sends:
+            ways = [self.multicast(source, targets, data, x_first) for x_first in (True, False)]
+            best = min(ways, key=lambda load: max((total[link] + b for link, b in load.bytes.items()), default=0.0))
+            for link, amount in best.bytes.items():
+                total[link] += amount
+            loads.append(best)
+        return loads
+
+    def multicast(self, source: int, targets: Mapping[int, float], data: float, x_first: bool = True) -> Load:
         """Bytes for each target tile out of `data` bytes that the source has: no link carries more than those."""
         loads: dict[Link, float] = defaultdict(float)
         hops = 0
@@ -54,7 +67,7 @@ class Network:
             by_chip[place[0]][place] = by_chip[place[0]].get(place, 0.0) + amount
         for chip, places in by_chip.items():
             if chip == start[0]:
-                hops = max(hops, self._spread(start, places, data, loads))
+                hops = max(hops, self._spread(start, places, data, loads, x_first))
             else:
                 total = min(data, sum(places.values()))
                 way, entry = self._between(start, chip, total, loads)
@@ -94,28 +107,49 @@ class Network:
             return self.machine.chip.chip_link_bytes_per_cycle
         return self.machine.tile.router_bytes_per_cycle
 
-    def _spread(self, start: Place, places: Mapping[Place, float], data: float, loads: dict[Link, float]) -> int:
+    def _spread(
+        self,
+        start: Place,
+        places: Mapping[Place, float],
+        data: float,
+        loads: dict[Link, float],
+        x_first: bool = True,
+    ) -> int:
+        """A multicast on one chip: along the first dimension, and from there along the other; returns the most hops."""
         chip, x0, y0 = start
-        columns: dict[int, dict[int, float]] = defaultdict(dict)
+        first, second = (x0, y0) if x_first else (y0, x0)
+        lines: dict[int, dict[int, float]] = defaultdict(dict)
         for (_, x, y), amount in places.items():
-            columns[x][y] = columns[x].get(y, 0.0) + amount
-        wanted = {x: sum(rows.values()) for x, rows in columns.items()}
-        self._line(x0, wanted, data, lambda at, way: ("e" if way > 0 else "w", chip, at, y0), loads)
-        for x, rows in columns.items():
-            down = min(data, wanted[x])
-            self._line(y0, rows, down, lambda at, way, x=x: ("s" if way > 0 else "n", chip, x, at), loads)  # type: ignore[misc]
+            a, b = (x, y) if x_first else (y, x)
+            lines[a][b] = lines[a].get(b, 0.0) + amount
+        wanted = {a: sum(others.values()) for a, others in lines.items()}
+        self._line(first, wanted, data, (chip, second, x_first), loads)
+        for a, others in lines.items():
+            self._line(second, others, min(data, wanted[a]), (chip, a, not x_first), loads)
         return max(abs(x - x0) + abs(y - y0) for _, x, y in places)
 
-    def _line(self, start: int, wanted: Mapping[int, float], data: float, link, loads: dict[Link, float]) -> None:  # type: ignore[no-untyped-def]
-        """A multicast along a line, both ways from `start`: each link carries what is wanted beyond it."""
-        for way in (1, -1):
+    def _line(
+        self,
+        start: int,
+        wanted: Mapping[int, float],
+        data: float,
+        where: tuple[int, int, bool],
+        loads: dict[Link, float],
+    ) -> None:
+        """A multicast along a line, both ways from `start`: each link carries what is wanted beyond it.
+
+        `where` is the chip, the other coordinate, and whether the line runs along x.
+        """
+        chip, other, along_x = where
+        for way, name in ((1, "e" if along_x else "s"), (-1, "w" if along_x else "n")):
             beyond = {at: amount for at, amount in wanted.items() if (at - start) * way > 0}
             if not beyond:
                 continue
             total = sum(beyond.values())
             end = max(beyond, key=lambda at: (at - start) * way)
             for at in range(start, end, way):
-                loads[link(at, way)] += min(data, total)
+                link = (name, chip, at, other) if along_x else (name, chip, other, at)
+                loads[link] += min(data, total)
                 total -= beyond.get(at + way, 0.0)
 
     def _between(self, start: Place, chip: int, amount: float, loads: dict[Link, float]) -> tuple[int, Place]:

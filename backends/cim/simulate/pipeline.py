@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 import numpy as np
-from simpy import Environment, Event
+from simpy import Environment
 
 from wsc.backends.cim.program import HOST, Stream
 from wsc.backends.cim.simulate.prepare import Prepared, StageCosts, StreamCosts
@@ -144,7 +144,8 @@ class Pipeline:
     def _has_inputs(self, runner: Runner) -> bool:
         number, chunk = runner.position
         return all(
-            flow.arrived >= number * flow.stream.source_chunks + flow.stream.needed(chunk) for flow in runner.inputs
+            flow.arrived >= number * flow.stream.source_chunks + flow.stream.needed(chunk)
+            for flow in runner.inputs
         )
 
     def _gives(self, runner: Runner, flow: Flow, fired: int) -> bool:
@@ -178,7 +179,10 @@ class Pipeline:
             self.turns[tiles] = np.maximum(self.turns[tiles], loaded) + costs.issue
             end = np.maximum(end, self.turns[tiles])
         # The next chunk loads from when the slowest tile begins to multiply this one, and has its turns.
-        free = max(int(start.max()), int(self.turns[tiles].max()) - int(costs.issue.max()) if costs.issue.any() else 0)
+        free = max(
+            int(start.max()),
+            int(self.turns[tiles].max()) - int(costs.issue.max()) if costs.issue.any() else 0,
+        )
         Call(self.env, max(0, free - now), lambda _: self._loaded(runner))
         Call(self.env, max(0, int(end.max()) - now), lambda _: self._multiplied(runner, number))
 
@@ -224,7 +228,9 @@ class Pipeline:
         if not self.prepared.reloads:
             return
         self.round = -1
-        write = max((r.costs.write for r in self.runners.values() if r.costs.stage.round == number), default=0)
+        write = max(
+            (r.costs.write for r in self.runners.values() if r.costs.stage.round == number), default=0
+        )
         Call(self.env, write, lambda _: self._start_round(number))
 
     def _start_round(self, number: int) -> None:

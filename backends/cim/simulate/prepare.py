@@ -82,7 +82,9 @@ def _check(program: Program, machine: CimMachine) -> None:
             used[(stage.round, piece.tile)] += piece.units
     most = max(used.values(), default=0)
     if most > machine.units_per_tile:
-        raise SimulationError(f"it takes {most:,} units in one tile, and there are {machine.units_per_tile:,}")
+        raise SimulationError(
+            f"it takes {most:,} units in one tile, and there are {machine.units_per_tile:,}"
+        )
     _check_arrays(program, machine)
 
 
@@ -111,7 +113,9 @@ def step_types(program: Program, stage: Stage) -> dict[str, TensorType]:
     return types | {step.result: step.type for step in stage.steps}
 
 
-def _stage(program: Program, stage: Stage, machine: CimMachine, network: Network, reloads: bool) -> StageCosts:
+def _stage(
+    program: Program, stage: Stage, machine: CimMachine, network: Network, reloads: bool
+) -> StageCosts:
     types = step_types(program, stage)
     macs = ops = 0
     for step in stage.steps:
@@ -152,11 +156,12 @@ def _stage(program: Program, stage: Stage, machine: CimMachine, network: Network
 
 
 def _partial(stage: Stage, network: Network) -> list[Load]:
-    moved: dict[tuple[int, int], float] = defaultdict(float)
+    moved: dict[int, dict[int, float]] = defaultdict(lambda: defaultdict(float))
     for piece in stage.pieces:
-        if piece.sends and piece.owner != piece.tile:
-            moved[(piece.tile, piece.owner)] += piece.sends
-    return [network.multicast(source, {target: amount}, amount) for (source, target), amount in moved.items()]
+        for peer in piece.peers:
+            if peer != piece.tile:
+                moved[piece.tile][peer] += piece.sends / len(piece.peers)
+    return network.balanced((source, targets, sum(targets.values())) for source, targets in moved.items())
 
 
 def _stream(program: Program, stream: Stream, network: Network) -> StreamCosts:
@@ -206,7 +211,8 @@ def _wants(stage: Stage, stream: Stream) -> list[tuple[int, float, float, float]
     else:
         row = product.rows * product.groups * product.input_bits // 8 * stage.positions or 1
         found = [
-            (p.tile, p.copy / stage.copies, (p.copy + 1) / stage.copies, min(1.0, p.loads / row)) for p in stage.pieces
+            (p.tile, p.copy / stage.copies, (p.copy + 1) / stage.copies, min(1.0, p.loads / row))
+            for p in stage.pieces
         ]
     if stream.span is None and product is not None and stream.tensor == product.operand:
         # The whole tensor for one chunk: positions are not those of the source's chunks.
@@ -215,13 +221,17 @@ def _wants(stage: Stage, stream: Stream) -> list[tuple[int, float, float, float]
 
 
 def _between(
-    program: Program, stream: Stream, given: Sequence[tuple[int, float, float, float]], size: int, network: Network
+    program: Program,
+    stream: Stream,
+    given: Sequence[tuple[int, float, float, float]],
+    size: int,
+    network: Network,
 ) -> list[Load]:
     """A multicast from each source tile to the tiles whose positions it has; by way of homes that are elsewhere."""
     target = program.by_name[stream.target]
     wants = _wants(target, stream)
     away = [tile for tile in stream.homes if tile not in target.tiles]
-    loads = []
+    sends: list[tuple[int, dict[int, float], float]] = []
     for tile, low, high, part in given:
         data = size * (high - low) * part
         amounts: dict[int, float] = defaultdict(float)
@@ -229,17 +239,16 @@ def _between(
             overlap = (high - low) if stream.span is None else max(0.0, min(high, b) - max(low, a))
             if overlap and other != tile:
                 amounts[other] += min(data, size * overlap * part * fraction)
-        if away:
-            held = data * len(away) / len(stream.homes)
-            loads.append(network.multicast(tile, {home: held / len(away) for home in away}, data))
-            for home in away:
-                some = {other: amount * held / data / len(away) for other, amount in amounts.items()} if data else {}
-                if some:
-                    loads.append(network.multicast(home, some, held / len(away)))
-            amounts = {other: amount * (1 - len(away) / len(stream.homes)) for other, amount in amounts.items()}  # type: ignore[assignment]
-        if amounts:
-            loads.append(network.multicast(tile, {t: min(data, v) for t, v in amounts.items()}, data))
-    return loads or [Load({}, 0)]
+        near = 1 - len(away) / len(stream.homes)
+        for home in away:
+            held = data / len(stream.homes)
+            sends.append((tile, {home: held}, held))
+            passed = {other: amount / len(stream.homes) for other, amount in amounts.items() if other != home}
+            if passed:
+                sends.append((home, passed, held))
+        if amounts and near > 0:
+            sends.append((tile, {t: min(data, v) * near for t, v in amounts.items()}, data * near))
+    return network.balanced(sends) or [Load({}, 0)]
 
 
 def _summed(loads: Sequence[Load]) -> dict[tuple[str, int, int, int], float]:

@@ -83,7 +83,13 @@ def _stream(costs: StreamCosts) -> StreamTrace:
     s = costs.stream
     hop_bytes = int(costs.load.hop_bytes) * s.source_chunks
     return StreamTrace(
-        s.name, s.source, s.target, s.type.bytes, hop_bytes, float(costs.path.drain * s.source_chunks), costs.path.arrival
+        s.name,
+        s.source,
+        s.target,
+        s.type.bytes,
+        hop_bytes,
+        float(costs.path.drain * s.source_chunks),
+        costs.path.arrival,
     )
 
 
