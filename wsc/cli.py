@@ -39,6 +39,14 @@ Define = Annotated[
         "--define", "-D", metavar="KEY=VALUE", help="A keyword argument for the factory; may be repeated."
     ),
 ]
+DType = Annotated[
+    str,
+    typer.Option(
+        "--dtype",
+        metavar="TYPE",
+        help="int8 or int16 quantises products by weights, float does not. [default: what the machine needs]",
+    ),
+]
 OutputFolder = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FOLDER", help="The build folder. [default: build/NAME]"),
@@ -140,6 +148,7 @@ def compile(
     model: ModelFile,
     target: Machine = "wse2",
     define: Define = None,
+    dtype: DType = "",
     output: OutputFolder = None,
     page: Annotated[
         bool, typer.Option("--page/--no-page", help="Write report.html into the build folder.")
@@ -149,7 +158,7 @@ def compile(
     """Compile and simulate a model; write a build folder."""
     from wsc.commands.compile import compile_file
 
-    compile_file(model, target, define or [], output, page, json)
+    compile_file(model, target, define or [], dtype, output, page, json)
 
 
 @app.command(cls=_Command)

@@ -12,16 +12,16 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from wsc.compiler.machine import Count, Part, Positive, Rate, _value
+from wsc.compiler.machine import Count, Part, Positive, Rate, sourced
 
-Amount = Annotated[float, BeforeValidator(_value), Field(ge=0, allow_inf_nan=False)]
-Fraction = Annotated[float, BeforeValidator(_value), Field(ge=0, le=1, allow_inf_nan=False)]
+Amount = Annotated[float, BeforeValidator(sourced), Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, BeforeValidator(sourced), Field(ge=0, le=1, allow_inf_nan=False)]
 
 Encoding = Literal[
     "offset", "differential_columns", "differential_rows", "differential_cells", "twos_complement"
 ]
 InputEncoding = Literal["twos_complement", "sign_phases", "bipolar"]
-Flag = Annotated[bool, BeforeValidator(_value)]
+Flag = Annotated[bool, BeforeValidator(sourced)]
 
 
 class Chip(Part):
@@ -66,9 +66,9 @@ class Array(Part):
     weight_bits: Positive  # what published figures count with
     input_bits: Positive
     encoding: Annotated[
-        Encoding, BeforeValidator(_value)
+        Encoding, BeforeValidator(sourced)
     ]  # how a cell, which stores no sign, holds signed weights
-    input_encoding: Annotated[InputEncoding, BeforeValidator(_value)]
+    input_encoding: Annotated[InputEncoding, BeforeValidator(sourced)]
     dac_bits: Positive  # digits of an input driven at once
     phase_cycles: Rate  # to drive and settle one digit
     accumulate_cycles: Amount  # of the last stage of the pipeline: shift and add
@@ -94,7 +94,7 @@ class Write(Part):
 class Physics(Part):
     """First-order figures of the cells, relative to the largest conductance where no unit is said."""
 
-    on_off_ratio: Annotated[float, BeforeValidator(_value), Field(gt=1)]
+    on_off_ratio: Annotated[float, BeforeValidator(sourced), Field(gt=1)]
     programming_sigma: Fraction
     read_sigma: Fraction
     stuck_fraction: Fraction
@@ -130,6 +130,7 @@ class Published(Part):
     ]
     value: Rate
     comparable: bool = True  # False where the source counts otherwise; the page says how
+    input_bits: int = 0  # that the figure counts with; 0: the machine's own
     tiles: int = 0  # of a chip, where the grid has more than are published; 0: all
     product_ns: float = 0.0  # that the figure counts with; 0: the machine's own
 

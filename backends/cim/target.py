@@ -16,10 +16,11 @@ from wsc.backends.cim.simulate import simulate
 from wsc.backends.cim.simulate.bound import lower_bound
 from wsc.backends.cim.simulate.floorplan import floorplan
 from wsc.backends.cim.text import parse_program, print_program
+from wsc.backends.cim.variants import capacity, variants
 from wsc.backends.cim.verify import verify
-from wsc.backends.target import Progress, Target
+from wsc.backends.target import Progress, Target, Variant
 from wsc.compiler.ir.model import Model
-from wsc.compiler.machine import read_machine
+from wsc.compiler.machine import Capacity, read_machine
 from wsc.compiler.ops.base import Array
 from wsc.simulation.floorplan import Floorplan
 from wsc.simulation.trace import Trace
@@ -72,6 +73,12 @@ class CimTarget(Target):
 
     def lower_bound(self, program: Program, machine: CimMachine) -> int:
         return lower_bound(program, machine)
+
+    def capacity(self, program: Program, machine: CimMachine) -> Capacity:
+        return capacity(program, machine)
+
+    def variants(self, program: Program, machine: CimMachine) -> Sequence[Variant]:
+        return variants(program, machine)
 
     def weight_keys(self, program: Program) -> frozenset[str]:
         products = (stage.product.weight for stage in program.stages if stage.product)

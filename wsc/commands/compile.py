@@ -21,7 +21,7 @@ from wsc.store import add_row, store_of
 
 
 def compile_file(
-    spec: str, target: str, defines: list[str], output: Path | None, page: bool, json: bool
+    spec: str, target: str, defines: list[str], dtype: str, output: Path | None, page: bool, json: bool
 ) -> None:
     """Compile the model of a file, write its build folder and its page, print the summary."""
     options = dict(split_define(text) for text in defines)
@@ -39,7 +39,7 @@ def compile_file(
         check_place(folder)
         stage("capturing the model")
         captured = capture(source.module, source.example_inputs, source.name)
-        build = build_of(captured, selection, stage)
+        build = build_of(captured, selection, stage, dtype)
         stage(f"writing {folder}")
         write_build(build, folder)
         add_row(store_of(folder), result_row(build, folder))
