@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from wsc.backends.cim.macro import Macro
 from wsc.compiler.machine import Count, Part, Positive, Rate, sourced
 
 Amount = Annotated[float, BeforeValidator(sourced), Field(ge=0, allow_inf_nan=False)]
@@ -149,6 +150,7 @@ class CimMachine(Part):
     physics: Physics
     components: tuple[Component, ...] = ()
     published: tuple[Published, ...] = ()
+    macro: Macro | None = None
 
     @model_validator(mode="after")
     def _possible(self) -> CimMachine:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from wsc.backends.cim.simulate.network import Load, Network
 from wsc.backends.cim.simulate.product import ProductTiming, product_timing
 from wsc.compiler.errors import SimulationError
 from wsc.compiler.ir.types import TensorType
+from wsc.compiler.ops import Attention
 from wsc.simulation.links import Path
 
 
@@ -206,6 +207,8 @@ def _shares(stage: Stage) -> list[tuple[int, float, float, float]]:
 def _wants(stage: Stage, stream: Stream) -> list[tuple[int, float, float, float]]:
     """(tile, from, to, part) of a chunk that tiles read: positions of their copies, rows of their blocks."""
     product = stage.product
+    if product is None and stream.span is None:
+        return [(p.tile, 0.0, 1.0, _digital_part(stage)) for p in stage.pieces]
     if product is None or stream.tensor != product.operand:
         found = _shares(stage)
     else:
@@ -218,6 +221,15 @@ def _wants(stage: Stage, stream: Stream) -> list[tuple[int, float, float, float]
         # The whole tensor for one chunk: positions are not those of the source's chunks.
         return [(tile, 0.0, 1.0, part) for tile, _, _, part in found]
     return found
+
+
+def _digital_part(stage: Stage) -> float:
+    """The part of a whole tensor that one tile of a digital stage reads: that of its results, or of its heads."""
+    first = stage.steps[0]
+    parts = len(stage.pieces)
+    if isinstance(first.op, Attention):
+        parts = min(parts, prod(first.type.shape[:-2]))
+    return 1 / parts
 
 
 def _between(
