@@ -12,6 +12,8 @@ from wsc.backends.cim.program import Product
 from wsc.backends.cim.stages import WHOLE, Cut, Draft
 
 MAX_CHUNKS = 64
+MIN_CHUNKS = 12  # where there are as many rows: what follows begins early
+_SLOWER = 1.08  # that a stage may be for more chunks
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Sizing:
 
     def finest(self, option: Option, limit: float) -> Option:
         """The option's copies in as many chunks as stay within a limit of cycles: a short way through the pipeline."""
-        within = [o for o in self.variants if o.copies == option.copies and o.cycles <= max(limit, option.cycles)]
+        within = [o for o in self.variants if o.copies == option.copies and o.cycles <= _SLOWER * max(limit, option.cycles)]
         return max(within, key=lambda o: (o.chunks, -o.cycles), default=option)
 
 
@@ -82,8 +84,8 @@ def _fastest(variants: tuple[Option, ...]) -> tuple[Option, ...]:
 
 def _chunk_rows(rows: int) -> list[int]:
     """Rows of a chunk to try, few first."""
-    least = ceil(rows / MAX_CHUNKS)
-    return sorted({ceil(rows / chunks) for chunks in range(1, rows + 1)} & set(range(least, rows + 1)))
+    least, most = ceil(rows / MAX_CHUNKS), ceil(rows / min(rows, MIN_CHUNKS))
+    return sorted({ceil(rows / chunks) for chunks in range(1, rows + 1)} & set(range(least, most + 1)))
 
 
 def _shares(positions: int, most: int) -> list[int]:
