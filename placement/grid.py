@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from wsc.compiler.errors import VerificationError
 
@@ -80,29 +81,35 @@ def _snake(width: int, height: int, band: int) -> NDArray[np.int64]:
 
 def _exchanged(weights: NDArray[np.int64], spots: NDArray[np.int64]) -> NDArray[np.int64]:
     """Places after exchanging cells (free places among them) pair by pair while the wire gets shorter."""
-    count = len(spots)
-    cells = len(weights)
+    count, cells = len(spots), len(weights)
     at = spots.copy()
-    padded = np.zeros((count, count), np.int64)
-    padded[:cells, :cells] = weights
+    sparse = csr_array(weights)
+    sparse.resize((count, count))
+    distances = np.abs(at[:, None, :] - at[None, :, :]).sum(-1)
     for _ in range(_ROUNDS):
         changed = False
         for cell in range(cells):
-            gains = _gains(padded, at, cell)
+            gains = _gains(sparse, distances, cell)
             best = int(np.argmax(gains))
             if gains[best] > 0:
-                at[[cell, best]] = at[[best, cell]]
+                pair = [cell, best]
+                at[pair] = at[pair[::-1]]
+                distances[pair] = distances[pair[::-1]]
+                distances[:, pair] = distances[:, pair[::-1]]
                 changed = True
         if not changed:
             break
     return at[:cells]
 
 
-def _gains(weights: NDArray[np.int64], at: NDArray[np.int64], cell: int) -> NDArray[np.int64]:
+def _gains(weights: csr_array, distances: NDArray[np.int64], cell: int) -> NDArray[np.int64]:
     """By how much the wire gets shorter where a cell changes places with each other one."""
-    distances = np.abs(at[:, None, :] - at[None, :, :]).sum(-1)
-    own = weights[cell] @ distances  # cost of the cell at each place, the others where they are
-    costs = np.einsum("ij,ij->i", weights, distances)
-    moved = weights @ distances[cell]  # cost of each other cell at this cell's place
-    shared = 2 * weights[cell] * distances[cell]  # the pair's own wire keeps its length
-    return (own[cell] - own) + (costs - moved) - shared
+    some = slice(weights.indptr[cell], weights.indptr[cell + 1])
+    friends, amounts = weights.indices[some], weights.data[some]
+    own = amounts @ distances[friends]  # cost of the cell at each place, the others where they are
+    rows = np.repeat(np.arange(len(distances)), np.diff(weights.indptr))
+    change = weights.data * (distances[rows, weights.indices] - distances[cell, weights.indices])
+    saved = np.bincount(rows, change, len(distances)).astype(np.int64)  # by each other cell at this cell's place
+    shared = np.zeros(len(distances), np.int64)
+    shared[friends] = 2 * amounts * distances[cell, friends]  # the pair's own wire keeps its length
+    return np.asarray((own[cell] - own) + saved - shared)
