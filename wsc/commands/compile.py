@@ -25,9 +25,11 @@ def compile_file(
     spec: str,
     target: str,
     defines: list[str],
-    output: Path | None,
-    page: bool,
-    json: bool,
+    *,
+    dtype: str = "",
+    output: Path | None = None,
+    page: bool = True,
+    json: bool = False,
     download: bool = False,
 ) -> None:
     """Compile the model of a file, write its build folder and its page, print the summary."""
@@ -45,7 +47,7 @@ def compile_file(
         check_place(folder)
         stage("capturing the model")
         captured = capture(source.module, source.example_inputs, source.name)
-        build = build_of(captured, selection, stage)
+        build = build_of(captured, selection, stage, dtype)
         stage(f"writing {folder}")
         write_build(build, folder)
         add_row(store_of(folder), result_row(build, folder))
