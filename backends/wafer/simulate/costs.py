@@ -8,7 +8,8 @@ Which vectors an op is made of is modelled as follows:
   is computed as many scaled additions: the core has no horizontal sum), in whole pieces of `vector_bytes`;
 - other operations of an op whose operands all have the result's shape run over the whole tile, which is contiguous;
 - other operations of any other op run over the longest dimension of its tensors;
-- every op but a contraction touches each element of its result at least once, also where it computes nothing.
+- a reshape costs a cycle: the tile stays where it is;
+- every other op but a contraction touches each element of its result at least once, also where it computes nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from math import ceil
 from wsc.backends.wafer.instructions import MultiplyAdd
 from wsc.backends.wafer.machine import Wafer
 from wsc.compiler.ir.types import TensorType
-from wsc.compiler.ops import Contract
+from wsc.compiler.ops import Contract, Reshape
 from wsc.compiler.ops.base import Op
 
 COMPUTE, MOVEMENT = "compute", "movement"
@@ -32,7 +33,7 @@ class Cost:
 
     `lines` are the directions ("x", "y") in which it uses the region's links; `macs` are multiply-adds on one core.
     `flight` is the part of the latency that only the farthest core sees: a loop, which no core waits in for another,
-    pays it once.
+    pays it once. `edge_cycles` is how long it keeps the wafer's edge.
     """
 
     kind: str
@@ -42,10 +43,13 @@ class Cost:
     line_cycles: int = 0
     macs: int = 0
     flight: int = 0
+    edge_cycles: int = 0
 
 
 def local_cost(machine: Wafer, op: Op, operands: Sequence[TensorType], result: TensorType) -> Cost:
     """Cost of a graph op on tiles of these types."""
+    if isinstance(op, Reshape):  # the same memory under other descriptors
+        return Cost(COMPUTE, 1, 1)
     macs, others = op.arithmetic(operands, result)
     if not macs:
         others = max(others, result.elements)
@@ -74,6 +78,13 @@ def lookup_cost(machine: Wafer, table: TensorType, index: TensorType) -> Cost:
     row = TensorType(table.dtype, table.shape[1:])
     cycles = 1 + row.elements / machine.vector_ops_per_cycle(table.dtype) + machine.core.vector_startup_cycles
     occupancy = max(1, ceil(machine.core.task_startup_cycles + index.elements * cycles))
+    return Cost(COMPUTE, occupancy, occupancy)
+
+
+def insert_cost(machine: Wafer, value: TensorType) -> Cost:
+    """Cost of a comparison a slice and a copy of those that are held; all of them on the busiest core."""
+    copied = value.elements / machine.vector_ops_per_cycle(value.dtype) + machine.core.vector_startup_cycles
+    occupancy = max(1, ceil(machine.core.task_startup_cycles + 1 + copied))
     return Cost(COMPUTE, occupancy, occupancy)
 
 

@@ -25,6 +25,7 @@ from wsc.backends.wafer.instructions import (
     ReduceScatter,
     ReduceTo,
     Shift,
+    lines_of,
 )
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Buffer
@@ -36,6 +37,7 @@ from wsc.compiler.layout import Mesh
 
 def move_cost(machine: Wafer, mesh: Mesh, op: Move, operand: Buffer) -> Cost:
     """Cost of a movement of the operand's tiles; recv, send and lookup are not movements within a region."""
+    mesh = mesh.folded(*lines_of(op))
     match op:
         case Multicast(axes):
             return _multicast(machine, mesh, axes, operand)
