@@ -1,8 +1,11 @@
-"""Which reduce to use, by closed forms over the levels of its tree. No simulator uses this.
+"""Which reduce, or all-reduce, to use, by closed forms over the levels of its tree. No simulator uses this.
 
 After Luczynski et al., HPDC 2024, arXiv 2404.15888: a message takes its hops, the ramp at both ends and a cycle for the
 sum, and the words of a chain follow each other. From one level to the next, the root of a group goes on when it has all
 of the group's words and has started a task, or when the stream of the next group has come, whichever is later.
+
+An all-reduce is a reduce and a multicast back from its root: part 0, or the part in the middle, which the parts on both
+sides of it reduce towards at once. Its second side comes to the root as one more stream does.
 """
 
 from __future__ import annotations
@@ -15,17 +18,29 @@ from wsc.backends.wafer.machine import Wafer
 
 @dataclass(frozen=True)
 class ReduceChoice:
-    """An algorithm by name, its group where it has one, and its modelled cycles."""
+    """An algorithm by name, its group where it has one, its modelled cycles, and for an all-reduce its root."""
 
     algorithm: str
     group: int | None
     cycles: int
+    root: int = 0
 
 
-def choose_reduce(words: int, parts: int, machine: Wafer) -> ReduceChoice:
-    """The fastest way to reduce `words` words over a line of `parts` neighbouring cores, by modelled cycles."""
+def choose_reduce(words: int, parts: int, machine: Wafer, pitch: int = 1) -> ReduceChoice:
+    """The fastest way to reduce `words` words over a line of `parts` cores, `pitch` cores apart, by modelled cycles."""
     options = reduce_options(parts)
-    made = (ReduceChoice(name, g, reduce_cycles(name, words, parts, machine, g)) for name, g in options)
+    made = (
+        ReduceChoice(name, g, reduce_cycles(name, words, parts, machine, g, pitch)) for name, g in options
+    )
+    return min(made, key=lambda choice: choice.cycles)
+
+
+def choose_all_reduce(words: int, parts: int, machine: Wafer, pitch: int = 1) -> ReduceChoice:
+    """The fastest way to reduce and to give every core of the line the result, by modelled cycles."""
+    made = (
+        ReduceChoice(name, group, all_reduce_cycles(name, words, parts, machine, group, root, pitch), root)
+        for name, group, root in all_reduce_options(parts)
+    )
     return min(made, key=lambda choice: choice.cycles)
 
 
@@ -33,17 +48,59 @@ def reduce_options(parts: int) -> list[tuple[str, int | None]]:
     """Every algorithm, with every group that makes a difference."""
     found: list[tuple[str, int | None]] = [("chain", None), ("tree", None), ("star", None)]
     found += [("two-phase", group) for group in range(2, parts)]
-    depths = range(3, max(3, ceil(log2(parts))))
+    depths = range(3, max(3, ceil(log2(max(1, parts)))))
     groups = {*(_root(parts, depth) for depth in depths), *range(3, min(parts, 12))}
     return found + [("k-tree", group) for group in sorted(groups) if group > 2]
 
 
-def reduce_cycles(algorithm: str, words: int, parts: int, machine: Wafer, group: int | None = None) -> int:
-    """Modelled cycles of a reduce over neighbouring cores."""
-    startup, hop = machine.core.task_startup_cycles, machine.fabric.hop_cycles
+def all_reduce_options(parts: int) -> list[tuple[str, int | None, int]]:
+    """Every algorithm with its group and its root: an end of the line, or its middle; and the ring."""
+    middle = parts // 2
+    ends = [(name, group, 0) for name, group in reduce_options(parts)]
+    both = [(name, group, middle) for name, group in reduce_options(parts - middle)] if middle else []
+    return [*ends, *both, ("ring", None, 0)]
+
+
+def reduce_cycles(
+    algorithm: str, words: int, parts: int, machine: Wafer, group: int | None = None, pitch: int = 1
+) -> int:
+    """Modelled cycles of a reduce over cores that are `pitch` apart."""
+    first = _first_word(algorithm, words, parts, machine, group, pitch)
+    return machine.core.task_startup_cycles + first + words
+
+
+def all_reduce_cycles(
+    algorithm: str,
+    words: int,
+    parts: int,
+    machine: Wafer,
+    group: int | None = None,
+    root: int = 0,
+    pitch: int = 1,
+) -> int:
+    """Modelled cycles of an all-reduce; `root` is where a tree leads to."""
+    startup, hop, ramps = (
+        machine.core.task_startup_cycles,
+        machine.fabric.hop_cycles * pitch,
+        2 * machine.fabric.ramp_cycles,
+    )
+    if algorithm == "ring":
+        share = -(-words // parts)
+        through = max(ceil(share * machine.core.exchange_cycles_per_word), share)
+        return max(1, 2 * (parts - 1) * (2 * startup + through + min(2, parts - 1) * hop + ramps + 1))
+    sides = [parts - root, root + 1] if root else [parts]
+    firsts = [_first_word(algorithm, words, side, machine, group, pitch) for side in sides]
+    first = firsts[0] if not root else max(firsts[0] + words + startup, firsts[1]) + 1
+    back = startup + words + max(root, parts - 1 - root) * hop + ramps
+    return startup + first + words + back
+
+
+def _first_word(algorithm: str, words: int, parts: int, machine: Wafer, group: int | None, pitch: int) -> int:
+    """When the root of a line has its first word, from the start of its first task."""
+    startup, hop = machine.core.task_startup_cycles, machine.fabric.hop_cycles * pitch
     message = 2 * machine.fabric.ramp_cycles + 1
     if algorithm == "star" and parts > 1:
-        return startup + message + hop + words * (parts - 1)
+        return message + hop + words * (parts - 2)
     size = {"chain": parts, "tree": 2}.get(algorithm, group or parts)
     strides = [1, size] if algorithm == "two-phase" else [size**k for k in range(_depth(parts, size))]
 
@@ -62,7 +119,7 @@ def reduce_cycles(algorithm: str, words: int, parts: int, machine: Wafer, group:
         received = first(stride, level - 1) + words + startup + 1 + (others - 1) * step
         return max(on_the_way, received)
 
-    return startup + first(parts, len(strides)) + words
+    return first(parts, len(strides))
 
 
 def _depth(parts: int, size: int) -> int:

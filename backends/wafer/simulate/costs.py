@@ -65,12 +65,23 @@ def multiply_add_cost(
 ) -> Cost:
     """Cost of a contraction added to the result: the additions are those of the multiply-adds."""
     contract = Contract(op.equation)
-    macs, _ = contract.arithmetic(operands, result)
+    macs, _ = contract.arithmetic([_one_piece(op, contract, n, t) for n, t in enumerate(operands)], result)
     length = max(1, *result.shape, 1)
     if op.vector is not None:
         length = result.shape[contract.letters[2].index(op.vector)]
     cycles = ceil(machine.core.task_startup_cycles + _mac_cycles(machine, macs, result, length))
     return Cost(COMPUTE, cycles, cycles, macs=macs)
+
+
+def _one_piece(op: MultiplyAdd, contract: Contract, operand: int, type: TensorType) -> TensorType:
+    """The type of what a step takes of an operand's tile."""
+    if op.pieces is None:
+        return type
+    lhs, rhs, result = contract.letters
+    summed = next(letter for letter in lhs if letter in rhs and letter not in result)
+    dim = contract.letters[operand].index(summed)
+    shape = (n // op.pieces[operand] if d == dim else n for d, n in enumerate(type.shape))
+    return TensorType(type.dtype, tuple(shape))
 
 
 def lookup_cost(machine: Wafer, table: TensorType, index: TensorType) -> Cost:
