@@ -40,7 +40,10 @@ def execute(
         region = _Region(kernel, {**weights, **given}, network)
         region.run()
         found |= region.outputs()
-    return tuple(found[name] if name in found else network.output(name) for name, _ in program.outputs)
+    return tuple(
+        found[name].reshape(type.shape) if name in found else network.output(name)
+        for name, type in program.outputs
+    )
 
 
 def _check(program: Program, weights: Mapping[str, Array], inputs: Sequence[Array]) -> None:

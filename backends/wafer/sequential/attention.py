@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import prod
 
 from wsc.backends.wafer.instructions import MultiplyAdd, Positions, Shift
-from wsc.backends.wafer.program import Instruction
 from wsc.backends.wafer.sequential.draft import ROWS, Conflict, Draft, Value, lines
 from wsc.backends.wafer.sequential.products import RING, product
 from wsc.compiler.ir.types import DType
-from wsc.compiler.ops import Contract, Elementwise, Reduce
+from wsc.compiler.ops import Elementwise, Reduce, Reshape
 
 _LOWEST = {DType.F16: -65504.0}  # of the finite numbers
 _LEAST = 1e-4  # less than any sum of powers, the largest of which is 1
 
 
 class Heads:
-    """The atoms of an attention: shared by all, of queries, of keys, of what is multiplied, of what is mixed."""
+    """The atoms of an attention: of queries, of keys, of what is multiplied, of what is mixed."""
 
     def __init__(self, q: Sequence[tuple[int, ...]], k: Sequence[tuple[int, ...]], v: Sequence[tuple[int, ...]]) -> None:
-        self.batch = tuple(a for atoms in q[:-2] for a in atoms)
         self.rows, self.keys = q[-2], k[-2]
         self.inner, self.mixed = q[-1], v[-1]
 
@@ -36,29 +35,41 @@ def attention(
         if mask is not None or not over == keys <= set(ROWS):
             raise Conflict("queries and keys are cut over the same cores")
         return _ring(draft, heads, q, k, v, causal)
-    if causal:
-        mask = draft.elementwise("le", [_positions(draft, heads.keys), _positions(draft, heads.rows)])
-    return _whole(draft, heads, q, k, v, mask)
+    return _whole(draft, heads, q, k, v, mask, causal)
 
 
-def _whole(draft: Draft, heads: Heads, q: Value, k: Value, v: Value, mask: Value | None) -> Value:
+def _whole(draft: Draft, heads: Heads, q: Value, k: Value, v: Value, mask: Value | None, causal: bool) -> Value:
     """Scores where keys lie; the softmax and the weighted sum are combined over the cores that hold keys."""
-    slots = (*heads.batch, *heads.rows, *heads.keys)
-    summed = [a for atom in heads.inner for a in draft.axes(atom)]
-    scores = product(draft, q, k, _equation(q, k, slots), slots, tuple(summed))
-    across = [a for atom in heads.keys for a in draft.axes(atom)]
+    # where queries and keys are walked alike, both whole, keys go by a name of their own
+    other = {a: draft.block(a) for a in heads.keys if a in heads.rows}
+    keys = tuple(other.get(a, a) for a in heads.keys)
+    if causal:
+        mask = _up_to_own(draft, heads, keys)
+    lead = tuple(a for a in q.atoms if a not in heads.inner)
+    slots = (*lead, *keys)
+    summed = tuple(a for atom in heads.inner for a in draft.axes(atom))
+    scores = product(draft, q, k, _equation(q, k, slots, other), slots, summed)
     if mask is not None:
-        scores = _masked(draft, mask, scores, float("-inf"))
-    peak = reduced(draft, scores, heads.keys, "max")
+        scores = _masked(draft, mask, scores)
+    peak = reduced(draft, scores, keys, "max")
     if mask is not None:  # a query that keeps no key: its peak is minus infinity and its total zero, its result zero
         peak = draft.elementwise("max", [peak], (None, _LOWEST.get(q.dtype, -3e38)))
     powers = draft.elementwise("exp", [draft.elementwise("sub", [scores, peak])])
-    total = reduced(draft, powers, heads.keys, "sum")
+    total = reduced(draft, powers, keys, "sum")
     if mask is not None:
         total = draft.elementwise("max", [total], (None, _LEAST))
-    slots = (*heads.batch, *heads.rows, *heads.mixed)
-    mixed = product(draft, powers, v, _equation(powers, v, slots), slots, tuple(across))
+    slots = (*lead, *heads.mixed)
+    across = tuple(a for atom in keys for a in draft.axes(atom))
+    mixed = product(draft, powers, v, _equation(powers, v, slots, other), slots, across)
     return draft.elementwise("div", [mixed, total])
+
+
+def _up_to_own(draft: Draft, heads: Heads, keys: Sequence[int]) -> Value:
+    """Which keys a query sees: those up to its own place."""
+    places, limit = _positions(draft, heads.keys), _positions(draft, heads.rows)
+    if tuple(keys) != heads.keys:
+        places = draft.add(Reshape((draft.extent(keys[0]),)), [places], places.dtype, keys)
+    return draft.elementwise("ge", [limit, places])
 
 
 def reduced(draft: Draft, value: Value, atoms: Sequence[int], fn: str) -> Value:
@@ -69,17 +80,21 @@ def reduced(draft: Draft, value: Value, atoms: Sequence[int], fn: str) -> Value:
     return draft.all_reduce(draft.add(Reduce(fn, dims), [value], value.dtype, slots), axes, fn)
 
 
-def _equation(left: Value, right: Value, slots: Sequence[int]) -> str:
+def _equation(
+    left: Value, right: Value, slots: Sequence[int], other: Mapping[int, int] | None = None
+) -> str:
+    """The product of two tiles, atoms by name; the right one's atoms may go by others."""
     names: dict[int, str] = {}
-    for atom in (*left.atoms, *right.atoms):
+    found = (left.atoms, tuple((other or {}).get(a, a) for a in right.atoms), tuple(slots))
+    for atom in (*found[0], *found[1]):
         names.setdefault(atom, chr(ord("a") + len(names)))
-    sides = ("".join(names[a] for a in found) for found in (left.atoms, right.atoms, slots))
-    return "{},{}->{}".format(*sides)
+    lhs, rhs, out = ("".join(names[a] for a in atoms) for atoms in found)
+    return f"{lhs},{rhs}->{out}"
 
 
-def _masked(draft: Draft, mask: Value, scores: Value, lowest: float) -> Value:
+def _masked(draft: Draft, mask: Value, scores: Value) -> Value:
     if mask.dtype is DType.BOOL:
-        return draft.elementwise("select", [mask, scores], (None, None, lowest))
+        return draft.elementwise("select", [mask, scores], (None, None, float("-inf")))
     return draft.elementwise("add", [scores, mask])
 
 
@@ -90,61 +105,89 @@ def _positions(draft: Draft, atoms: Sequence[int]) -> Value:
     return draft.add(Positions(), [], DType.I32, atoms)
 
 
+@dataclass(frozen=True)
+class _Running:
+    """What a core keeps of its queries while keys pass: the highest score, the sum of powers, the mixed values."""
+
+    peak: Value
+    total: Value
+    mixed: Value
+
+
 def _ring(draft: Draft, heads: Heads, q: Value, k: Value, v: Value, causal: bool) -> Value:
     """Keys and values go round; every core mixes what it has with a running maximum and sum of its queries.
 
     The running softmax is that of Milakov and Gimelshein 2018 (arXiv 1805.02867).
     """
-    places = _positions(draft, heads.keys)
-    moved = [_copy(draft, x) for x in (k, v, places)]
-    limit = _positions(draft, heads.rows)
-    lowest = _LOWEST.get(q.dtype, -3e38)
-    nothing = draft.elementwise("mul", [reduced_here(draft, q, heads.inner)], (None, 0.0))
-    peak = draft.elementwise("add", [nothing], (None, lowest))
-    total = draft.elementwise("copy", [nothing])
-    slots = (*heads.batch, *heads.rows, *heads.mixed)
-    made = Value(draft.buffer("mixed", draft.type(q.dtype, slots), draft.layout(slots)), slots)
-    draft.open()
-    _block(draft, heads, (q, *moved[:2]), (moved[2], limit if causal else None), (peak, total, made), lowest)
+    moved = [copy(draft, x) for x in (k, v, _positions(draft, heads.keys))]
+    limit = _positions(draft, heads.rows) if causal else None
+    running = _start(draft, heads, q)
     (line,) = lines(draft.axes(heads.keys[0]))
+    steps = prod(draft.mesh[a].parts for a in draft.axes(heads.keys[0]))
+    draft.open()
+    _mix(draft, heads, (q, *moved), limit, running)
     for value in moved:
         draft.again(Shift(line, 1, RING), [value], value)
-    steps = prod(draft.mesh[a].parts for a in draft.axes(heads.keys[0]))
-    draft.loop(steps, [q, *moved, limit, peak, total], made)
-    return draft.elementwise("div", [made, total])
+    given = [q, *moved, running.peak, running.total, *([limit] if limit else [])]
+    draft.loop(steps, given, running.mixed)
+    return draft.elementwise("div", [running.mixed, running.total])
 
 
-def reduced_here(draft: Draft, value: Value, atoms: Sequence[int]) -> Value:
-    """A maximum over what a core holds, of the shape that a running maximum has."""
-    dims = tuple(d for d, a in enumerate(value.slots) if a in atoms)
-    return draft.add(Reduce("max", dims), [value], value.dtype, tuple(a for a in value.slots if a not in atoms))
+def copy(draft: Draft, value: Value) -> Value:
+    """A copy that may be moved about."""
+    return draft.add(Elementwise("copy"), [value], value.dtype, value.slots, value.buffer.layout)
 
 
-def _block(
-    draft: Draft,
-    heads: Heads,
-    operands: tuple[Value, Value, Value],
-    places: tuple[Value, Value | None],
-    running: tuple[Value, Value, Value],
-    lowest: float,
+def _start(draft: Draft, heads: Heads, q: Value) -> _Running:
+    """Before any key: the lowest score, nothing summed."""
+    dims = tuple(d for d, a in enumerate(q.slots) if a in heads.inner)
+    slots = tuple(a for a in q.slots if a not in heads.inner)
+    shaped = draft.add(Reduce("max", dims), [q], q.dtype, slots)
+    total = draft.elementwise("mul", [shaped], (None, 0.0))
+    peak = draft.elementwise("add", [total], (None, _LOWEST.get(q.dtype, -3e38)))
+    slots = (*slots, *heads.mixed)
+    mixed = Value(draft.buffer("mixed", draft.type(q.dtype, slots), draft.layout(slots)), slots)
+    return _Running(peak, total, mixed)
+
+
+def _mix(
+    draft: Draft, heads: Heads, operands: Sequence[Value], limit: Value | None, running: _Running
 ) -> None:
-    """One block of keys and values against the queries: the body of the ring's loop."""
-    (q, k, v), (peak, total, made), (key_places, limit) = operands, running, places
-    slots = (*heads.batch, *heads.rows, *heads.keys) if heads.rows != heads.keys else _twice(heads)
-    # where queries and keys are one dimension of the graph, a block's keys are walked by a dimension of their own
-    scores = _scores(draft, heads, q, k, slots)
-    last = draft.dims.extent[heads.keys[0]] - 1
-    allowed = _allowed(draft, key_places, limit, last, slots, scores)
-    scores = _on_block(draft, Elementwise("select", (None, None, lowest)), [allowed, scores], scores)
-    block_peak = _reduced_block(draft, scores, peak, "max")
-    higher = draft.elementwise("max", [peak, block_peak])
-    kept = draft.elementwise("exp", [draft.elementwise("sub", [peak, higher])])
-    beside = _column(draft, higher)
-    powers = _on_block(draft, Elementwise("sub", (None, None)), [scores, beside], scores)
-    powers = _on_block(draft, Elementwise("exp"), [powers], scores)
-    draft.again(Elementwise("mul", (None, None)), [total, kept], total)
-    draft.again(Elementwise("add", (None, None)), [total, _reduced_block(draft, powers, peak, "sum")], total)
-    draft.again(Elementwise("copy"), [higher], peak)
-    scaled = draft.aligned(kept, made.slots)
-    draft.again(Elementwise("mul", (None, None)), [made, scaled], made)
-    draft.emit(Instruction(MultiplyAdd(_mix(powers, v, made)), (powers.buffer.name, v.buffer.name), made.buffer.name))
+    """The queries against one block of keys: what was mixed before is scaled to the new highest score."""
+    q, k, v, places = operands
+    block = draft.block(heads.keys[0])
+    one = {heads.keys[0]: block}
+    slots = (*running.peak.atoms, block)
+    summed = tuple(a for atom in heads.inner for a in draft.axes(atom))
+    scores = product(draft, q, k, _equation(q, k, slots, one), slots, summed)
+    scores = draft.elementwise("select", [_seen(draft, heads, places, limit, block), scores], _unless_seen(q.dtype))
+    last = (len(slots) - 1,)
+    here = draft.add(Reduce("max", last), [scores], q.dtype, slots[:-1])
+    peak = draft.elementwise("max", [running.peak, here])
+    kept = draft.elementwise("exp", [draft.elementwise("sub", [running.peak, peak])])
+    powers = draft.elementwise("exp", [draft.elementwise("sub", [scores, peak])])
+    total = draft.add(Reduce("sum", last), [powers], q.dtype, slots[:-1])
+    _onto(draft, "copy", [], running.peak, peak)
+    _onto(draft, "mul", [running.total], running.total, kept)
+    _onto(draft, "add", [running.total], running.total, total)
+    _onto(draft, "mul", [running.mixed], running.mixed, kept)
+    text = _equation(powers, v, running.mixed.atoms, one)
+    draft.again(MultiplyAdd(text), [powers, v], running.mixed)
+
+
+def _unless_seen(dtype: DType) -> tuple[float | None, ...]:
+    return (None, None, _LOWEST.get(dtype, -3e38))
+
+
+def _onto(draft: Draft, fn: str, before: list[Value], result: Value, value: Value) -> None:
+    """Write a buffer again: a function of what it held and of another value."""
+    operands = [*before, draft.aligned(value, result.slots)]
+    draft.again(Elementwise(fn, (None,) * len(operands)), operands, result)
+
+
+def _seen(draft: Draft, heads: Heads, places: Value, limit: Value | None, block: int) -> Value:
+    """Which keys of the block a query sees: those up to its own place, or all that exist."""
+    here = draft.add(Reshape((draft.extent(block),)), [places], places.dtype, [block])
+    if limit is None:
+        return draft.elementwise("le", [here], (None, draft.extent(heads.keys[0]) - 1))
+    return draft.elementwise("ge", [limit, here])

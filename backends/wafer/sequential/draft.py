@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from wsc.backends.wafer.algorithms.choose import ReduceChoice, choose_all_reduce
 from wsc.backends.wafer.instructions import AllReduce, Move
+from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Buffer, Instruction, Loop, Repeat
 from wsc.backends.wafer.sequential.dims import Dims
 from wsc.compiler.ir.types import DType, TensorType
@@ -44,13 +46,25 @@ class Value:
 class Draft:
     """Builds the instructions of a kernel on a mesh whose axes cut atoms as `cuts` says."""
 
+    machine: Wafer
     dims: Dims
     mesh: Mesh
     cuts: Mapping[int, Axes]
     buffers: dict[str, Buffer] = field(default_factory=dict)
     sections: list[list[Instruction]] = field(default_factory=lambda: [[]])
+    blocks: dict[int, int] = field(default_factory=dict)  # extents of atoms that are a tile of another
 
     # ---- shapes and layouts
+
+    def extent(self, atom: int) -> int:
+        """Positions of an atom."""
+        return self.blocks[atom] if atom in self.blocks else self.dims.extent[atom]
+
+    def block(self, atom: int) -> int:
+        """A new atom that walks one tile of another."""
+        made = -1 - len(self.blocks)
+        self.blocks[made] = self.layout([atom]).tile((self.extent(atom),))[0]
+        return made
 
     def axes(self, atom: int | None) -> Axes:
         """The axes of more than one part that cut an atom."""
@@ -59,7 +73,7 @@ class Draft:
 
     def type(self, dtype: DType, slots: Sequence[int | None]) -> TensorType:
         """The type of a buffer with these slots."""
-        return TensorType(dtype, tuple(1 if a is None else self.dims.extent[a] for a in slots))
+        return TensorType(dtype, tuple(1 if a is None else self.extent(a) for a in slots))
 
     def layout(self, slots: Sequence[int | None], other: Mapping[int, Axes] | None = None) -> Layout:
         """The layout of a buffer with these slots, cut as everywhere but for `other`; raises Conflict."""
@@ -75,7 +89,7 @@ class Draft:
         return Layout(tuple(cuts))
 
     def _cut(self, slot: int | None, axes: Axes) -> tuple[Cut, ...]:
-        tile = 1 if slot is None else self.dims.extent[slot]
+        tile = 1 if slot is None else self.extent(slot)
         found = []
         for axis in axes:
             tile = -(-tile // self.mesh[axis].parts)
@@ -176,11 +190,30 @@ class Draft:
             names = line.split("*")
             left = [a for a in left if a not in names]
             done = replace(layout, partial=tuple(left))
-            value = self.add(AllReduce(line, fn), [value], value.dtype, value.slots, done)
+            value = self.add(self._all_reduce_op(line, fn, value), [value], value.dtype, value.slots, done)
         return value
+
+    def _all_reduce_op(self, line: str, fn: str, value: Value) -> AllReduce:
+        mesh = self.mesh.folded(line)
+        pitch = mesh.pitch(line)
+        words = -(-value.buffer.tile_type.bytes // self.machine.fabric.link_bytes_per_cycle) * pitch
+        choice = _chosen(words, mesh[line].parts, self.machine, pitch)
+        return AllReduce(line, fn, choice.algorithm, choice.group, choice.root or None)
 
     def _replace(self, value: Value, layout: Layout) -> None:
         self.buffers[value.buffer.name] = replace(value.buffer, layout=layout)
+
+
+_CHOICES: dict[tuple[object, ...], ReduceChoice] = {}
+
+
+def _chosen(words: int, parts: int, machine: Wafer, pitch: int) -> ReduceChoice:
+    """The choice of an all-reduce, made once for the many that are alike."""
+    core, fabric = machine.core, machine.fabric
+    key = (words, parts, pitch, core, fabric)
+    if key not in _CHOICES:
+        _CHOICES[key] = choose_all_reduce(words, parts, machine, pitch)
+    return _CHOICES[key]
 
 
 def lines(axes: Sequence[str]) -> list[str]:
