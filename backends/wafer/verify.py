@@ -20,7 +20,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import combinations
 
 from wsc.backends.wafer.instructions import Load, Recv, Send
-from wsc.backends.wafer.program import HOST, RESIDENT, Endpoint, Instruction, Kernel, Program, Repeat, Stream
+from wsc.backends.wafer.program import HOST, RESIDENT, Endpoint, Instruction, Kernel, Loop, Program, Repeat, Stream
 from wsc.compiler.errors import VerificationError
 
 
@@ -92,6 +92,8 @@ def _verify_instruction(
         raise VerificationError(f"{where}: %{late[0]} is read before it is written")
     if isinstance(instruction.op, (Recv, Send)):
         _verify_port(program, kernel, instruction)
+    if isinstance(instruction.op, Loop):
+        ready.update(inner.result for inner in instruction.op.body if inner.result != instruction.result)
     if not instruction.result:
         return
     role = kernel[instruction.result].role if instruction.result in known else ""
