@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from wsc.backends.wafer.instructions import Load, Multicast, Recv, Send
+from wsc.backends.wafer.instructions import Keep, Load, Multicast, Recv, Send
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Buffer, Instruction
 from wsc.backends.wafer.sequential.dims import Dims
@@ -14,7 +14,7 @@ from wsc.backends.wafer.sequential.lower import Lowering
 from wsc.backends.wafer.sequential.roll import Rolled
 from wsc.compiler.ir.graph import Graph, Node
 from wsc.compiler.ir.types import TensorType
-from wsc.compiler.layout import Layout, Mesh
+from wsc.compiler.layout import Cut, Layout, Mesh
 from wsc.compiler.ops import Constant, Elementwise, Parameter
 from wsc.compiler.passes.rewrite import weight_key
 
@@ -200,5 +200,19 @@ class Builder:
                 raise Conflict("an output is broadcast")
             if value.buffer.role in ("weight", "state"):
                 value = self.draft.add(Elementwise("copy"), [value], value.dtype, value.slots)
+            value = self._spread(value)
             self.draft.emit(Instruction(Send(label), (value.buffer.name,)))
             yield label, name, value
+
+    def _spread(self, value: Value) -> Value:
+        """Of a tensor that has copies, each core keeps a part to send: no row or column sends for all."""
+        for axis in self.mesh.axes:
+            layout, tile = value.buffer.layout, value.buffer.tile_type.shape
+            dim = max(range(len(tile)), key=lambda d: tile[d], default=-1)
+            if axis.parts == 1 or axis.name in layout.axes or dim < 0 or tile[dim] < 2:
+                continue
+            cuts = list(layout.cuts)
+            cuts[dim] = (*cuts[dim], Cut(axis.name, -(-tile[dim] // axis.parts)))
+            kept = replace(layout, cuts=tuple(cuts))
+            value = self.draft.add(Keep(axis.name, dim), [value], value.dtype, value.slots, kept)
+        return value

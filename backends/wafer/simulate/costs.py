@@ -4,8 +4,9 @@ A core executes vector instructions: one elementary operation over one vector ea
 `vector_startup_cycles` to issue and then a steady time for each element; `task_startup_cycles` are paid once an op.
 Which vectors an op is made of is modelled as follows:
 
-- multiply-adds run over the longest dimension of the result, the one with the fewest instructions (an inner product
-  is computed as many scaled additions: the core has no horizontal sum), in whole pieces of `vector_bytes`;
+- multiply-adds run over the longest dimension of the result, or dimensions that lie one after another in an operand
+  as in the result: the fewest instructions (an inner product is computed as many scaled additions: the core has no
+  horizontal sum), in whole pieces of `vector_bytes`;
 - other operations of an op whose operands all have the result's shape run over the whole tile, which is contiguous;
 - other operations of any other op run over the longest dimension of its tensors;
 - a reshape costs a cycle: the tile stays where it is;
@@ -53,7 +54,8 @@ def local_cost(machine: Wafer, op: Op, operands: Sequence[TensorType], result: T
     macs, others = op.arithmetic(operands, result)
     if not macs:
         others = max(others, result.elements)
-    cycles = _mac_cycles(machine, macs, result, max(1, *result.shape, 1)) + _other_cycles(
+    length = op.vector_run(result) if isinstance(op, Contract) else 1
+    cycles = _mac_cycles(machine, macs, result, length) + _other_cycles(
         machine, others, operands, result
     )
     occupancy = max(1, ceil(machine.core.task_startup_cycles + cycles))
@@ -66,7 +68,7 @@ def multiply_add_cost(
     """Cost of a contraction added to the result: the additions are those of the multiply-adds."""
     contract = Contract(op.equation)
     macs, _ = contract.arithmetic([_one_piece(op, contract, n, t) for n, t in enumerate(operands)], result)
-    length = max(1, *result.shape, 1)
+    length = contract.vector_run(result)
     if op.vector is not None:
         length = result.shape[contract.letters[2].index(op.vector)]
     cycles = ceil(machine.core.task_startup_cycles + _mac_cycles(machine, macs, result, length))
@@ -87,14 +89,16 @@ def _one_piece(op: MultiplyAdd, contract: Contract, operand: int, type: TensorTy
 def lookup_cost(machine: Wafer, table: TensorType, index: TensorType) -> Cost:
     """Cost of one comparison an index and one row of the table, or of zeros, an index."""
     row = TensorType(table.dtype, table.shape[1:])
-    cycles = 1 + row.elements / machine.vector_ops_per_cycle(table.dtype) + machine.core.vector_startup_cycles
+    startup = machine.vector_startup_cycles(table.dtype)
+    cycles = 1 + row.elements / machine.vector_ops_per_cycle(table.dtype) + startup
     occupancy = max(1, ceil(machine.core.task_startup_cycles + index.elements * cycles))
     return Cost(COMPUTE, occupancy, occupancy)
 
 
 def insert_cost(machine: Wafer, value: TensorType) -> Cost:
     """Cost of a comparison a slice and a copy of those that are held; all of them on the busiest core."""
-    copied = value.elements / machine.vector_ops_per_cycle(value.dtype) + machine.core.vector_startup_cycles
+    startup = machine.vector_startup_cycles(value.dtype)
+    copied = value.elements / machine.vector_ops_per_cycle(value.dtype) + startup
     occupancy = max(1, ceil(machine.core.task_startup_cycles + 1 + copied))
     return Cost(COMPUTE, occupancy, occupancy)
 
@@ -105,7 +109,7 @@ def _mac_cycles(machine: Wafer, macs: int, result: TensorType, length: int) -> f
     piece = machine.mac_vector_elements(result.dtype)
     vectors = ceil(macs / length)
     padded = macs / length * ceil(length / piece) * piece
-    return padded * machine.mac_cycles(result.dtype) + vectors * machine.core.vector_startup_cycles
+    return padded * machine.mac_cycles(result.dtype) + vectors * machine.vector_startup_cycles(result.dtype)
 
 
 def _other_cycles(machine: Wafer, ops: int, operands: Sequence[TensorType], result: TensorType) -> float:
@@ -113,7 +117,7 @@ def _other_cycles(machine: Wafer, ops: int, operands: Sequence[TensorType], resu
         return 0.0
     widest = max((*operands, result), key=lambda t: t.dtype.bytes).dtype
     vectors = ceil(ops / _vector_length(operands, result))
-    return ops / machine.vector_ops_per_cycle(widest) + vectors * machine.core.vector_startup_cycles
+    return ops / machine.vector_ops_per_cycle(widest) + vectors * machine.vector_startup_cycles(widest)
 
 
 def _vector_length(operands: Sequence[TensorType], result: TensorType) -> int:
