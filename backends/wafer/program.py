@@ -46,12 +46,12 @@ class Buffer:
         """The host's names for its contents: one a step of a repeat, or one."""
         return self.keys or (self.key,)
 
-    @property
+    @cached_property
     def tile_type(self) -> TensorType:
         """Type of one core's tile."""
         return self.layout.tile_type(self.type)
 
-    @property
+    @cached_property
     def bytes(self) -> int:
         """Bytes on one core, copies and alignment to a 32-bit word included."""
         return self.copies * -(-self.tile_type.bytes // 4) * 4

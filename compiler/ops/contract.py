@@ -93,10 +93,10 @@ class Contract(Op):
     def vector_run(self, result: TensorType) -> int:
         """Extent of the longest run of the result's dimensions that one operand, and only one, has in the same order.
 
-        Along such a run a product is one scaled addition of neighbouring elements.
+        Along such a run a product is one scaled addition of neighbouring elements. Extents of 1 do not interrupt it.
         """
-        lhs, rhs, out = self.letters
-        extents = dict(zip(out, result.shape, strict=True))
+        extents = dict(zip(self.letters[2], result.shape, strict=True))
+        lhs, rhs, out = ("".join(c for c in side if extents.get(c) != 1) for side in self.letters)
         slid = {letter for letter, *_ in self.windows}
         best = max((1, *result.shape))
         for one, other in ((lhs, rhs), (rhs, lhs)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from wsc.backends.wafer.algorithms.choose import ReduceChoice, choose_all_reduce
 from wsc.backends.wafer.instructions import AllReduce, Move
@@ -31,7 +32,7 @@ class Value:
     buffer: Buffer
     slots: tuple[int | None, ...]
 
-    @property
+    @cached_property
     def atoms(self) -> tuple[int, ...]:
         """The atoms that the value has."""
         return tuple(a for a in self.slots if a is not None)

@@ -9,13 +9,14 @@ from math import inf
 from wsc.backends.wafer.estimate import code_bytes
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Buffer, Loop, Repeat
-from wsc.backends.wafer.sequential.assign import Cuts, outer_parts, search
+from wsc.backends.wafer.sequential.assign import Cuts, has_tokens, outer_parts, search
 from wsc.backends.wafer.sequential.cost import expected_cycles
 from wsc.backends.wafer.sequential.dims import Dims
 from wsc.backends.wafer.sequential.draft import Conflict
 from wsc.backends.wafer.sequential.memory import placed
 from wsc.backends.wafer.sequential.roll import Rolled
 from wsc.backends.wafer.sequential.segment import Builder, Drafted, Segment
+from wsc.compiler.errors import UnsupportedModel
 from wsc.compiler.ir.graph import Node
 from wsc.compiler.layout import Mesh, MeshAxis
 from wsc.compiler.ops import Reshape
@@ -50,22 +51,22 @@ def lay_out(task: Task, segment: Segment, width: int, height: int) -> Laid:
     """The cheapest way found; it may not fit the memory of a core."""
     nodes = nodes_of(task.rolled, segment)
     found: list[tuple[float, Mesh, Cuts]] = []
-    meshes = _meshes(task.dims, nodes, width, height)
-    start: dict[bool, Cuts] = {}
-    for square, mesh in meshes:
-        price = _Price(task, segment, mesh)
-        cuts, cost = search(task.dims, nodes, price, start.get(square))
+    for mesh in _meshes(task.dims, nodes, width, height):
+        cuts, cost = search(task.dims, nodes, mesh, _Price(task, segment, mesh))
         if cost < inf:
-            start.setdefault(square, cuts)
             found.append((cost, mesh, cuts))
+    if not found:
+        raise UnsupportedModel(
+            f"'{segment.name}' of '{task.rolled.graph.name}' cannot be laid out on a whole region (--schedule"
+            " sequential or streaming), however its dimensions are cut."
+        )
     _, mesh, cuts = min(found, key=lambda option: option[0])
     return lay(task, segment, mesh, cuts)
 
 
 def lay(task: Task, segment: Segment, mesh: Mesh, cuts: Cuts) -> Laid:
     """A segment on a mesh with its dimensions cut in a given way; raises Conflict."""
-    builder = Builder(task.rolled, task.dims, segment, task.machine, mesh, cuts, task.keys, task.fetch)
-    drafted = builder.build()
+    drafted = _draft(task, segment, mesh, cuts)
     buffers = placed(drafted.buffers, drafted.body)
     by_name = {b.name: b for b in buffers}
     cycles = expected_cycles(task.machine, mesh, by_name, drafted.body)
@@ -97,12 +98,21 @@ class _Price:
         self.task, self.segment, self.mesh = task, segment, mesh
 
     def __call__(self, cuts: Cuts) -> float:
+        task, machine = self.task, self.task.machine
         try:
-            laid = lay(self.task, self.segment, self.mesh, cuts)
+            drafted = _draft(task, self.segment, self.mesh, cuts)
         except Conflict:
             return inf
-        over = max(0, laid.bytes - self.task.machine.core.sram_bytes)
-        return laid.cycles + _OVER * over
+        cycles = expected_cycles(machine, self.mesh, {b.name: b for b in drafted.buffers}, drafted.body)
+        held = sum(b.bytes for b in drafted.buffers if b.role != "local")
+        largest = max((b.bytes for b in drafted.buffers if b.role == "local"), default=0)
+        code = code_bytes(_instructions(drafted), machine) + machine.core.runtime_code_bytes
+        return cycles + _OVER * max(0, held + 2 * largest + code - machine.core.sram_bytes)
+
+
+def _draft(task: Task, segment: Segment, mesh: Mesh, cuts: Cuts) -> Drafted:
+    builder = Builder(task.rolled, task.dims, segment, task.machine, mesh, cuts, task.keys, task.fetch)
+    return builder.build()
 
 
 def nodes_of(rolled: Rolled, segment: Segment) -> list[Node]:
@@ -112,15 +122,15 @@ def nodes_of(rolled: Rolled, segment: Segment) -> list[Node]:
     return [node for node in rolled.graph.nodes if node.name in names]
 
 
-def _meshes(dims: Dims, nodes: list[Node], width: int, height: int) -> list[tuple[bool, Mesh]]:
+def _meshes(dims: Dims, nodes: list[Node], width: int, height: int) -> list[Mesh]:
     """Meshes of rows by columns, the columns in two axes; square ones have their rows in two axes alike."""
-    found = []
+    found, tokens = [], has_tokens(dims, nodes)
     for outer in outer_parts(dims, nodes, width):
-        found.append((False, mesh_of(1, height, outer, width // outer)))
+        found.append(mesh_of(1, height, outer, width // outer))
         side = min(width, height)
-        if outer <= side:
-            found.append((True, mesh_of(outer, side // outer, outer, side // outer)))
-    return sorted(found, key=lambda pair: pair[0])
+        if outer <= side and tokens:
+            found.append(mesh_of(outer, side // outer, outer, side // outer))
+    return list(dict.fromkeys(found))
 
 
 def mesh_of(y0: int, y1: int, x0: int, x1: int) -> Mesh:

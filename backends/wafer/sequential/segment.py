@@ -102,6 +102,9 @@ class Builder:
         for name in (*inputs, *self.segment.received):
             value = self._received(name, self.dims.atoms(name))
             self.lowering.values[name] = value
+            for first, result in self.rolled.carried.items():
+                if name == result:  # the layer before was another kernel's
+                    self.lowering.values[first] = value
 
     def _received(self, name: str, atoms: Sequence[int]) -> Value:
         draft = self.draft
