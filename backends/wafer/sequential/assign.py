@@ -2,7 +2,7 @@
 
 A dimension is cut over all rows of cores, over all columns, over one of the two axes that columns (or rows) are made
 of, or not at all. The start is by rule: heads over the outer axis of the columns and what is within a head over the
-inner one; the dimension of most bytes over the rows, or on square meshes that of the tokens, so that products shift;
+inner one; the dimension of most bytes over the rows (or the columns), or on square meshes that of the tokens, so that products shift;
 every other one over all columns, or rows, whichever nothing beside it is cut over. From there each dimension is put
 where the whole kernel is cheapest, the longest first, until nothing changes. Ways that do not serve some op are left
 out.
@@ -35,15 +35,16 @@ def search(dims: Dims, nodes: Sequence[Node], mesh: Mesh, price: Price) -> tuple
             known[key] = price(dict(key))
         return known[key]
 
-    start = min(({}, _Start(dims, nodes, mesh).cuts()), key=priced)
+    starts = ({}, *(_Start(dims, nodes, mesh, place).cuts() for place in (ROWS, COLUMNS)))
+    start = min(starts, key=priced)
     return _descend(sorted(by_bytes(dims, nodes), key=lambda a: -dims.extent[a]), priced, dict(start))
 
 
 class _Start:
     """Cuts by rule, so that no two dimensions of a tensor are cut over one axis."""
 
-    def __init__(self, dims: Dims, nodes: Sequence[Node], mesh: Mesh) -> None:
-        self.dims, self.nodes, self.mesh = dims, nodes, mesh
+    def __init__(self, dims: Dims, nodes: Sequence[Node], mesh: Mesh, first: Axes) -> None:
+        self.dims, self.nodes, self.mesh, self.first = dims, nodes, mesh, first
         self.square = mesh["y0"].parts == mesh["x0"].parts and mesh["y1"].parts == mesh["x1"].parts
         self.tokens = most_common(dims, nodes)
         self.found: dict[int, Axes] = {}
@@ -54,7 +55,7 @@ class _Start:
         order = by_bytes(self.dims, self.nodes)
         first = self.tokens if self.square else next(iter(order), None)
         if first is not None:
-            self._put(first, (ROWS,))
+            self._put(first, (ROWS if self.square else self.first,))
         group = self._heads()
         if group:
             self._put(group[0], (("x0",),))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.sequential.causal import with_causal
 from wsc.backends.wafer.sequential.dims import Dims, find_dims
+from wsc.backends.wafer.sequential.draft import ROWS
 from wsc.backends.wafer.sequential.region import Laid, Task, lay, lay_out, mesh_of
 from wsc.backends.wafer.sequential.roll import Rolled, roll
 from wsc.backends.wafer.sequential.segment import Segment
@@ -113,7 +114,7 @@ class _Planner:
         fitting = [laid for laid in options if laid.bytes <= self.room]
         if fitting:
             return (PlacedSegment(min(fitting, key=lambda laid: laid.cycles), 0, 0, 0),)
-        found = self._side_by_side(full) if self.rolled.body and not self.task.fetch else None
+        found = self._side_by_side(whole, full) if self.rolled.body and not self.task.fetch else None
         if found is None and self.wanted.wafers == 1:
             raise self._too_large(whole, full)
         if found is None and (self.rolled.count < 2 or self.task.fetch):
@@ -126,11 +127,11 @@ class _Planner:
             width, height = (max(1, int(n * share)) for n in full)
             yield lay(self.task, whole.segment, _scaled(whole, width, height), whole.cuts)
 
-    def _side_by_side(self, full: tuple[int, int]) -> tuple[PlacedSegment, ...] | None:
+    def _side_by_side(self, whole: Laid, full: tuple[int, int]) -> tuple[PlacedSegment, ...] | None:
         """What comes before the layers, the layers, and what comes after, each on rows of its own."""
         head, layers, tail = cut_segments(self.rolled, [0, self.rolled.count, 0])
         width, height = full
-        for rows in _row_counts(self.task, height):
+        for rows in _row_counts(whole, height):
             laid = lay_out(self.task, layers, width, rows)
             if laid.bytes > self.room:
                 return None
@@ -289,11 +290,13 @@ def _stacked(laid: list[Laid]) -> tuple[PlacedSegment, ...]:
     return tuple(placed)
 
 
-def _row_counts(task: Task, height: int) -> Iterator[int]:
-    """Numbers of rows for the layers, most first, at which the longest dimension over rows has no idle ones."""
-    extents = sorted({n for n in task.dims.extent.values() if n > height}, reverse=True)
-    counts = {-(-n // tile) for n in extents for tile in range(1, n) if height // 2 < -(-n // tile) < height - 1}
-    yield from sorted(counts, reverse=True)[:8]
+def _row_counts(whole: Laid, height: int) -> Iterator[int]:
+    """Numbers of rows for the layers, most first, at which what is cut over rows in the whole leaves none idle."""
+    weights = [b for b in whole.drafted.buffers if b.keys and b.role == "weight"]
+    shapes = [(n, cuts) for b in weights for n, cuts in zip(b.type.shape, b.layout.cuts, strict=True)]
+    extents = {n for n, cuts in shapes if n > height and {c.axis for c in cuts} & set(ROWS)}
+    counts = {-(-n // tile) for n in extents for tile in range(-(-n // height), -(-2 * n // height))}
+    yield from sorted((n for n in counts if n < height - 1), reverse=True)
 
 
 def _scaled(laid: Laid, width: int, height: int) -> Mesh:
