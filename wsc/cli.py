@@ -190,6 +190,7 @@ def compare(
     context: Context = None,
     seq: Seq = None,
     download: Download = False,
+    dtype: DType = "",
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FOLDER", help="For the tables. [default: comparison/NAME]"),
@@ -200,7 +201,7 @@ def compare(
     from wsc.commands.compare import compare_file
 
     given = [*(define or []), *_sizes(phase, batch, context, seq)]
-    compare_file(model, targets, given, output, json, download)
+    compare_file(model, targets, given, dtype=dtype, output=output, json=json, download=download)
 
 
 @app.command(cls=_Command)
