@@ -201,7 +201,10 @@ def sc21(rows: Iterable[Sc21Row]) -> Iterator[Measured]:
 
 
 def zero(rows: Iterable[ZeroRow]) -> Iterator[Measured]:
-    """Micro-batches of one with pipelines; ZeRO-3 takes all of a rank's sequences at once (both as in Table 2)."""
+    """Micro-batches of one with pipelines; ZeRO-3 takes all of a rank's sequences at once (both as in Table 2).
+
+    DeepSpeed's default in 2021 left collectives in the open (overlap_comm = false).
+    """
     for row in rows:
         hidden, heads, layers = GPT_SIZES[row.model]
         shape = gpt(row.model, hidden, heads, layers, GPT_VOCAB, GPT_SEQUENCE)
@@ -215,7 +218,7 @@ def zero(rows: Iterable[ZeroRow]) -> Iterator[Measured]:
             global_batch=row.global_batch,
         )
         plan = replace(megatron(plan, 1), recompute="full", sequence=False, gradient_bytes=2)
-        plan = replace(before_2022(plan), shard=3 if sharded else 0, overlap_data=sharded)
+        plan = replace(before_2022(plan), shard=3 if sharded else 0, overlap_data=False)
         trace = step(shape, plan, cluster_named(f"a100x{row.gpus}"))
         counted = Sc21Row(
             params_b=0,
