@@ -237,7 +237,7 @@ def zero(rows: Iterable[ZeroRow]) -> Iterator[Measured]:
 
 
 def core(rows: Iterable[CoreRow]) -> Iterator[Measured]:
-    """bf16, fused attention, all overlaps on, sharded optimiser; micro-batch and virtual stages as is fastest."""
+    """bf16, fused attention, all overlaps on, sharded optimiser; the micro-batch that is fastest."""
     for row in rows:
         shape = replace(
             gpt(f"{row.params_b}B", row.hidden, row.heads, row.layers, 131072, 4096),
@@ -248,23 +248,17 @@ def core(rows: Iterable[CoreRow]) -> Iterator[Measured]:
         base = Parallelism(
             data=row.dp, tensor=row.tp, pipeline=row.pp, global_batch=row.batch, shard=1, sequence=row.tp > 1
         )
-        trace = fastest(shape, core_plans(base, shape), cluster)
+        trace = fastest(shape, core_plans(base), cluster)
         rate = gpt_flops(row, 131072, 4096, False) / trace.seconds / row.gpus / 1e12
         yield Measured(CORE.title, f"{row.params_b}B, {row.gpus} GPUs", "TFLOP/s", row.tflops_per_gpu, rate)
 
 
-def core_plans(base: Parallelism, shape: TransformerShape) -> Iterator[Parallelism]:
-    """Micro-batches and virtual stages that divide."""
+def core_plans(base: Parallelism) -> Iterator[Parallelism]:
+    """Micro-batches that divide; the README names neither them nor virtual stages, so there are none of these."""
     share = base.global_batch // base.data
     for micro in (1, 2, 4):
-        if share % micro:
-            continue
-        microbatches = share // micro
-        for virtual in (1, 2, 3, 4, 6):
-            divides = shape.layers % (base.pipeline * virtual) == 0 and microbatches % base.pipeline == 0
-            if virtual == 1 or (base.pipeline > 1 and divides):
-                schedule = "interleaved" if virtual > 1 else "1f1b"
-                yield replace(base, micro_batch=micro, virtual=virtual, schedule=schedule)  # type: ignore[arg-type]
+        if share % micro == 0:
+            yield replace(base, micro_batch=micro)
 
 
 def fastest(shape: TransformerShape, plans: Iterable[Parallelism], cluster: Cluster) -> ClusterTrace:

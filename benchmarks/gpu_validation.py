@@ -21,6 +21,7 @@ import numpy as np
 from benchmarks import gpu_micro as micro
 from benchmarks import gpu_systems as systems
 from benchmarks.gpu_calibration_files import derived
+from benchmarks.gpu_fsdp import MOSAIC, mosaic
 from benchmarks.gpu_memory import memory
 from benchmarks.gpu_rows import (
     DECODE,
@@ -44,7 +45,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "validation_gpu.md"
 DATA = ROOT.parent / "shared" / "anchors" / "gpu"
 Seconds = Callable[..., np.ndarray]
-ALL_SETS: tuple[RowSet, ...] = (*KERNEL_SETS, *systems.SYSTEM_SETS, SERVING)
+ALL_SETS: tuple[RowSet, ...] = (*KERNEL_SETS, *systems.SYSTEM_SETS, MOSAIC, SERVING)
 HEAD = """\
 # Validation of the GPU cluster
 
@@ -170,6 +171,7 @@ def system_findings(folder: Path, left_out: list[str]) -> Iterator[Measured]:
         (systems.ZERO, systems.zero),
         (systems.CORE, systems.core),
         (systems.MLPERF, systems.mlperf),
+        (MOSAIC, mosaic),
         (SERVING, serving),
     ):
         for row in kind.rows(folder):
