@@ -68,6 +68,7 @@ class SimulatedRank:
         self._start = start
         self._tails: dict[str, Task] = {}
         self._events: dict[str, Task] = {}
+        self._begun: dict[Task, None] = {}
         self._walking = False
 
     def walk(self) -> None:
@@ -101,11 +102,13 @@ class SimulatedRank:
 
     def _begin(self, task: Task) -> None:
         task.started = True
+        self._begun[task] = None
         self._start(task)
 
     def finish(self, task: Task) -> None:
         """A task is done: what waited for it may start, and the walk goes on."""
         task.done = True
+        del self._begun[task]
         for other in task.followers:
             other.waiting -= 1
             if not other.waiting:
@@ -114,8 +117,8 @@ class SimulatedRank:
         self.walk()
 
     def pending(self) -> tuple[str, ...]:
-        """What has not ended, as text."""
-        return tuple(print_instruction(t.instruction) for t in self._tails.values() if not t.done)
+        """What has begun and not ended, as text."""
+        return tuple(print_instruction(task.instruction) for task in self._begun)
 
 
 @dataclass(eq=False)

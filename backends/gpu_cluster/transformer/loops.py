@@ -27,9 +27,14 @@ def rolled(body: Sequence[Instruction], longest: int) -> list[Instruction]:
 
 
 def _best(marks: Sequence[int], at: int, longest: int) -> tuple[int, int]:
-    """(period, count) of the repetition at a place that saves the most instructions; (1, 1) where there is none."""
+    """(period, count) of the repetition at a place that saves most; (1, 1) where there is none.
+
+    Periods longer than all of a repetition that was found are not looked at.
+    """
     best, saved = (1, 1), 0
     for period in range(1, min(longest, (len(marks) - at) // 2) + 1):
+        if saved and period > best[0] * best[1]:
+            break
         if marks[at] != marks[at + period]:
             continue
         count = 1

@@ -195,6 +195,8 @@ def check(shape: TransformerShape, plan: Parallelism) -> None:
             raise UserError(
                 f"'{shape.name}' cannot be cut so: {size:,} {what} do not divide by {axis} = {parts}"
             )
+    if plan.expert > 1 and not shape.experts:
+        raise UserError(f"'{shape.name}' has no experts to share out over expert = {plan.expert}")
     if plan.virtual > 1 and plan.schedule != "interleaved":
         raise UserError(
             f"virtual = {plan.virtual} stages a rank need the schedule 'interleaved', not '{plan.schedule}'"
