@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import Field
 
+from benchmarks.gpu_micro import cluster_of, shipped_gpu
 from benchmarks.gpu_rows import Row, RowSet
-from benchmarks.gpu_systems import Measured, cluster_of, step
-from wsc.backends.gpu_cluster.clusters import gpu_names
+from benchmarks.gpu_systems import Measured, step
 from wsc.backends.gpu_cluster.transformer.shape import Parallelism, TransformerShape
+from wsc.compiler.errors import UserError
 
 # hidden, heads, layers of MPT models: llm-foundry, scripts/train/benchmarking/README.md and its configurations.
 _MPT = {
@@ -43,9 +44,8 @@ MOSAIC = RowSet("Training, fully sharded, MosaicML llm-foundry", MosaicRow)
 def mosaic(rows: Iterable[MosaicRow]) -> Iterator[Measured]:
     """MPT models: no biases, fused attention; gradients are reduced in fp32 unless the mode is PURE."""
     for row in rows:
-        name = row.gpu.split("_")[0]
-        if row.model not in _MPT or row.strategy not in _SHARD or name not in gpu_names():
-            continue
+        if row.model not in _MPT or row.strategy not in _SHARD:
+            raise UserError(f"no MPT model '{row.model}' or sharding '{row.strategy}' is known here")
         hidden, heads, layers = _MPT[row.model]
         sizes = (layers, hidden, 4 * hidden, heads, heads, _VOCAB, row.sequence)
         shape = TransformerShape(f"mpt-{row.model}", *sizes, bias=False)
@@ -57,7 +57,7 @@ def mosaic(rows: Iterable[MosaicRow]) -> Iterator[Measured]:
             recompute="full" if row.recomputed else "none",
             gradient_bytes=2 if row.reduction == "PURE" else 4,
         )
-        trace = step(shape, plan, cluster_of(name, row.gpus))
+        trace = step(shape, plan, cluster_of(shipped_gpu(row.gpu), row.gpus))
         rate = row.global_batch * row.sequence / trace.seconds / row.gpus
         label = f"MPT-{row.model}, {row.gpus} GPUs, {row.strategy}"
         yield Measured(MOSAIC.title, label, "tokens/s a GPU", row.tokens_per_second_gpu, rate)

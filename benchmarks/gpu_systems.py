@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import Field
 
+from benchmarks.gpu_micro import cluster_of, shipped_gpu
 from benchmarks.gpu_rows import Row, RowSet
 from wsc.backends.gpu_cluster.clusters import cluster_named
 from wsc.backends.gpu_cluster.kernels import Precision
@@ -299,14 +300,7 @@ def mlperf(rows: Iterable[MlperfRow]) -> Iterator[Measured]:
             shard=1,
             precision=Precision.FP8 if row.precision == "fp8" else Precision.BF16,
         )
-        name = row.gpu.lower().replace("gb200", "gb200-nvl72")
-        cluster = cluster_of(name, row.gpus)
+        cluster = cluster_of(shipped_gpu(row.gpu), row.gpus)
         trace = step(shape, plan, cluster)
         label = f"{row.submitter_system}, {row.gpus} GPUs"
         yield Measured(MLPERF.title, label, "s", row.median_step_s, trace.seconds)
-
-
-def cluster_of(gpu: str, gpus: int) -> Cluster:
-    """A cluster of at least so many GPUs: whole racks where GPUs come in racks."""
-    rack = 72 if "nvl72" in gpu else 1
-    return cluster_named(f"{gpu}x{-(-gpus // rack)}")

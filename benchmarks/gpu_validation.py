@@ -89,8 +89,8 @@ def type_of(row: KernelRow) -> str:
     return str(getattr(row, "gemm_dtype", "") or getattr(row, "op_name", "") or getattr(row, "src", ""))
 
 
-def micro_findings(folder: Path) -> Iterator[Micro]:
-    """Errors of every set of kernels and collectives."""
+def micro_findings(folder: Path, left_out: list[str]) -> Iterator[Micro]:
+    """Errors of every set of kernels and collectives; what cannot be modelled is said in `left_out`."""
     for kind, seconds in (
         (GEMM, micro.gemm_row_seconds),
         (PREFILL, micro.prefill_row_seconds),
@@ -100,7 +100,10 @@ def micro_findings(folder: Path) -> Iterator[Micro]:
     ):
         rows = sorted(filter(modelled, kind.rows(folder)), key=lambda row: (row.system, type_of(row)))
         for (system, what), group in groupby(rows, key=lambda row: (row.system, type_of(row))):
-            yield one_finding(kind.title, system, what, list(group), seconds)
+            try:
+                yield one_finding(kind.title, system, what, list(group), seconds)
+            except ValueError as error:
+                left_out.append(f"{kind.title}, {system} {what}: {error}")
 
 
 def one_finding(title: str, system: str, what: str, rows: Sequence[KernelRow], seconds: Seconds) -> Micro:
@@ -159,7 +162,8 @@ def findings(folder: Path) -> Findings:
         *strangers,
         *(f"{name}: {count} rows of a type that is not modelled" for name, count in unknown.items()),
     ]
-    return Findings(tuple(micro_findings(folder)), tuple(system_findings(folder, left_out)), tuple(left_out))
+    kernels = tuple(micro_findings(folder, left_out))
+    return Findings(kernels, tuple(system_findings(folder, left_out)), tuple(left_out))
 
 
 def system_findings(folder: Path, left_out: list[str]) -> Iterator[Measured]:
