@@ -50,6 +50,9 @@ OutputPictures = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FOLDER", help="For the pictures. [default: BUILD/maps]"),
 ]
+OutputCode = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="For the code. [default: BUILD/torch]")
+]
 InputArrays = Annotated[
     Path | None,
     typer.Option(
@@ -180,6 +183,19 @@ def inspect(
     from wsc.commands.inspect import inspect_build
 
     inspect_build(build, layer or [], output, format, terminal and not json, json)
+
+
+@app.command(cls=_Command)
+def emit(
+    build: BuildFolder = None,
+    torch: Annotated[bool, typer.Option("--torch", help="Write PyTorch code.")] = False,
+    output: OutputCode = None,
+    json: Json = False,
+) -> None:
+    """Write a program as code for real machines."""
+    from wsc.commands.emit import emit_build
+
+    emit_build(build, torch, output, json)
 
 
 @app.command(cls=_Command)

@@ -26,7 +26,7 @@ MANIFEST = "manifest.json"
 FILES = frozenset(
     {"machine.toml", "graph.txt", "program.txt", "trace.json", "plan.json", "weights.npz", "examples.npz"}
 )
-ADDED = frozenset({"maps"})  # what commands add, and can make again
+ADDED = frozenset({"maps", "torch"})  # what commands add, and can make again
 
 
 @dataclass(frozen=True)
