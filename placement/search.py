@@ -114,9 +114,7 @@ def successive_halves(
         found = sorted(pool, key=lambda it: it.cost)[: max(1, (len(starts) + 1) // 2)]
         if stop.asked():
             break
-        starts = [
-            Start(it.state, starts[0].heat / 2, 1000 * (turn + 1) + at) for at, it in enumerate(found)
-        ]
+        starts = [Start(it.state, starts[0].heat / 2, 1000 * (turn + 1) + at) for at, it in enumerate(found)]
     return [it for it in found if it.fits]
 
 
@@ -139,7 +137,7 @@ def _side_by_side(
 
 def _overflow_price(stage: Stage) -> int:
     side = stage.scene.curves.shape[3]
-    return max(1, int(stage.scene.time_cost[0]) * _PRICE // side)
+    return int(max(1, int(stage.scene.time_cost[0]) * _PRICE // side))
 
 
 def _shares(ports: bool, levels: bool) -> Int64s:

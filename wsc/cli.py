@@ -296,6 +296,31 @@ def results(
 
 
 @app.command(cls=_Command)
+def place(
+    problem: Annotated[Path, typer.Argument(metavar="PROBLEM", help="A .kgraph file (ISPD 2020 contest).")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the solution to this file.")
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE", help="Write an HTML page with the floor plan."),
+    ] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option("--check", metavar="SOLUTION", help="Check and score this solution; place nothing."),
+    ] = None,
+    effort: Annotated[
+        str, typer.Option("--effort", "-e", metavar="EFFORT", help="low, medium or high.")
+    ] = "medium",
+    json: Json = False,
+) -> None:
+    """Size and place the kernels of a placement problem, with lower bounds."""
+    from wsc.commands.place import place_file
+
+    place_file(problem, output, report, check, effort, json)
+
+
+@app.command(cls=_Command)
 def targets(json: Json = False) -> None:
     """List the machines a model can be compiled for."""
     from wsc.commands.targets import list_targets
