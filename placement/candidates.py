@@ -197,7 +197,10 @@ def time_bound(catalogue: Catalogue, free: int) -> int | None:
 def _no_shape(name: str, source: ShapeSource, fabric: Fabric) -> str:
     table = source.within(source.slowest())
     if not len(table.width):
-        return f"Block {name!r} has no shape whose tiles fit the memory of a core."
+        return (
+            f"Block {name!r} has no shape that fits both the fabric of {fabric.width} x {fabric.height} cores and "
+            "the memory of a core."
+        )
     least = table.shape(int(np.argmin(table.width * table.height)))
     return (
         f"Block {name!r} has no shape that the fabric of {fabric.width} x {fabric.height} cores can "

@@ -23,7 +23,7 @@ class SolveParams:
     limits: int = 24
     levels: int = 24
     starts: int = 8
-    moves: int = 40_000
+    moves: int = 80_000
     rounds: int = 3
     polished: int = 2
     splits: int = 300_000
@@ -66,6 +66,6 @@ _PARAMS = {
     ),
     Effort.MEDIUM: SolveParams(),
     Effort.HIGH: SolveParams(
-        limits=40, levels=32, starts=16, moves=120_000, rounds=4, polished=4, polish_effort=15.0
+        limits=40, levels=32, starts=16, moves=200_000, rounds=4, polished=4, polish_effort=15.0
     ),
 }

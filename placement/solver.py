@@ -25,7 +25,7 @@ from wsc.placement.problem import Problem
 from wsc.placement.regions import Box
 from wsc.placement.result import Placed, Placement, total_of
 from wsc.placement.scene import Prices, Stage, stage_of
-from wsc.placement.search import Found, Stop, successive_halves
+from wsc.placement.search import Found, Stop, successive_halves, unmoved
 from wsc.placement.slicing import Packing
 from wsc.placement.starts import Draft, drafts, fastest_packing, flow_order, levels, planted, varied
 from wsc.placement.tree import mark_all, renew_stale
@@ -83,7 +83,7 @@ def solve(
     if plan is None:
         raise DoesNotFit(_too_small(problem, menus))
     if not stop.asked():
-        polished = [_polished(problem, menus, it, params) for it in plans[: params.polished]]
+        polished = [_polished(problem, menus, it, params) for it in plans]
         plan = min(polished, key=lambda it: _cost(problem, it))
     return _placement(problem, menus, plan, bound, stop.asked())
 
@@ -104,7 +104,9 @@ def _searched(
     teller = _Teller(prices, bound, params, told)
     moves = max(1, params.moves * 16 // max(16, len(problem.blocks)))
     found = successive_halves(stage, starts, moves, params.rounds, stop, teller.hear)
-    return [_plan_of(problem, stage, it) for it in found]
+    plain = [unmoved(stage, start) for start in starts[: params.polished]] if some else []
+    best = found[: params.polished] + [it for it in plain if it.fits]
+    return [_plan_of(problem, stage, it) for it in best]
 
 
 def _stage(

@@ -116,7 +116,7 @@ def faults(graph: KernelGraph, spots: tuple[Spot, ...]) -> list[str]:
         wrong += _kernel_faults(graph, kernel, spot)
         width, height = extents(kernel, spot)
         here = (kernel.name, spot.x, spot.y, spot.x + width, spot.y + height)
-        wrong += [f"{here[0]} and {other[0]} overlap" for other in taken if _meet(here, other)]
+        wrong += [f"{other[0]} and {here[0]} overlap" for other in taken if _meet(here, other)]
         taken.append(here)
     return wrong
 

@@ -99,5 +99,5 @@ def test_the_bound_is_the_shortest_time_whose_areas_fit() -> None:
 
 
 def test_a_block_larger_than_the_fabric_is_named() -> None:
-    with pytest.raises(DoesNotFit, match=r"Block 'head' has no shape .* 4 x 4 .* smallest of 2 is 9 x 1"):
+    with pytest.raises(DoesNotFit, match=r"Block 'head' has no shape .* 4 x 4 .* smallest of 1 is 9 x 1"):
         catalogue(Problem(Fabric(4, 4), (Block("head", (Shape(9, 1, 3), Shape(9, 2, 3))),)))
