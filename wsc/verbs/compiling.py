@@ -190,3 +190,28 @@ def algorithm(
     names = {"inner": inner, "reduce": reduce, "root": root, "plain": plain or None}
     layouts = {"shape": shape, "source": source, "target": target, "mesh": mesh, "to_mesh": to_mesh}
     run_algorithm(name, machine, parts, {**sizes, **names, **layouts, "dtype": dtype}, check, program, json)
+
+
+@app.command(cls=Command)
+def place(
+    problem: Annotated[Path, typer.Argument(metavar="PROBLEM", help="A .kgraph file (ISPD 2020 contest).")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the solution to this file.")
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE", help="Write an HTML page with the floor plan."),
+    ] = None,
+    check: Annotated[
+        Path | None,
+        typer.Option("--check", metavar="SOLUTION", help="Check and score this solution; place nothing."),
+    ] = None,
+    effort: Annotated[
+        str, typer.Option("--effort", "-e", metavar="EFFORT", help="low, medium or high.")
+    ] = "medium",
+    json: Json = False,
+) -> None:
+    """Size and place the kernels of a placement problem, with lower bounds."""
+    from wsc.commands.place import place_file
+
+    place_file(problem, output, report, check, effort, json)
