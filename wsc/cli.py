@@ -53,6 +53,23 @@ Context = Annotated[
     typer.Option("--context", metavar="N", min=1, help="Positions that keys and values are kept for."),
 ]
 Seq = Annotated[int | None, typer.Option("--seq", metavar="N", min=1, help="Tokens in the input.")]
+DType = Annotated[
+    str | None,
+    typer.Option(
+        "--dtype", metavar="TYPE", help="fp32, fp16, bf16, fp8 or int8; the last two for weights alone."
+    ),
+]
+WeightsDType = Annotated[
+    str | None, typer.Option("--weights-dtype", metavar="TYPE", help="What weights are stored in.")
+]
+Overrides = Annotated[
+    Path | None,
+    typer.Option(
+        "--dtype-overrides",
+        metavar="FILE",
+        help="A TOML file of patterns of weights' names, each with a type or keep.",
+    ),
+]
 Download = Annotated[
     bool, typer.Option("--download", help="Fetch the configuration of hf:NAME where it is not cached.")
 ]
@@ -161,16 +178,20 @@ def compile(
     batch: Batch = None,
     context: Context = None,
     seq: Seq = None,
+    dtype: DType = None,
+    weights_dtype: WeightsDType = None,
+    dtype_overrides: Overrides = None,
     download: Download = False,
     output: OutputFolder = None,
     json: Json = False,
 ) -> None:
     """Compile and simulate a model; write a build folder."""
-    from wsc.commands.compile import compile_file
+    from wsc.commands.compile import chosen_precision, compile_file
 
     sizes = {"phase": phase, "batch": batch, "context": context, "seq": seq}
     given = [f"{key}={value}" for key, value in sizes.items() if value is not None]
-    compile_file(model, target, [*(define or []), *given], output, json, download)
+    precision = chosen_precision(dtype, weights_dtype, dtype_overrides)
+    compile_file(model, target, [*(define or []), *given], output, json, download, precision)
 
 
 @app.command(cls=_Command)

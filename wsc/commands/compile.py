@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import tomllib
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from wsc.build import Build, write_build
 from wsc.commands.console import DEFAULT_FOLDER, print_json, stages
 from wsc.commands.summary import kernel_rows, summary_items, summary_json
 from wsc.compiler.errors import UserError
+from wsc.compiler.passes.precision import Precision
 from wsc.folder import check_place
 from wsc.reports.tables import kernel_table, summary_panel
 
@@ -23,7 +26,13 @@ if TYPE_CHECKING:
 
 
 def compile_file(
-    spec: str, target: str, defines: list[str], output: Path | None, json: bool, download: bool = False
+    spec: str,
+    target: str,
+    defines: list[str],
+    output: Path | None,
+    json: bool,
+    download: bool,
+    precision: Precision,
 ) -> None:
     """Compile the model of a file, write its build folder, print the summary."""
     options = _options(defines)
@@ -40,6 +49,7 @@ def compile_file(
         check_place(folder)
         stage("capturing the model")
         captured = capture(source.module, source.example_inputs, source.name)
+        captured = captured.in_precision(precision)
         build = build_of(captured, selection, stage)
         stage(f"writing {folder}")
         write_build(build, folder)
@@ -47,6 +57,28 @@ def compile_file(
         print_json(summary_json(build, folder))
     else:
         _print(build, folder)
+
+
+def chosen_precision(dtype: str | None, weights: str | None, overrides: Path | None) -> Precision:
+    """The precision that the options ask for; raises UserError."""
+    whole = Precision.of(dtype) if dtype else Precision()
+    return replace(whole, weights=weights or whole.weights, overrides=_overrides(overrides))
+
+
+def _overrides(file: Path | None) -> tuple[tuple[str, str], ...]:
+    if file is None:
+        return ()
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"Cannot read {file}: {error.strerror or error}.") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"{file} is no TOML: {error}.") from error
+    if wrong := [key for key, value in table.items() if not isinstance(value, str)]:
+        raise UserError(
+            f'{file} must give each pattern a type, as "lm_head.*" = "bf16"; not so \'{wrong[0]}\'.'
+        )
+    return tuple(table.items())
 
 
 def _source(spec: str, options: dict[str, str], download: bool) -> ModelSource:
