@@ -21,6 +21,7 @@ from wsc.compiler.ir.types import DType, TensorType
 from wsc.compiler.ops import Input
 from wsc.frontend.lower.call import Call
 from wsc.frontend.lower.complex import COMPLEX
+from wsc.frontend.lower.custom import find_custom
 from wsc.frontend.lower.finish import finish
 from wsc.frontend.lower.fold import fold, is_foldable
 from wsc.frontend.lower.problems import Problem, unsupported_model
@@ -141,7 +142,7 @@ class _Walk:
 
 def _lowered(node: fx.Node, origin: Origin, args: Any, kwargs: Any) -> Lowered:
     results = _result_types(node)
-    function = find_lowering(str(node.target))
+    function = find_lowering(str(node.target)) or find_custom(node.target)
     if function is None:
         raise Unsupported("")
     samples = fx.map_arg(node.args, lambda argument: argument.meta["val"])
