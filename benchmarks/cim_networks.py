@@ -13,7 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-def conv(inputs: int, outputs: int, taps: int | tuple[int, int], stride: int = 1, padding: int | tuple[int, int] = 0) -> nn.Module:
+def conv(
+    inputs: int,
+    outputs: int,
+    taps: int | tuple[int, int],
+    stride: int = 1,
+    padding: int | tuple[int, int] = 0,
+) -> nn.Module:
     return nn.Sequential(nn.Conv2d(inputs, outputs, taps, stride, padding), nn.ReLU())
 
 
@@ -23,9 +29,13 @@ class Residual(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int = 1, inner: int = 0) -> None:
         super().__init__()
         if inner:
-            self.body = nn.Sequential(conv(inputs, inner, 1), conv(inner, inner, 3, stride, 1), nn.Conv2d(inner, outputs, 1))
+            self.body = nn.Sequential(
+                conv(inputs, inner, 1), conv(inner, inner, 3, stride, 1), nn.Conv2d(inner, outputs, 1)
+            )
         else:
-            self.body = nn.Sequential(conv(inputs, outputs, 3, stride, 1), nn.Conv2d(outputs, outputs, 3, 1, 1))
+            self.body = nn.Sequential(
+                conv(inputs, outputs, 3, stride, 1), nn.Conv2d(outputs, outputs, 3, 1, 1)
+            )
         same = inputs == outputs and stride == 1
         self.shortcut = nn.Identity() if same else nn.Conv2d(inputs, outputs, 1, stride)
 
@@ -78,7 +88,9 @@ class Branches(nn.Module):
 
 
 def fire(inputs: int, squeeze: int, expand: int) -> nn.Module:
-    return nn.Sequential(conv(inputs, squeeze, 1), Branches(conv(squeeze, expand, 1), conv(squeeze, expand, 3, 1, 1)))
+    return nn.Sequential(
+        conv(inputs, squeeze, 1), Branches(conv(squeeze, expand, 1), conv(squeeze, expand, 3, 1, 1))
+    )
 
 
 def squeezenet(first: int = 3) -> nn.Module:

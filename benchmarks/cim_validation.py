@@ -64,7 +64,11 @@ def page(rows: Rows, accuracy: bool) -> Iterator[str]:
 
 
 def peaks() -> Iterator[str]:
-    yield from ("## Derived peaks against published tables", "", "| machine | figure | published | derived | error | |")
+    yield from (
+        "## Derived peaks against published tables",
+        "",
+        "| machine | figure | published | derived | error | |",
+    )
     yield "|---|---|---:|---:|---:|---|"
     for name, target in machine_names().items():
         if target != "cim":
@@ -90,7 +94,9 @@ def macros(rows: list[Row]) -> Iterator[str]:
             continue
         errors[row["macro"], row["metric"]].append(error)
         if abs(error) > 0.08:
-            far.append(f"| {row['macro']} | {row['metric']} | {row['condition']} | {row['value']} | {error:+.1%} |")
+            far.append(
+                f"| {row['macro']} | {row['metric']} | {row['condition']} | {row['value']} | {error:+.1%} |"
+            )
     for (macro, metric), found in errors.items():
         mean, most = sum(map(abs, found)) / len(found), max(map(abs, found))
         yield f"| {macro} | {metric} | {len(found)} | {mean:.1%} | {most:.1%} |"
@@ -99,7 +105,12 @@ def macros(rows: list[Row]) -> Iterator[str]:
         yield f"| all | | {len(every)} | {sum(every) / len(every):.1%} | {max(every):.1%} |"
     yield ""
     if far:
-        yield from ("Rows more than 8 % off:", "", "| macro | metric | condition | measured | error |", "|---|---|---|---:|---:|")
+        yield from (
+            "Rows more than 8 % off:",
+            "",
+            "| macro | metric | condition | measured | error |",
+            "|---|---|---|---:|---:|",
+        )
         yield from (*far, "")
     if missing:
         told = ", ".join(f"{name} ({count})" for name, count in missing.items())
@@ -139,8 +150,16 @@ def puma(rows: list[Row]) -> Iterator[str]:
 def pimcomp(rows: list[Row]) -> Iterator[str]:
     if not rows:
         return
-    yield from ("## PIMCOMP's compiler, on its machine", "", "One program for both; theirs is the best of its genetic mode, one")
-    yield from ("program for each. Nanoseconds.", "", "| model | interval: PIMCOMP | wsc | ratio | latency: PIMCOMP | wsc | ratio |")
+    yield from (
+        "## PIMCOMP's compiler, on its machine",
+        "",
+        "One program for both; theirs is the best of its genetic mode, one",
+    )
+    yield from (
+        "program for each. Nanoseconds.",
+        "",
+        "| model | interval: PIMCOMP | wsc | ratio | latency: PIMCOMP | wsc | ratio |",
+    )
     yield "|---|---:|---:|---:|---:|---:|---:|"
     for row in rows:
         if row["model"] not in NETWORKS:
@@ -164,7 +183,10 @@ def neurosim(rows: list[Row]) -> Iterator[str]:
             continue
         trace = simulated(*network("vgg8", 32), "vgg8", "neurosim-22nm")
         interval = trace.interval_cycles / trace.clock_hz * 1e6
-        energy, theirs = trace.energy_joules * 1e6, float(row["dyn_uJ_per_img"]) + float(row["leak_uJ_per_img"])
+        energy, theirs = (
+            trace.energy_joules * 1e6,
+            float(row["dyn_uJ_per_img"]) + float(row["leak_uJ_per_img"]),
+        )
         told = float(row["interval_us"])
         yield from ("## NeuroSim's VGG-8, 22 nm SRAM", "")
         yield "Energies of the machine file are assumed from general tables, not fitted; whoever chose them knew the total."
@@ -184,7 +206,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=ANCHORS)
     parser.add_argument("--output", type=Path, default=PAGE)
-    parser.add_argument("--no-accuracy", action="store_true", help="leave out the labelled set, which needs scikit-learn")
+    parser.add_argument(
+        "--no-accuracy", action="store_true", help="leave out the labelled set, which needs scikit-learn"
+    )
     arguments = parser.parse_args()
     text = "\n".join(page(read_rows(arguments.data), not arguments.no_accuracy)).rstrip("\n") + "\n"
     arguments.output.write_text(text, encoding="utf-8")

@@ -104,7 +104,7 @@ class _Ranges:
 
 def _step(array: Array, bits: int, clip: bool) -> float:
     """The step of a grid that suits the array: 0 for nothing but zeros."""
-    top = 2 ** (bits - 1) - 1
+    top: int = 2 ** (bits - 1) - 1
     values = array.ravel().astype(np.float32)
     largest = float(np.abs(values).max(initial=0.0))
     if not np.isfinite(largest):
@@ -216,7 +216,8 @@ def _weight_nodes(
     built: Mapping[str, Node],
 ) -> tuple[Node, Node]:
     """The integer weight, and the factors that take the integer result back, shaped to broadcast over it."""
-    assert isinstance(node.op, Contract) and isinstance(activation.op, Quantize)
+    assert isinstance(node.op, Contract)
+    assert isinstance(activation.op, Quantize)
     _, right, out = node.op.letters
     kept = tuple(i for i, letter in enumerate(right) if letter in out)
     key, bits = weight_key(weight), precision.weight_bits
