@@ -96,7 +96,8 @@ class _Ranges:
         observed = replace(model.graph, outputs=names)
         steps = dict.fromkeys(names, 0.0)
         for inputs in samples:
-            values = interpret(observed, inputs, model.weights)
+            with np.errstate(all="ignore"):  # what overflows is told below
+                values = interpret(observed, inputs, model.weights)
             for name, array in zip(names, values, strict=True):
                 steps[name] = max(steps[name], _step(array, bits, clip))
         return _Ranges({name: step or 1.0 for name, step in steps.items()})

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tests.compiler.graphs import model
 from wsc.backends.cim.emit import emit
 from wsc.backends.cim.machine import CimMachine
 from wsc.backends.cim.plan import Plan, make_plan
@@ -51,11 +52,28 @@ def integers(
 
 def make(module: nn.Module, inputs: tuple[Tensor, ...], on: CimMachine, dtype: str = "int8") -> Made:
     """A module compiled for a machine."""
-    model, examples = integers(module, inputs, dtype)
-    plan = make_plan(model.graph, on)
+    return planned(*integers(module, inputs, dtype), on)
+
+
+def linear(rows: int, columns: int, batch: int, dtype: str = "int8") -> tuple[Model, tuple[Array, ...]]:
+    """One quantised linear layer, written as a graph: no torch, so that many can be made."""
+    lines = (
+        f"%x = input(index=0) : f32[{batch},{rows}]",
+        f"%w = parameter(key='w') : f32[{columns},{rows}]",
+        f"%y = contract(equation='ak,nk->an') %x %w : f32[{batch},{columns}]",
+        "return %y",
+    )
+    found = model(*lines)
+    x = np.random.default_rng(0).normal(size=(batch, rows)).astype(np.float32)
+    return quantize(found, precision_named(dtype), [(x,)]), (x,)
+
+
+def planned(found: Model, inputs: tuple[Array, ...], on: CimMachine) -> Made:
+    """A quantised model compiled for a machine."""
+    plan = make_plan(found.graph, on)
     program = emit(plan)
     verify(program)
-    return Made(model, examples, on, plan, program)
+    return Made(found, inputs, on, plan, program)
 
 
 def mlp(*sizes: int, batch: int = 4) -> tuple[nn.Module, tuple[Tensor, ...]]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.cim.models import bottleneck, integers, machine, make, mlp
+from tests.cim.models import bottleneck, integers, linear, machine, make
 from wsc.backends.cim.emit import emit
 from wsc.backends.cim.execute import execute
 from wsc.backends.cim.machine import CimMachine
@@ -43,13 +43,13 @@ def check(model: Model, inputs: tuple[Array, ...], on: CimMachine) -> None:
         np.testing.assert_array_equal(found, wanted)
 
 
-@settings(max_examples=12)
+@settings(max_examples=40)
 @given(ARRAYS, st.integers(1, 4), st.integers(1, 40), st.integers(1, 30), st.integers(1, 9), st.booleans())
 def test_linear_layers(
     array: dict[str, object], cell_bits: int, rows: int, columns: int, batch: int, wide: bool
 ) -> None:
     dtype = "int16" if wide and array["columns"] != 16 else "int8"
-    model, inputs = integers(*mlp(rows, columns, 3, batch=batch), dtype)
+    model, inputs = linear(rows, columns, batch, dtype)
     if columns >= 1 and array["columns"] * array["arrays_per_unit"] >= 32:  # type: ignore[operator]
         check(model, inputs, crossbars(array, cell_bits))
 
@@ -64,4 +64,4 @@ def test_every_machine_computes_a_residual_network(name: str, dtype: str) -> Non
 
 def test_copies_share_the_positions() -> None:
     made = make(*bottleneck(), machine("isaac"))
-    assert max(stage.copies for stage in made.program.stages if stage.product) > 8
+    assert max(stage.copies for stage in made.program.stages if stage.product) >= 8

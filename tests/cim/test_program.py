@@ -40,7 +40,7 @@ BROKEN: dict[str, tuple[Callable[[Program], Program], str]] = {
         "blocks, not",
     ),
     "no pieces": (lambda p: first_stage(p, pieces=()), "has no chunk, copy, pass or piece"),
-    "a tile nowhere": (lambda p: replace(p, places=p.places[:1]), "has no place"),
+    "a tile nowhere": (lambda p: replace(p, places=()), "has no place"),
     "two tiles at one place": (lambda p: replace(p, places=2 * p.places[:1]), "is there 2 times"),
     "a stage twice": (lambda p: replace(p, stages=2 * p.stages), "is there 2 times"),
     "an output that stays": (lambda p: replace(p, streams=p.streams[:-1]), "does not leave as"),

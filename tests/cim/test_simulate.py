@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.cim.models import Made, bottleneck, machine, make, mlp
+from tests.cim.models import Made, bottleneck, linear, machine, make, mlp, planned
 from wsc.backends.cim.estimate import product_interval
 from wsc.backends.cim.simulate import simulate
 from wsc.backends.cim.simulate.bound import lower_bound
@@ -33,7 +33,7 @@ def test_a_slow_converter_holds_up_the_array() -> None:
 
 @pytest.mark.parametrize("name", ["isaac", "puma", "pimcomp", "hermes", "neurram"])
 def test_the_estimate_of_a_product_is_no_more_than_the_simulation(name: str) -> None:
-    made = make(*mlp(300, 300), machine(name))
+    made = planned(*linear(300, 300, 4), machine(name))
     (product,) = (stage.product for stage in made.program.stages if stage.product)
     timing = product_timing(product, made.machine)
     assert timing.interval <= product_interval(made.machine, product.input_bits) + 1e-9
@@ -95,11 +95,11 @@ def test_energy_is_told_by_component(residual: Made) -> None:
 
 def test_a_model_that_fits_on_no_chip_says_how_many_it_takes() -> None:
     with pytest.raises(DoesNotFit, match=r"needs? .* 1 x 64: 2 chips are needed.*chip\.chips = 2"):
-        make(*mlp(2560, 1760), machine("hermes"))
+        planned(*linear(2560, 1760, 2), machine("hermes"))
 
 
 def test_a_larger_model_spreads_over_chips() -> None:
-    made = make(*mlp(2560, 1760), machine("hermes", chip={"chips": 3}))
+    made = planned(*linear(2560, 1760, 2), machine("hermes", chip={"chips": 3}))
     assert made.plan.chips == 2
     assert {place[0] for place in made.program.places} == {0, 1}
     assert simulate(made.program, made.machine).interval_cycles > 0
