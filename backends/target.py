@@ -12,6 +12,7 @@ from wsc.compiler.ir.model import Model
 from wsc.compiler.machine import Capacity
 from wsc.compiler.ops.base import Array
 from wsc.simulation.floorplan import Floorplan
+from wsc.simulation.timeline import Timeline
 from wsc.simulation.trace import Trace
 
 Progress = Callable[[str, int, int], None]  # what is done, how many are done, of how many
@@ -105,6 +106,10 @@ class Target(ABC):
     def validated(self, machine: Any) -> str:
         """What of the cycles was held against measurements, and the error; nothing unless a target says so."""
         return ""
+
+    def timeline(self, program: Any, machine: Any, inputs: int) -> Timeline | None:
+        """What happens when in the first inputs of a run; None where the target does not say."""
+        return None
 
     def variants(self, program: Any, machine: Any) -> Sequence[Variant]:
         """Programs and machines that differ in one resource, to learn by simulation what it is worth."""

@@ -20,7 +20,7 @@ from wsc.compiler.ir.graph import Graph
 from wsc.placement.check import check
 from wsc.placement.problem import Block, Fabric, Net, Problem, Shape
 from wsc.placement.result import Placement
-from wsc.placement.solve import solve
+from wsc.placement.solver import solve
 
 _AIM = 0.9  # share of the fabric that rectangles of given shapes can be hoped to fill
 

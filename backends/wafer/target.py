@@ -17,6 +17,7 @@ from wsc.backends.wafer.simulate import simulate
 from wsc.backends.wafer.simulate.bound import lower_bound
 from wsc.backends.wafer.simulate.capacity import capacity
 from wsc.backends.wafer.simulate.floorplan import floorplan
+from wsc.backends.wafer.simulate.timeline import timeline
 from wsc.backends.wafer.text import parse_program, print_program
 from wsc.backends.wafer.variants import variants
 from wsc.backends.wafer.verify import verify
@@ -24,6 +25,7 @@ from wsc.compiler.ir.model import Model
 from wsc.compiler.machine import Capacity, read_machine
 from wsc.compiler.ops.base import Array
 from wsc.simulation.floorplan import Floorplan
+from wsc.simulation.timeline import Timeline
 from wsc.simulation.trace import Trace
 
 
@@ -83,6 +85,9 @@ class WaferTarget(Target):
 
     def facts(self, plan: Plan) -> tuple[tuple[str, str], ...]:
         return plan_facts(plan)
+
+    def timeline(self, program: Program, machine: Wafer, inputs: int) -> Timeline:
+        return timeline(program, machine, inputs)
 
     def variants(self, program: Program, machine: Wafer) -> tuple[Variant, ...]:
         return variants(program, machine)

@@ -1,6 +1,8 @@
 """The vocabulary of the graph: one record an op, found here by its kind.
 
 contract      einsum with sliding windows: linear, matmul, convolution
+grouped       a product whose matrix each row chooses: the experts of a mixture
+recurrence    y[t] = a[t] * y[t - 1] + b[t] along one dimension: the state of a state-space model
 elementwise   one scalar function over equal or broadcast shapes
 reduce        sum, max, ... over whole dimensions
 softmax, norm, attention     kept whole, so that a target can choose how to spread them
@@ -19,10 +21,12 @@ from wsc.compiler.ops.cast import Cast
 from wsc.compiler.ops.contract import Contract
 from wsc.compiler.ops.elementwise import Elementwise
 from wsc.compiler.ops.gather import Gather
+from wsc.compiler.ops.grouped import Grouped
 from wsc.compiler.ops.movement import Concat, Expand, Pad, Permute, Reshape, Slice
 from wsc.compiler.ops.norm import Norm
 from wsc.compiler.ops.pool import Pool
 from wsc.compiler.ops.quantized import IntegerContract, Quantize
+from wsc.compiler.ops.recurrence import Recurrence
 from wsc.compiler.ops.reduce import Reduce
 from wsc.compiler.ops.scan import Scan
 from wsc.compiler.ops.softmax import Softmax
@@ -41,6 +45,7 @@ __all__ = [
     "Elementwise",
     "Expand",
     "Gather",
+    "Grouped",
     "Input",
     "IntegerContract",
     "Norm",
@@ -50,6 +55,7 @@ __all__ = [
     "Permute",
     "Pool",
     "Quantize",
+    "Recurrence",
     "Reduce",
     "Reshape",
     "Scan",

@@ -18,7 +18,11 @@ from wsc.driver import quantized
 from wsc.simulation.trace import Trace
 
 TARGETS = sorted(targets())
-SMALL = {"cim": "isaac", "wafer": "wafer-8x8"}  # the machine to test on, where a target's first is not small
+SMALL = {
+    "cim": "isaac",
+    "gpu_cluster": "h100x8",
+    "wafer": "wafer-8x8",
+}  # the machine to test on, where a target's first is not small
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from wsc.compiler.ir.model import Model
 from wsc.compiler.machine import read_machine
 from wsc.compiler.ops.base import Array
 from wsc.compiler.passes.pipeline import run_pipeline
-from wsc.placement.solve import SolveParams, solve
+from wsc.placement.solver import SolveParams, solve
 
 TOLERANCE = 1e-4  # largest error, relative to the largest number of the output
 MACHINES = Path(plan_module.__file__).parent / "machines"
@@ -54,7 +54,7 @@ def sized(width: int, height: int, name: str = "wafer-8x8", **core: float) -> Wa
 @contextmanager
 def quick_placement() -> Iterator[None]:
     """Places by slicing alone: the exact solver shortens wires, which no number of these tests depends on."""
-    params = SolveParams(exact_effort=0, window_effort=0)
+    params = SolveParams(exact_effort=0, polish_effort=0)
     with mock.patch.object(plan_module, "solve", partial(solve, params=params)):
         yield
 
