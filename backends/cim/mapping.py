@@ -94,7 +94,12 @@ def _lay_copy(sizing: Sizing, option: Option, copy: int, cursor: _Cursor) -> lis
     machine = cursor.machine
     turns = option.chunks * option.positions * machine.core.issue_cycles
     steps = sizing.digital / option.copies / product.blocks
-    sums = option.chunks * option.positions * min(product.block_columns, product.columns) / machine.tile.adder_ops_per_cycle
+    sums = (
+        option.chunks
+        * option.positions
+        * min(product.block_columns, product.columns)
+        / machine.tile.adder_ops_per_cycle
+    )
     parts: list[Part] = []
     for block in range(product.blocks):
         units = block_units(product, machine, block)

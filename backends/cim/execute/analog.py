@@ -141,7 +141,9 @@ class Analog:
             ]
             factors = cells.factors[:half]
         else:
-            programmed = [program_cells(level, top, self.machine, self.conditions, rng) for level in cells.levels]
+            programmed = [
+                program_cells(level, top, self.machine, self.conditions, rng) for level in cells.levels
+            ]
             factors = cells.factors
         return np.concatenate(programmed, axis=1), np.array(factors, np.float64)
 
@@ -184,13 +186,25 @@ def full_scale(product: Product, machine: CimMachine, bits: int) -> Range:
     rows = min(product.rows, product.block_rows)
     digit = 1 << min(product.dac_bits, product.input_bits)
     high = float(rows * ((1 << product.cell_bits) - 1) * (digit - 1))
-    signed = product.encoding in ("differential_rows", "differential_cells") or product.input_encoding == "bipolar"
-    low = -high if signed else -high if product.dac_bits > 1 and product.input_encoding == "twos_complement" else 0.0
+    signed = (
+        product.encoding in ("differential_rows", "differential_cells") or product.input_encoding == "bipolar"
+    )
+    low = (
+        -high
+        if signed
+        else -high
+        if product.dac_bits > 1 and product.input_encoding == "twos_complement"
+        else 0.0
+    )
     return Range(low, high, bits)
 
 
 def calibrate(
-    program: Program, machine: CimMachine, weights: Mapping[str, Array], samples: Sequence[Sequence[Array]], conditions: Conditions
+    program: Program,
+    machine: CimMachine,
+    weights: Mapping[str, Array],
+    samples: Sequence[Sequence[Array]],
+    conditions: Conditions,
 ) -> dict[str, Range]:
     """A range for each product, from what its columns reach for sample inputs."""
     watch = Analog(machine, conditions, watching=True)
