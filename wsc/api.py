@@ -122,9 +122,9 @@ def compile(
     """Compile a module (or torch.fx.GraphModule) for a machine, by its name or by the path of its file.
 
     `example_inputs` are positional arguments in a tuple, keyword arguments in a dict, or one tensor. The program's
-    weights share the module's memory. `dtype` "int8" or "int16" quantises products by weights, calibrated on the example
-    inputs, and "float" does not; by default it is what the machine needs. `stage` is told what begins. Raises a subclass of `wsc.WscError` that says what
-    is wrong with the model, the target, or the fit of the two.
+    weights share the module's memory. `dtype` "int8" or "int16" quantises products by weights, calibrated on the
+    example inputs, and "float" does not; by default it is what the machine needs. `stage` is told what begins. Raises
+    a subclass of `wsc.WscError` that says what is wrong with the model, the target, or the fit of the two.
     """
     from wsc.frontend.capture import capture
     from wsc.frontend.values import as_arguments

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wsc.backends.gpu_cluster.clusters import read_cluster, shipped
 from wsc.backends.gpu_cluster.emit.program import emit
+from wsc.backends.gpu_cluster.emit.torch_graph import write_torch_graph
 from wsc.backends.gpu_cluster.execute import execute
 from wsc.backends.gpu_cluster.facts import plan_facts
 from wsc.backends.gpu_cluster.legalize import legalize
@@ -14,12 +15,14 @@ from wsc.backends.gpu_cluster.machine import Cluster
 from wsc.backends.gpu_cluster.plan.graph_plan import GraphPlan, make_plan
 from wsc.backends.gpu_cluster.program import Program
 from wsc.backends.gpu_cluster.simulate.bound import lower_bound
+from wsc.backends.gpu_cluster.simulate.capacity import capacity
 from wsc.backends.gpu_cluster.simulate.floorplan import floorplan
 from wsc.backends.gpu_cluster.simulate.report import simulate
 from wsc.backends.gpu_cluster.text import parse_program, print_program
 from wsc.backends.gpu_cluster.verify import verify
 from wsc.backends.target import Progress, Target
 from wsc.compiler.ir.model import Model
+from wsc.compiler.machine import Capacity
 from wsc.compiler.ops.base import Array
 from wsc.simulation.floorplan import Floorplan
 from wsc.simulation.trace import Trace
@@ -68,6 +71,9 @@ class GpuClusterTarget(Target):
     def lower_bound(self, program: Program, machine: Cluster) -> int:
         return lower_bound(program, machine)
 
+    def capacity(self, program: Program, machine: Cluster) -> Capacity:
+        return capacity(program, machine)
+
     def weight_keys(self, program: Program) -> frozenset[str]:
         return frozenset(b.key for ranks in program.classes for b in ranks.buffers if b.role == "weight")
 
@@ -76,6 +82,10 @@ class GpuClusterTarget(Target):
 
     def facts(self, plan: GraphPlan) -> tuple[tuple[str, str], ...]:
         return plan_facts(plan)
+
+    def write_torch(self, program: Program, folder: Path) -> tuple[Path, ...]:
+        """Write PyTorch code that runs the program; returns its files. Raises UserError for ops without code."""
+        return write_torch_graph(program, folder)
 
 
 TARGET = GpuClusterTarget()
