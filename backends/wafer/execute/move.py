@@ -178,16 +178,24 @@ def _lookup(
 ) -> Array:
     table, index = operands
     lead = len(mesh.axes)
-    rows = table.shape[lead]
-    start = np.arange(mesh[op.axis].parts).reshape(
-        [-1 if a == mesh.index(op.axis) else 1 for a in range(index.ndim)]
+    part = np.arange(mesh[op.axis].parts).reshape(
+        [-1 if a == mesh.index(op.axis) else 1 for a in range(lead)]
     )
-    local = index - start * rows
+    parts = np.broadcast_to(part, mesh.shape).ravel()
+    rows = found_rows(
+        table.reshape(-1, *table.shape[lead:]), index.reshape(-1, *index.shape[lead:]), parts
+    )
+    return rows.reshape(*mesh.shape, *rows.shape[1:])
+
+
+def found_rows(table: Array, index: Array, parts: Array) -> Array:
+    """A lookup on some cores: arrays of shape (cores, *tile), and which part of the table each core holds."""
+    rows = table.shape[1]
+    local = index - parts.reshape(-1, *(1,) * (index.ndim - 1)) * rows
     held = (local >= 0) & (local < rows)
-    flat = table.reshape(-1, *table.shape[lead:])
-    places = np.where(held, local, 0).reshape(len(flat), -1)
-    found = np.take_along_axis(flat, places[:, :, None], axis=1)
-    found = np.where(held.reshape(len(flat), -1, 1), found, np.asarray(0, table.dtype))
+    places = np.where(held, local, 0).reshape(len(table), -1)
+    found = np.take_along_axis(table, places[:, :, None], axis=1)
+    found = np.where(held.reshape(len(table), -1, 1), found, np.asarray(0, table.dtype))
     return found.reshape(*index.shape, table.shape[-1])
 
 

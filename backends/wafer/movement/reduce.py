@@ -1,0 +1,98 @@
+"""Reductions along lines: every core adds what its sources in the tree send, and sends its sum on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from wsc.backends.wafer.instructions import AllReduce, ReduceTo
+from wsc.backends.wafer.movement.parts import (
+    OPERAND,
+    RESULT,
+    Expansion,
+    Leg,
+    Region,
+    Span,
+    copy,
+    tile_words,
+)
+from wsc.backends.wafer.program import Buffer
+from wsc.backends.wafer.trees import Phases, reduction_tree
+
+
+def reduce_to(op: ReduceTo, region: Region, operand: Buffer, result: Buffer) -> Expansion:
+    """To part 0, along the tree of the algorithm."""
+    tree = reduction_tree(region.mesh[op.axis].parts, op.algorithm or "chain", op.group)
+    made = Expansion()
+    for line in region.lines(op.axis):
+        reduce_line(made, region, line, tree, tile_words(operand), op.fn)
+    return made
+
+
+def all_reduce(op: AllReduce, region: Region, operand: Buffer, result: Buffer) -> Expansion:
+    """To part 0 along a chain, and from there to all."""
+    tree = reduction_tree(region.mesh[op.axis].parts, "chain")
+    words = tile_words(operand)
+    made = Expansion()
+    for line in region.lines(op.axis):
+        reduce_line(made, region, line, tree, words, op.fn)
+        spread_back(made, region, line, words)
+    return made
+
+
+def spread_back(made: Expansion, region: Region, line: Sequence[int], words: int) -> None:
+    """The first core's result to all others of the line, when it has all of it."""
+    if len(line) == 1:
+        return
+    root = made.work(line[0])
+    message = made.send(region.places[line[0]], [region.places[core] for core in line[1:]], words)
+    root.legs.append(Leg(words, sends=message, reads=Span(RESULT), after=len(root.legs) - 1))
+    for core in line[1:]:
+        made.work(core).legs.append(Leg(words, receives=message, writes=Span(RESULT)))
+
+
+def reduce_line(
+    made: Expansion, region: Region, line: Sequence[int], tree: Sequence[Phases], words: int, fn: str
+) -> None:
+    """Messages and work of one line, whose first core has the result in the end."""
+    if len(line) == 1:
+        made.work(line[0]).legs.append(copy(words, Span(OPERAND), Span(RESULT)))
+        return
+    parents = {
+        source: part for part, phases in enumerate(tree) for sources in phases for source in sources
+    }
+    sent = {
+        part: made.send(region.places[line[part]], [region.places[line[parents[part]]]], words)
+        for part in _in_order(tree, 0)
+        if part
+    }
+    for part, phases in enumerate(tree):
+        made.work(line[part]).legs += _legs(phases, sent, sent.get(part, -1), words, fn)
+
+
+def _legs(phases: Phases, sent: dict[int, int], onward: int, words: int, fn: str) -> Iterator[Leg]:
+    """Take the sources one after another into memory; what is there then is added to the last as it passes."""
+    sources = [(source, number) for number, sources in enumerate(phases) for source in sources]
+    if not sources:
+        yield Leg(words, sends=onward, reads=Span(OPERAND))
+    kept, phase = Span(OPERAND), 0
+    for at, (source, number) in enumerate(sources):
+        last = at == len(sources) - 1
+        yield Leg(
+            words,
+            receives=sent[source],
+            sends=onward if last else -1,
+            reads=kept,
+            writes=Span(RESULT) if not last or onward < 0 else None,
+            combine=fn,
+            after=at - 1,
+            tasks=number - phase,
+        )
+        kept, phase = Span(RESULT), number
+
+
+def _in_order(tree: Sequence[Phases], part: int) -> Iterator[int]:
+    """Parts as they send: a part's sources, in the order in which it takes them, before the part."""
+    for sources in tree[part]:
+        for source in sources:
+            yield from _in_order(tree, source)
+    yield part
