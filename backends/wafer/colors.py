@@ -26,7 +26,7 @@ Turn = tuple[int, tuple[int, ...]]  # the port a message comes from, and those i
 Path = dict[Place, Turn]
 Key = tuple[str, int]  # family, colour within it
 
-_SHARES = (6, 5, 4, 3, 2, 1)  # colours that one family may take, tried in turn
+_SHARES = (12, 10, 8, 7, 6, 5, 4, 3, 2, 1)  # colours that one family may take, tried in turn
 
 
 @dataclass(frozen=True)

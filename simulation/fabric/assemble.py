@@ -289,6 +289,7 @@ def _state(fabric: Fabric, cores: Sequence[Core], layout: Layout) -> State:
         "active": np.zeros((count, places), np.int32),
         "line_next": _line_starts(layout),
         "tile_seen": np.full(fabric.width * fabric.height, -1, np.int64),
+        "budget": np.maximum(layout.group_rate, PACE),
         "memory8": memory,
         "memory16": memory.view(np.uint16),
         "memory32": memory.view(np.uint32),
@@ -302,7 +303,7 @@ def _state(fabric: Fabric, cores: Sequence[Core], layout: Layout) -> State:
     ints |= {"counter": int(layout.counter_first[-1]), "instruction_left": instructions}
     longs = {"until": count, "timer_time": 8 * count + 8, "call_time": count + 8, "issue_free": count}
     longs |= {"instruction_end": instructions, "start": transfers, "due": transfers}
-    longs |= {"budget": len(fabric.rates), "budget_time": len(fabric.rates)}
+    longs |= {"budget_time": len(fabric.rates)}
     made = State(
         **state,
         **{name: np.zeros(size, np.int32) for name, size in ints.items()},

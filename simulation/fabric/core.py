@@ -45,10 +45,7 @@ def _visit(layout: Layout, state: State, core: int) -> bool:
         state.clock[MOVED] += 1
         seen(state, layout.core_tile[core])
         return True
-    if state.until[core] > now:
-        return True
-    _set_alarm(layout, state, core)
-    return False
+    return state.until[core] > now or not _set_alarm(layout, state, core)
 
 
 @njit(cache=True)
@@ -153,12 +150,12 @@ def _can_go(layout: Layout, state: State, core: int, instruction: int) -> bool:
 
 @njit(cache=True)
 def _move(layout: Layout, state: State, core: int) -> bool:
-    """A word of every transfer: one in and one out of the ramp, and memory as its ports and banks allow, in turn."""
+    """A word of every transfer: one in and one out of the ramp, memory as its ports and banks allow; oldest first."""
     now, count = state.clock[NOW], state.active_count[core]
     came, left, busy = False, False, False
     read, written, banks = layout.figures[2], layout.figures[3], np.int64(0)
     for i in range(count):
-        transfer = state.active[core, (i + now) % count]
+        transfer = state.active[core, i]
         if state.progress[transfer] >= layout.words[transfer] or state.start[transfer] > now:
             continue
         source, target = layout.source[transfer], layout.target[transfer]
@@ -286,8 +283,8 @@ def _store(layout: Layout, state: State, core: int, access: np.ndarray, at: int,
 
 
 @njit(cache=True)
-def _set_alarm(layout: Layout, state: State, core: int) -> None:
-    """Set a timer for the next cycle in which something of the core falls due, if anything does by itself."""
+def _set_alarm(layout: Layout, state: State, core: int) -> bool:
+    """Set a timer for the next cycle in which something of the core falls due; False where there is no room for it."""
     now, soonest = state.clock[NOW], np.int64(NEVER)
     if state.issue_free[core] > now:
         soonest = min(soonest, state.issue_free[core])
@@ -307,8 +304,11 @@ def _set_alarm(layout: Layout, state: State, core: int) -> None:
     if group >= 0 and state.active_count[core] and state.budget[group] < PACE:
         soonest = min(soonest, now + 1)
     if soonest < NEVER and not (now < state.alarm[core] <= soonest):
+        if state.clock[TIMERS] == len(state.timer_time):
+            return False
         state.alarm[core] = soonest
         add(state.timer_time, state.timer_core, state.clock, TIMERS, soonest, core)
+    return True
 
 
 @njit(cache=True)

@@ -83,12 +83,19 @@ def all_to_all(op: AllToAll, region: Region, operand: Buffer, result: Buffer) ->
         place = np.take(place, range(len(taken[target])), axis=op.split)
         return np.take(whole, taken[target], axis=op.split).ravel(), place.ravel()
 
-    pairs = [(s, t) for s in range(parts) for t in range(parts)]
-    pairs.sort(key=lambda p: (p[1] < p[0], -p[1] if p[1] > p[0] else p[1], -p[0] if p[1] > p[0] else p[0]))
+    pairs = _in_turn(parts)
     cut = {pair: piece(*pair) for pair in pairs}
     for line in region.lines(op.axis):
         _exchange(made, region, line, pairs, cut, size)
     return made
+
+
+def _in_turn(parts: int) -> list[tuple[int, int]]:
+    """All (source, target): those one part apart, modulo the number of parts, then two apart, and so on.
+
+    So every part sends and receives all the time, and no link carries much more than its share at any time.
+    """
+    return [(part, (part + step) % parts) for step in range(parts) for part in range(parts)]
 
 
 def _exchange(

@@ -51,64 +51,48 @@ def _line(
     bytes: int,
     fn: str,
 ) -> None:
+    """One way the farthest pieces go first, the other way the nearest: a core has little to pass both ways at once.
+
+    Where it has, the first way goes before the other, whose pieces then come a little later at every core alike.
+    """
     parts = len(line)
-    there = _pass(made, region, line, list(range(parts)), taken, bytes)
-    back = _pass(made, region, line, list(range(parts))[::-1], taken, bytes)
+    words = [words_of(piece.size, bytes) for piece, _ in taken]
+    there = _pass(made, region, line, list(range(parts)), words, nearest=False)
+    back = _pass(made, region, line, list(range(parts))[::-1], words, nearest=True)
     for part, core in enumerate(line):
-        work = made.work(core)
-        ends = []
-        for steps in (there, back):
-            came, end = -1, None
-            for target, received, sent in steps[part]:
-                words = words_of(taken[target][0].size, bytes)
+        legs, ends = made.work(core).legs, []
+        for steps in (there[part], back[part]):
+            latest = -1
+            for target, received, sent in steps:
                 reads = Span(OPERAND, taken[target][0])
                 if target == part:
-                    end = (received, came)
-                    continue
-                fns = fn if received >= 0 else ""
-                work.legs.append(Leg(words, received, sent, reads, combine=fns, after=came))
-                came = len(work.legs) - 1
-            ends.append(end)
-        _finish(work.legs, [e for e in ends if e is not None], taken[part], bytes, fn)
+                    ends.append(len(legs))
+                    again = len(ends) == 2  # what came the first way is there before it
+                    reads = Span(RESULT, taken[part][1]) if again else reads
+                    behind = ends[0] if again else -1
+                    writes = Span(RESULT, taken[part][1])
+                    legs.append(Leg(words[part], received, -1, reads, writes, fn, latest, behind=behind))
+                else:
+                    combine = fn if received >= 0 else ""
+                    legs.append(Leg(words[target], received, sent, reads, combine=combine, after=latest))
+                latest = len(legs) - 1
+        if not ends and words[part]:
+            legs.append(Leg(words[part], reads=Span(OPERAND, taken[part][0]), writes=Span(RESULT, taken[part][1])))
 
 
 def _pass(
-    made: Expansion,
-    region: Region,
-    line: Sequence[int],
-    order: list[int],
-    taken: Sequence[tuple[Elements, Elements]],
-    bytes: int,
+    made: Expansion, region: Region, line: Sequence[int], order: list[int], words: Sequence[int], nearest: bool
 ) -> dict[int, list[tuple[int, int, int]]]:
-    """One direction: for each part (piece, message that brings it or -1, message that takes it on or -1)."""
+    """One direction: for each part, in turn, (piece, message that brings it or -1, message that takes it on or -1)."""
     steps: dict[int, list[tuple[int, int, int]]] = {part: [] for part in order}
-    for target in reversed(order[1:]):
-        words = words_of(taken[target][0].size, bytes)
-        if not words:
-            continue
+    targets = [part for part in order[1:] if words[part]]
+    for target in targets if nearest else reversed(targets):
         brought = -1
         for here, there in zip(order, order[1:], strict=False):
             if here == target:
                 break
-            onward = made.send(region.places[line[here]], [region.places[line[there]]], words)
+            onward = made.send(region.places[line[here]], [region.places[line[there]]], words[target])
             steps[here].append((target, brought, onward))
             brought = onward
         steps[target].append((target, brought, -1))
     return steps
-
-
-def _finish(
-    legs: list[Leg], ends: list[tuple[int, int]], own: tuple[Elements, Elements], bytes: int, fn: str
-) -> None:
-    """The part's own piece: its addend, and what came from either side."""
-    words = words_of(own[0].size, bytes)
-    if not words:
-        return
-    reads, writes = Span(OPERAND, own[0]), Span(RESULT, own[1])
-    if not ends:
-        legs.append(Leg(words, reads=reads, writes=writes))
-    previous = -1
-    for received, after in ends:
-        legs.append(Leg(words, received, -1, reads, writes, fn, after, behind=previous))
-        previous = len(legs) - 1
-        reads = Span(RESULT, own[1])
