@@ -33,13 +33,14 @@ _SHARES = (12, 10, 8, 7, 6, 5, 4, 3, 2, 1)  # colours that one family may take, 
 class Family:
     """Messages that are carried out by one instruction, or by one stream, in the order of a run.
 
-    `owner` (a kernel or a stream) and `what` are for people.
+    `owner` (a kernel or a stream) and `what` are for people. An `ordered` family has one colour for each direction.
     """
 
     name: str
     owner: str
     messages: tuple[Message, ...]
     what: str = ""
+    ordered: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,8 @@ def _too_many(
 
 def _within(family: Family, paths: Sequence[Path], share: int) -> list[int]:
     """A colour, counted from 0, for every message of a family: those that never change if `share` of them suffice."""
-    fixed = _fixed(paths, share)
-    return fixed if fixed is not None else _in_turn(family, paths, share)
+    fixed = None if family.ordered else _fixed(paths, share)
+    return fixed if fixed is not None else _in_turn(family, paths, 1 if family.ordered else share)
 
 
 def _fixed(paths: Sequence[Path], share: int) -> list[int] | None:

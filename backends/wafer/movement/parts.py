@@ -85,10 +85,15 @@ class Work:
 
 @dataclass(eq=False)
 class Expansion:
-    """A movement on a region: run r does `works[r % len(works)]`, by core; its messages in the order of all runs."""
+    """A movement on a region: run r does `works[r % len(works)]`, by core; its messages in the order of all runs.
+
+    Where it is `ordered`, messages that meet come one after another: those of a core that takes its sources in turn
+    would only be in each other's way.
+    """
 
     messages: list[Message] = field(default_factory=list)
     works: list[dict[int, Work]] = field(default_factory=lambda: [{}])
+    ordered: bool = False
 
     def send(self, source: Place, targets: Sequence[Place], words: int) -> int:
         """A new message; returns its number."""

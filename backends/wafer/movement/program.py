@@ -58,7 +58,8 @@ def expand_program(program: Program, machine: Wafer) -> Movements:
             within[key] = expand(instruction.op, region, operand, result)
             owner = f"kernel '{kernel.name}'"
             what = f"{owner}, {print_instruction(instruction)}"
-            families.append(Family(family(*key), owner, tuple(within[key].messages), what))
+            found = within[key]
+            families.append(Family(family(*key), owner, tuple(found.messages), what, found.ordered))
     streams = {s.name: expand_stream(program, s) for s in program.streams}
     families += [
         Family(family("stream", n), f"stream {n}", tuple(s.messages), f"stream {n}")

@@ -22,7 +22,7 @@ from wsc.backends.wafer.trees import Phases, reduction_tree
 def reduce_to(op: ReduceTo, region: Region, operand: Buffer, result: Buffer) -> Expansion:
     """To part 0, along the tree of the algorithm."""
     tree = reduction_tree(region.mesh[op.axis].parts, op.algorithm or "chain", op.group)
-    made = Expansion()
+    made = Expansion(ordered=any(len(sources) > 1 for phases in tree for sources in phases))
     for line in region.lines(op.axis):
         reduce_line(made, region, line, tree, tile_words(operand), op.fn)
     return made

@@ -95,7 +95,8 @@ class _Kernel:
         self.region = Region.of(kernel)
         memories, self.bytes = place(kernel, self.unrolled.copies)
         self.placed = Placed(kernel, len(built.cores), memories, self.unrolled.copies)
-        self.outputs = {b.name for b in kernel.buffers if b.role == "output"}
+        outputs = {b.name for b in kernel.buffers if b.role == "output"}
+        self.ending = {n for n, i in enumerate(kernel.instructions()) if i.result in outputs}
         self.inputs = inputs
         built.kernels.append(self.placed)
 
@@ -115,7 +116,7 @@ class _Kernel:
             for number, core in enumerate(cores):
                 instruction = made or self._moved(run, name, number, works or {})
                 core.queues[run.queue].append(instruction)
-                if run.instruction.result in self.outputs:
+                if run.queue in self.ending:
                     self.built.ends[position // per_input].append(instruction)
 
     def _compute(self, run: Run) -> Instruction:
