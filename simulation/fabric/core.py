@@ -227,6 +227,8 @@ def _transfer_word(layout: Layout, state: State, core: int, transfer: int) -> No
         push(layout, state, target, np.uint32(word), last, now + passed + layout.figures[0])
     state.progress[transfer] = at + 1
     state.due[transfer] = max(state.due[transfer], now * PACE) + layout.pace[transfer]
+    if target < 0 and layout.fn[transfer] and at + 1 == layout.words[transfer]:
+        state.due[transfer] += PACE  # the last sum is a cycle on its way to memory
 
 
 @njit(cache=True)

@@ -150,5 +150,5 @@ def halo(op: Halo, region: Region, operand: Buffer, result: Buffer) -> Expansion
                 cut[part - 1, part] = edge(core, *before)
             if part + 1 < len(line) and op.hi:
                 cut[part + 1, part] = edge(core, *after)
-        _exchange(made, region, line, sorted(cut), cut, size)
+        _exchange(made, region, line, sorted(cut, key=lambda pair: (pair[0] == pair[1], pair)), cut, size)
     return made

@@ -46,10 +46,7 @@ def move_cost(machine: Wafer, mesh: Mesh, op: Move, operand: Buffer) -> Cost:
         case ReduceTo():
             return _reduce(machine, mesh, op, operand)
         case ReduceScatter(axis):
-            # Every part is the root of a chain for its own P-th of the tile. The chains run at once in both
-            # directions and together put at most W words on a link, as one chain of the whole tile does; the
-            # longest of them passes all parts.
-            return _chain(machine, mesh, axis, operand)
+            return _reduce_scatter(machine, mesh, axis, operand)
         case AllReduce(axis):
             return _all_reduce(machine, mesh, axis, operand)
         case Halo():
@@ -93,21 +90,63 @@ def _all_reduce(machine: Wafer, mesh: Mesh, axis: str, operand: Buffer) -> Cost:
     return replace(cost, line_cycles=cost.line_cycles // 2)
 
 
+def _reduce_scatter(machine: Wafer, mesh: Mesh, axis: str, operand: Buffer) -> Cost:
+    """Every part is the end of a chain from either side for its own P-th of the tile.
+
+    A core adds, or sends, one piece for every other part and its own once more. One way the farthest pieces go first;
+    the last part but one then has them all, and from there the pieces of the other way follow, the nearest first.
+    """
+    parts = mesh[axis].parts
+    if parts == 1:
+        return _copy(machine, operand)
+    piece = link_words(machine, ceil(operand.tile_type.bytes / parts))
+    busy = piece * (parts + 1 if parts > 2 else parts)
+    between = _chain_distance(machine, mesh, axis) // (parts - 1)
+    distance = max(between, 2 * (parts - 2) * between)
+    on_links = piece * (parts - 1) * _sharing(mesh, axis, operand)
+    return _cost(machine, busy, on_links, distance, (mesh[axis].along,))
+
+
+def _copy(machine: Wafer, operand: Buffer) -> Cost:
+    """A tile that stays where it is: copied as fast as it can be written."""
+    cycles = machine.core.task_startup_cycles + _copy_cycles(machine, operand)
+    return Cost(MOVEMENT, max(1, machine.core.task_startup_cycles), max(1, cycles))
+
+
+def _copy_cycles(machine: Wafer, operand: Buffer) -> int:
+    return ceil(operand.tile_type.bytes / machine.core.write_bytes_per_cycle)
+
+
+def _exchanged(machine: Wafer, words: int, on_links: int, distance: int, line: str, least: int = 0) -> Cost:
+    """Two tasks, one that sends `words` and one that receives; both at once take `exchange_cycles_per_word`.
+
+    The core is busy for a cycle a word, so that the next movement begins while this one goes on.
+    """
+    startup = 2 * machine.core.task_startup_cycles
+    through = max(ceil(words * machine.core.exchange_cycles_per_word), on_links)
+    return Cost(
+        MOVEMENT, max(1, startup + words), max(1, startup + max(through + distance, least)), (line,), on_links
+    )
+
+
 def _halo(machine: Wafer, mesh: Mesh, op: Halo, operand: Buffer) -> Cost:
-    """Both neighbours at once: a core sends what it receives, `lo` one way and `hi` the other."""
+    """Both neighbours at once: a core sends what it receives, `lo` one way and `hi` the other, and copies its tile."""
     tile = operand.tile_type
+    if mesh[op.axis].parts == 1:
+        return _copy(machine, operand)
     row_bytes = tile.bytes // max(1, tile.shape[op.dim])
     lo, hi = link_words(machine, op.lo * row_bytes), link_words(machine, op.hi * row_bytes)
+    words = lo + hi if mesh[op.axis].parts > 2 else max(lo, hi)
     on_links = max(lo, hi) * _sharing(mesh, op.axis, operand)
-    return _cost(machine, 2 * (lo + hi), on_links, _flight(machine, mesh, op.axis, 1), (mesh[op.axis].along,))
+    flight = _flight(machine, mesh, op.axis, 1)
+    return _exchanged(machine, words, on_links, flight, mesh[op.axis].along, _copy_cycles(machine, operand))
 
 
 def _shift(machine: Wafer, mesh: Mesh, op: Shift, operand: Buffer) -> Cost:
-    """Two tasks, one that sends and one that receives; both at once take `exchange_cycles_per_word`.
+    """An exchange of whole tiles. On a line, those whose source lies beyond the last part come from the other end.
 
-    The core is busy for a cycle a word, so that the next movement begins while this one goes on. On a line, those whose
-    source lies beyond the last part are served from the other end. On an interleaved ring a step is two parts at most,
-    and each link carries one tile of every step, since the ring passes it once each way.
+    On an interleaved ring a step is two parts at most, and each link carries one tile of every step, since the ring
+    passes it once each way.
     """
     parts = mesh[op.axis].parts
     most = mesh[op.skew].parts - 1 if op.skew else 1
@@ -118,10 +157,8 @@ def _shift(machine: Wafer, mesh: Mesh, op: Shift, operand: Buffer) -> Cost:
         farthest = min(2 * tiles, parts - 1)
     words = link_words(machine, operand.tile_type.bytes) if tiles else 0
     on_links = words * tiles * _sharing(mesh, op.axis, operand)
-    startup = 2 * machine.core.task_startup_cycles
-    through = ceil(max(words * machine.core.exchange_cycles_per_word, on_links))
     flight = _flight(machine, mesh, op.axis, farthest)
-    return Cost(MOVEMENT, startup + words, startup + through + flight, (mesh[op.axis].along,), on_links)
+    return _exchanged(machine, words, on_links, flight, mesh[op.axis].along)
 
 
 def _broadcast(machine: Wafer, mesh: Mesh, axis: str, operand: Buffer) -> Cost:
@@ -144,12 +181,22 @@ def _reduce(machine: Wafer, mesh: Mesh, op: ReduceTo, operand: Buffer) -> Cost:
 
 
 def _all_to_all(machine: Wafer, mesh: Mesh, axis: str, operand: Buffer) -> Cost:
-    """The link in the middle of the line carries what a half of the cores sends to the other half: P W / 4 words."""
+    """P - 1 exchanges of a P-th of the tile: with the part one further on, then two further on, and so on.
+
+    In the k-th a link carries min(k, P - k) pieces; they follow each other without a barrier.
+    """
     parts = mesh[axis].parts
-    words = link_words(machine, operand.tile_type.bytes)
-    on_links = ceil(parts * words / 4) * _sharing(mesh, axis, operand) if parts > 1 else 0
-    sent = ceil(words * (parts - 1) / parts)
-    return _cost(machine, sent, on_links, _flight(machine, mesh, axis, parts - 1), (mesh[axis].along,))
+    if parts == 1:
+        return _copy(machine, operand)
+    piece = link_words(machine, ceil(operand.tile_type.bytes / parts))
+    shared = _sharing(mesh, axis, operand)
+    pace = machine.core.exchange_cycles_per_word
+    through = ceil(sum(piece * max(pace, min(k, parts - k) * shared) for k in range(1, parts)))
+    cost = _exchanged(
+        machine, piece * (parts - 1), through, _flight(machine, mesh, axis, parts - 1), mesh[axis].along
+    )
+    on_links = piece * sum(min(k, parts - k) for k in range(1, parts)) * shared
+    return replace(cost, line_cycles=on_links // 2)
 
 
 def _chain_distance(machine: Wafer, mesh: Mesh, axis: str) -> int:
