@@ -68,6 +68,8 @@ def _end_transfers(layout: Layout, state: State, core: int) -> bool:
                 first, end = layout.transfer_first[instruction], layout.transfer_first[instruction + 1]
                 if first <= transfer < end:
                     state.instruction_left[instruction] -= 1
+                    if layout.fn[transfer] and layout.target[transfer] < 0:  # the last sum is on its way to memory
+                        state.instruction_end[instruction] = max(state.instruction_end[instruction], now + 1)
     state.active_count[core] = kept
     return kept < count
 
@@ -227,8 +229,6 @@ def _transfer_word(layout: Layout, state: State, core: int, transfer: int) -> No
         push(layout, state, target, np.uint32(word), last, now + passed + layout.figures[0])
     state.progress[transfer] = at + 1
     state.due[transfer] = max(state.due[transfer], now * PACE) + layout.pace[transfer]
-    if target < 0 and layout.fn[transfer] and at + 1 == layout.words[transfer]:
-        state.due[transfer] += PACE  # the last sum is a cycle on its way to memory
 
 
 @njit(cache=True)
