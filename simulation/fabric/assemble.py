@@ -191,6 +191,8 @@ def _instructions(
         "instruction_time": np.array([i.occupancy for i in instructions], np.int64),
         "instruction_age": np.array(ages, np.int64),
         "instruction_call": np.array([i.call for i in instructions], np.int32),
+        "instruction_background": np.array([i.background for i in instructions], np.bool_),
+        "transfer_background": np.array([i.background for i in instructions for _ in i.transfers], np.bool_),
         "instruction_core": owner.astype(np.int32),
         "wait_first": _offsets([len(i.waits) for i in instructions]),
         "wait_counter": np.array([c for i in instructions for c, _ in i.waits], np.int32),

@@ -36,6 +36,7 @@ def _visit(layout: Layout, state: State, core: int) -> bool:
     while True:
         changed = _end_transfers(layout, state, core)
         changed = _end_instructions(layout, state, core) or changed
+        changed = _arm(layout, state, core) or changed
         changed = _issue(layout, state, core) or changed
         if not changed:
             break
@@ -98,7 +99,9 @@ def _issue(layout: Layout, state: State, core: int) -> bool:
     best, chosen = np.int64(NEVER), -1
     for line in range(layout.line_first[core], layout.line_first[core + 1]):
         instruction = state.line_next[line]
-        if instruction < layout.line_end[line] and layout.instruction_age[instruction] < best:
+        if instruction >= layout.line_end[line] or layout.instruction_background[instruction]:
+            continue
+        if layout.instruction_age[instruction] < best:
             if _can_go(layout, state, core, instruction):
                 best, chosen = layout.instruction_age[instruction], line
     if chosen < 0:
@@ -111,15 +114,33 @@ def _issue(layout: Layout, state: State, core: int) -> bool:
     if layout.instruction_call[instruction] >= 0:
         add(state.call_time, state.call_instruction, state.clock, CALLS, end, instruction)
         return True
-    state.running[core, state.running_count[core]] = instruction
-    state.running_count[core] += 1
     _set_off(layout, state, core, instruction)
     return True
 
 
 @njit(cache=True)
+def _arm(layout: Layout, state: State, core: int) -> bool:
+    """Give micro-threads the instructions that they carry out, as soon as these can go on."""
+    now, armed = state.clock[NOW], False
+    for line in range(layout.line_first[core], layout.line_first[core + 1]):
+        instruction = state.line_next[line]
+        if instruction >= layout.line_end[line] or not layout.instruction_background[instruction]:
+            continue
+        if _can_go(layout, state, core, instruction):
+            state.line_next[line] += 1
+            state.instruction_end[instruction] = now
+            if layout.instruction_time[instruction]:
+                state.issue_free[core] = max(state.issue_free[core], now) + layout.instruction_time[instruction]
+            _set_off(layout, state, core, instruction)
+            armed = True
+    return armed
+
+
+@njit(cache=True)
 def _set_off(layout: Layout, state: State, core: int, instruction: int) -> None:
     now = state.clock[NOW]
+    state.running[core, state.running_count[core]] = instruction
+    state.running_count[core] += 1
     first, end = layout.transfer_first[instruction], layout.transfer_first[instruction + 1]
     for transfer in range(first, end):
         start = NEVER if layout.after[transfer] >= 0 else now + layout.delay[transfer]
@@ -227,6 +248,8 @@ def _transfer_word(layout: Layout, state: State, core: int, transfer: int) -> No
         last = at + 1 == layout.words[transfer]
         passed = 1 if source >= 0 else 0  # a cycle between the ramps for what is passed on
         push(layout, state, target, np.uint32(word), last, now + passed + layout.figures[0])
+    if layout.transfer_background[transfer] and state.issue_free[core] > now:
+        state.issue_free[core] += 1
     state.progress[transfer] = at + 1
     state.due[transfer] = max(state.due[transfer], now * PACE) + layout.pace[transfer]
 

@@ -145,6 +145,9 @@ class Instruction:
     The issue is occupied for `occupancy` cycles. It is done when these have passed and all transfers have ended; then
     counter `counts` goes up. `waits` are (counter, least value). `call`, if it is not negative, is told to the host of
     the simulation when the instruction is done, before anything sees that. `urgent` ones go before others, then `age`.
+
+    A `background` instruction is carried out by a micro-thread: it does not wait for the issue to be free, but its
+    `occupancy`, and a cycle for each word that it moves, are taken from whatever occupies the issue meanwhile.
     """
 
     name: str
@@ -155,6 +158,7 @@ class Instruction:
     transfers: tuple[Transfer, ...] = ()
     call: int = -1
     urgent: bool = False
+    background: bool = False
     age: int = 0
 
 

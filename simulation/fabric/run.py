@@ -37,7 +37,7 @@ from wsc.simulation.fabric.state import (
     Layout,
     State,
 )
-from wsc.simulation.fabric.timers import take
+from wsc.simulation.fabric.timers import add, take
 
 
 @dataclass(frozen=True)
@@ -150,12 +150,17 @@ def advance(layout: Layout, state: State, limit: int) -> int:
 
 @njit(cache=True)
 def take_calls(layout: Layout, state: State) -> NDArray[np.int32]:
-    """The instructions that end now and that the host carries out."""
+    """The instructions that end now and that the host carries out; those that micro-threads held up end later."""
     found = np.empty(state.clock[CALLS], np.int32)
     count = 0
     while state.clock[CALLS] and state.call_time[0] <= state.clock[NOW]:
-        found[count] = take(state.call_time, state.call_instruction, state.clock, CALLS)
-        count += 1
+        instruction = take(state.call_time, state.call_instruction, state.clock, CALLS)
+        end = state.issue_free[layout.instruction_core[instruction]]
+        if end > state.clock[NOW]:
+            add(state.call_time, state.call_instruction, state.clock, CALLS, end, instruction)
+        else:
+            found[count] = instruction
+            count += 1
     return found[:count]
 
 

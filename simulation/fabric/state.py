@@ -48,6 +48,7 @@ class Layout(NamedTuple):
     instruction_time: Longs
     instruction_age: Longs
     instruction_call: Ints
+    instruction_background: NDArray[np.bool_]
     instruction_core: Ints
     wait_first: Ints  # [instruction + 1]
     wait_counter: Ints
@@ -55,6 +56,7 @@ class Layout(NamedTuple):
     trigger_first: Ints  # [instruction + 1]
     trigger_queue: Ints
     transfer_first: Ints  # [instruction + 1]
+    transfer_background: NDArray[np.bool_]
     words: Ints
     source: Ints  # queue, or -1
     target: Ints

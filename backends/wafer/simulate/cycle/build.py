@@ -11,7 +11,7 @@ from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.movement.parts import Place, Region, Work
 from wsc.backends.wafer.movement.program import Movements, expand_program, family
 from wsc.backends.wafer.movement.streams import StreamExpansion
-from wsc.backends.wafer.program import HOST, Buffer, Kernel, Program
+from wsc.backends.wafer.program import HOST, Buffer, Kernel, Loop, Program
 from wsc.backends.wafer.simulate.costs import local_cost, lookup_cost, multiply_add_cost
 from wsc.backends.wafer.simulate.cycle.memory import place
 from wsc.backends.wafer.simulate.cycle.unroll import Run, Unrolled, is_compute, rooms
@@ -97,6 +97,7 @@ class _Kernel:
         self.placed = Placed(kernel, len(built.cores), memories, self.unrolled.copies)
         outputs = {b.name for b in kernel.buffers if b.role == "output"}
         self.ending = {n for n, i in enumerate(kernel.instructions()) if i.result in outputs}
+        self.loops = {n for n, i in enumerate(kernel.instructions()) if isinstance(i.op, Loop)}
         self.inputs = inputs
         built.kernels.append(self.placed)
 
@@ -167,8 +168,9 @@ class _Kernel:
         result = self.placed.memories.get(run.instruction.result)
         copies = run.operands[0] if names else 0, run.result
         return self.wiring.instruction(
-            by_core.get(core, _NO_WORK), colors, operand, result, copies, name, run.counter, run.waits, run.age
-        )
+            by_core.get(core, _NO_WORK), colors, operand, result, copies, name, run.counter, run.waits, run.age,
+            run.queue in self.loops,
+        )  # fmt: skip
 
 
 def _add_host(
@@ -204,7 +206,7 @@ def _host_runs(
         what = f"the host at row {core.y}, stream {stream.stream.name}"
         waits = ((core.counters, run),) if run else ()
         line.append(
-            wiring.instruction(work, colors, memory, memory, (0, 0), what, core.counters, waits, run)
+            wiring.instruction(work, colors, memory, memory, (0, 0), what, core.counters, waits, run, False)
         )
         if group == _OUTWARD:
             built.ends[run // len(works)].append(line[-1])

@@ -1,7 +1,8 @@
 """The work of a core as an instruction of a fabric's core: colours for messages, addresses for tiles, cycles for tasks.
 
 A core that begins by itself starts its tasks first. One that begins with a word that comes has its task there already:
-the start-up lies before the word's arrival, where the core has nothing else to do with it.
+the start-up lies before the word's arrival. Outside loops a micro-thread then takes the words beside whatever the core
+does; the steps of a loop are in order, and the core waits for the word.
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ class Wiring:
     def instruction(
         self, work: Work, colors: Sequence[int], operand: Memory | None, result: Memory | None,
         copies: tuple[int, int], name: str, counter: int, waits: tuple[tuple[int, int], ...], age: int,
+        in_loop: bool,
     ) -> Instruction:  # fmt: skip
         """One run of a work; `copies` are those of the operand and the result that it uses."""
         start = 0 if work.triggered else self._start(work)
@@ -90,15 +92,17 @@ class Wiring:
         before = _same_color(work.legs, colors)
         legs = zip(work.legs, before, strict=True)
         transfers = tuple(self._transfer(leg, b, colors, operand, result, copies, start) for leg, b in legs)
-        triggers = tuple(colors[leg.receives] for leg in work.legs if leg.after < 0) if work.triggered else ()
+        background = work.triggered and not in_loop
+        triggers = {colors[leg.receives] for leg in work.legs if leg.after < 0} if work.triggered else set()
         return Instruction(
             name,
             counter,
-            start + later + work.busy_words,
+            self._start(work) + later if background else start + later + work.busy_words,
             waits,
-            tuple(sorted(set(triggers))),
+            () if background else tuple(sorted(triggers)),
             transfers,
             urgent=True,
+            background=background,
             age=age,
         )
 
