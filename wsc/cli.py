@@ -66,6 +66,10 @@ Format = Annotated[str, typer.Option("--format", "-f", metavar="KIND", help="png
 Terminal = Annotated[
     bool, typer.Option("--terminal/--no-terminal", help="Draw coarsely in the terminal too.")
 ]
+AlgorithmName = Annotated[
+    str | None, typer.Argument(metavar="NAME", help="An algorithm. [default: list all]", show_default=False)
+]
+Extent = Annotated[int | None, typer.Option(help="See the list of algorithms.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -141,12 +145,15 @@ def compile(
     target: Machine = "wse2",
     define: Define = None,
     output: OutputFolder = None,
+    page: Annotated[
+        bool, typer.Option("--page/--no-page", help="Write report.html into the build folder.")
+    ] = True,
     json: Json = False,
 ) -> None:
     """Compile and simulate a model; write a build folder."""
     from wsc.commands.compile import compile_file
 
-    compile_file(model, target, define or [], output, json)
+    compile_file(model, target, define or [], output, page, json)
 
 
 @app.command(cls=_Command)
@@ -180,6 +187,178 @@ def inspect(
     from wsc.commands.inspect import inspect_build
 
     inspect_build(build, layer or [], output, format, terminal and not json, json)
+
+
+@app.command(cls=_Command)
+def compare(
+    model: ModelFile,
+    targets: Annotated[
+        str,
+        typer.Option(
+            "--targets", "-t", metavar="NAMES", help="Machines or machine files, separated by commas."
+        ),
+    ],
+    define: Define = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FOLDER", help="For the tables. [default: comparison/NAME]"),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Compile a model for several machines and compare them."""
+    from wsc.commands.compare import compare_file
+
+    compare_file(model, targets, define or [], output, json)
+
+
+@app.command(cls=_Command)
+def report(
+    build: BuildFolder = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="The page. [default: BUILD/report.html]"),
+    ] = None,
+    open: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    json: Json = False,
+) -> None:
+    """Write a page about a build: floor plan, time, memory, energy, graph and program in one HTML file."""
+    from wsc.commands.report import report_build
+
+    report_build(build, output, open, json)
+
+
+@app.command(cls=_Command)
+def trace(
+    build: BuildFolder = None,
+    inputs: Annotated[int, typer.Option("--inputs", "-n", min=1, help="How many inputs to follow.")] = 2,
+    format: Annotated[
+        str, typer.Option("--format", "-f", metavar="KIND", help="perfetto or json.")
+    ] = "perfetto",
+    most: Annotated[
+        int, typer.Option("--spans", min=1, help="Put short spans together beyond so many.")
+    ] = 200_000,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="[default: BUILD/timeline.perfetto-trace]"),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write what happens when, to look at in Perfetto."""
+    from wsc.commands.trace import trace_build
+
+    trace_build(build, inputs, format, most, output, json)
+
+
+@app.command(cls=_Command)
+def explain(build: BuildFolder = None, json: Json = False) -> None:
+    """Say what bounds a program, and simulate what would help most."""
+    from wsc.commands.explain import explain_build
+
+    explain_build(build, json)
+
+
+@app.command(cls=_Command)
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="BUILD_A", help="A build folder.")],
+    after: Annotated[Path, typer.Argument(metavar="BUILD_B", help="The build folder to compare it with.")],
+    json: Json = False,
+) -> None:
+    """Say what differs between two builds: cycles, program, placement."""
+    from wsc.commands.diff import diff_builds
+
+    diff_builds(before, after, json)
+
+
+@app.command(cls=_Command)
+def results(
+    where: Annotated[
+        str,
+        typer.Option(
+            "--where", "-w", metavar="CONDITION", help="SQL, as in \"machine='wse3' AND cycles < 1e5\"."
+        ),
+    ] = "",
+    sort: Annotated[
+        str, typer.Option("--sort", "-s", metavar="COLUMN", help="Smallest first. [default: newest first]")
+    ] = "",
+    descending: Annotated[bool, typer.Option("--descending", help="Largest first.")] = False,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="At most so many rows.")] = None,
+    builds: Annotated[
+        Path | None, typer.Option("--builds", metavar="FOLDER", help="The folder of builds. [default: build]")
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            "--export", "-o", metavar="FILE", help="Write to a .csv, .json, .parquet or .duckdb file."
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List what was compiled, with its figures."""
+    from wsc.commands.results import show_results
+
+    show_results(where, sort, descending, limit, builds, export, json)
+
+
+@app.command(cls=_Command)
+def algorithm(
+    name: AlgorithmName = None,
+    machine: Annotated[
+        str, typer.Option("--machine", "-m", metavar="NAME", help="A wafer, or its machine file.")
+    ] = "wse2",
+    parts: Annotated[
+        str | None,
+        typer.Option(metavar="WxH", help="Columns and rows of cores; P for P x P, or a line of P."),
+    ] = None,
+    m: Extent = None,
+    k: Extent = None,
+    n: Extent = None,
+    heads: Extent = None,
+    taps: Extent = None,
+    groups: Annotated[int | None, typer.Option(help="Groups of columns: of a k-split, or of heads.")] = None,
+    inner: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The product within a k-split's groups, or of scores."),
+    ] = None,
+    reduce: Annotated[
+        str | None, typer.Option(metavar="NAME", help="How sums are made. [default: by modelled cycles]")
+    ] = None,
+    group: Annotated[int | None, typer.Option(help="Parts to a group of two-phase or k-tree.")] = None,
+    root: Annotated[
+        str | None, typer.Option(metavar="PART", help="Where an all-reduce leads to: a number, or middle.")
+    ] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Append to one row of cores, out of balance.")
+    ] = False,
+    shape: Annotated[
+        str | None, typer.Option(metavar="AxB", help="Of the tensor that is laid out anew.")
+    ] = None,
+    source: Annotated[str | None, typer.Option("--from", metavar="LAYOUT", help="E.g. [i:16,j:16].")] = None,
+    target: Annotated[str | None, typer.Option("--to", metavar="LAYOUT", help="E.g. [j:16,i:16].")] = None,
+    mesh: Annotated[
+        str | None, typer.Option(metavar="AXES", help="E.g. 'h=2x j=4x i=8y', in place of --parts.")
+    ] = None,
+    to_mesh: Annotated[
+        str | None, typer.Option(metavar="AXES", help="The axes of --to, where they are others.")
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option(metavar="TYPE", help="f32, f16 or bf16. [default: f32]")
+    ] = None,
+    check: Annotated[
+        bool | None, typer.Option("--check/--no-check", help="Run it on random numbers. [default: if small]")
+    ] = None,
+    program: Annotated[bool, typer.Option("--program", help="Print the program's text alone.")] = False,
+    json: Json = False,
+) -> None:
+    """Make a mesh algorithm by name, simulate it and check its numbers; without a name, list all."""
+    from wsc.commands.algorithm import list_algorithms, run_algorithm
+
+    if name is None:
+        list_algorithms(json)
+        return
+    sizes = {"m": m, "k": k, "n": n, "heads": heads, "taps": taps, "groups": groups, "group": group}
+    names = {"inner": inner, "reduce": reduce, "root": root, "plain": plain or None}
+    layouts = {"shape": shape, "source": source, "target": target, "mesh": mesh, "to_mesh": to_mesh}
+    run_algorithm(name, machine, parts, {**sizes, **names, **layouts, "dtype": dtype}, check, program, json)
 
 
 @app.command(cls=_Command)

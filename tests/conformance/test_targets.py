@@ -161,6 +161,26 @@ def test_the_placement_is_on_the_machine(case: Case) -> None:
     assert case.captured.model.graph.name in plan.title
 
 
+def test_the_program_stays_within_the_capacity(case: Case) -> None:
+    offered = case.selection.target.capacity(case.program, case.selection.machine)
+    assert offered.unit
+    assert min(offered.units, offered.chips, offered.memory_bytes) > 0
+    assert sum(kernel.bytes_per_unit * kernel.units for kernel in case.trace.kernels) <= offered.memory_bytes
+    macs = case.captured.model.graph.work().macs
+    assert macs / (case.trace.interval_cycles / case.trace.clock_hz) <= offered.peak_macs_per_second
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_its_variants_run_and_are_told_apart(target: str) -> None:
+    found = compiled(target, "mlp")
+    own, machine = found.selection.target, found.selection.machine
+    variants = own.variants(found.program, machine)
+    assert len({variant.change for variant in variants}) == len(variants)
+    for variant in variants:
+        assert (variant.program, variant.machine) != (found.program, machine)
+        assert own.simulate(variant.program, variant.machine).interval_cycles > 0
+
+
 def test_facts_are_told_in_words(case: Case) -> None:
     facts = case.selection.target.facts(case.plan)
     assert facts

@@ -11,16 +11,20 @@ from rich.console import Console
 from wsc.api import build_of
 from wsc.backends.registry import select
 from wsc.build import Build, write_build
-from wsc.commands.console import DEFAULT_FOLDER, print_json, stages
-from wsc.commands.summary import kernel_rows, summary_items, summary_json
-from wsc.compiler.errors import UserError
+from wsc.commands.console import DEFAULT_FOLDER, print_json, split_define, stages
+from wsc.commands.report import FILE as PAGE
+from wsc.commands.report import write_page
+from wsc.commands.summary import kernel_rows, result_row, summary_items, summary_json
 from wsc.folder import check_place
 from wsc.reports.tables import kernel_table, summary_panel
+from wsc.store import add_row, store_of
 
 
-def compile_file(spec: str, target: str, defines: list[str], output: Path | None, json: bool) -> None:
-    """Compile the model of a file, write its build folder, print the summary."""
-    options = dict(_split(text) for text in defines)
+def compile_file(
+    spec: str, target: str, defines: list[str], output: Path | None, page: bool, json: bool
+) -> None:
+    """Compile the model of a file, write its build folder and its page, print the summary."""
+    options = dict(split_define(text) for text in defines)
     selection = select(target)
     if output is not None:
         check_place(output)
@@ -38,17 +42,14 @@ def compile_file(spec: str, target: str, defines: list[str], output: Path | None
         build = build_of(captured, selection, stage)
         stage(f"writing {folder}")
         write_build(build, folder)
+        add_row(store_of(folder), result_row(build, folder))
+        if page:
+            stage(f"writing {folder / PAGE}")
+            write_page(build, folder / PAGE)
     if json:
         print_json(summary_json(build, folder))
     else:
         _print(build, folder)
-
-
-def _split(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key.isidentifier():
-        raise UserError(f"-D takes KEY=VALUE, as in -D seq=512; '{text}' was given.")
-    return key, value
 
 
 def _print(build: Build, folder: Path) -> None:
