@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wsc.backends.wafer.instructions import AllToAll, Halo, Shift
+from wsc.backends.wafer.instructions import AllToAll, Halo, Keep, Shift
 from wsc.backends.wafer.movement.parts import (
     OPERAND,
     RESULT,
@@ -21,49 +21,91 @@ from wsc.backends.wafer.movement.parts import (
     words_of,
 )
 from wsc.backends.wafer.program import Buffer
-from wsc.backends.wafer.trees import ring_order
+from wsc.backends.wafer.trees import ring_numbers
+from wsc.compiler.errors import SimulationError
 
 _TASKS = 2  # one that sends and one that receives
 
 
 def shift(op: Shift, region: Region, operand: Buffer, result: Buffer) -> Expansion:
-    """Every part's tile to the one that is to have it; a tile that moves within its memory waits for its room."""
+    """Every part's tile, or its pieces, to the one that is to have it.
+
+    What moves within its memory waits for its room: a part takes no word before it has sent the one in its place.
+    """
     made = Expansion()
-    parts, words = region.mesh[op.axis].parts, tile_words(operand)
-    order = ring_order(parts) if op.ring else np.arange(parts)
-    number = np.argsort(order)
+    parts, pieces = region.mesh[op.axis].parts, op.pieces or 1
+    if operand.name == result.name and pieces > 1:
+        raise SimulationError("the cycle-level simulator shifts no pieces within one buffer")
+    numbers = ring_numbers(parts, op.ring)
+    order = np.arange(parts) if op.enter else np.argsort(numbers)
+    spans = _cut(operand, op.dim, pieces)
+    size = operand.type.dtype.bytes
+    words = [tile_words(operand) if e is None else words_of(e.size, size) for e in spans]
     for line in region.lines(op.axis):
         by = op.by * _skew(op, region, line[0])
-        source = [int(order[(number[part] + by) % parts]) for part in range(parts)]
-        target = {source[part]: part for part in range(parts)}
-        sent = {}
-        for part in sorted(range(parts), key=lambda p: (-abs(p - target[p]), p)):
-            if target[part] != part:
-                sent[part] = made.send(
-                    region.places[line[part]], [region.places[line[target[part]]]], words
-                )
-        for part, core in enumerate(line):
-            work = made.work(core)
-            work.tasks = _TASKS
-            if source[part] == part:
-                if operand.name != result.name:
-                    work.legs.append(copy(words, Span(OPERAND), Span(RESULT)))
-                continue
-            behind = 0 if operand.name == result.name else -1
-            work.legs.append(Leg(words, sends=sent[part], reads=Span(OPERAND), paced=True))
-            came = sent[source[part]]
-            work.legs.append(Leg(words, receives=came, writes=Span(RESULT), behind=behind, paced=True))
+        moves = []
+        for part in range(parts):
+            for piece in range(pieces):
+                place = (int(numbers[part]) * pieces + piece + by) % (parts * pieces)
+                moves.append((int(order[place // pieces]), place % pieces, part, piece))
+        moves.sort(key=lambda m: (-abs(m[0] - m[2]), m))
+        _shift_line(made, region, line, moves, (spans, words), operand.name == result.name)
     return made
+
+
+def _cut(operand: Buffer, dim: int | None, pieces: int) -> list[Elements | None]:
+    """Elements of each piece of a tile; None for all of it."""
+    if dim is None or pieces == 1:
+        return [None]
+    extent = operand.tile_type.shape[dim] // pieces
+    whole = numbered(operand.tile_type)
+    return [np.take(whole, range(p * extent, (p + 1) * extent), axis=dim).ravel() for p in range(pieces)]
+
+
+def _shift_line(
+    made: Expansion,
+    region: Region,
+    line: Sequence[int],
+    moves: Sequence[tuple[int, int, int, int]],
+    cut: tuple[list[Elements | None], list[int]],
+    in_place: bool,
+) -> None:
+    """Moves (part, piece of it, to part, as piece) between the cores of a line, the farthest first."""
+    spans, words = cut
+    latest: dict[int, int] = {}
+    messages = {}
+    for core in line:
+        made.work(core).tasks = _TASKS
+    for source, taken, target, piece in moves:
+        legs = made.work(line[source]).legs
+        if source == target:
+            if not in_place:
+                legs.append(copy(words[taken], Span(OPERAND, spans[taken]), Span(RESULT, spans[piece])))
+            continue
+        message = made.send(region.places[line[source]], [region.places[line[target]]], words[taken])
+        messages[source, taken] = message
+        reads, before = Span(OPERAND, spans[taken]), latest.get(source, -1)
+        legs.append(Leg(words[taken], sends=message, reads=reads, after=before, paced=True))
+        latest[source] = len(legs) - 1
+    for source, taken, target, piece in moves:
+        if source != target:
+            behind = latest[target] if in_place else -1
+            leg = Leg(
+                words[taken],
+                receives=messages[source, taken],
+                writes=Span(RESULT, spans[piece]),
+                behind=behind,
+                paced=True,
+            )
+            made.work(line[target]).legs.append(leg)
 
 
 def _skew(op: Shift, region: Region, core: int) -> int:
     """How many times `by` the line of a core shifts."""
     if op.skew is None:
         return 1
-    axis = region.mesh.index(op.skew)
-    part = int(np.unravel_index(core, region.mesh.shape)[axis])
-    others = region.mesh[op.skew].parts
-    return int(np.argsort(ring_order(others))[part]) if op.ring else part
+    part = int(np.unravel_index(core, region.mesh.shape)[region.mesh.index(op.skew)])
+    return int(ring_numbers(region.mesh[op.skew].parts, op.ring)[part])
 
 
 def all_to_all(op: AllToAll, region: Region, operand: Buffer, result: Buffer) -> Expansion:
@@ -71,17 +113,19 @@ def all_to_all(op: AllToAll, region: Region, operand: Buffer, result: Buffer) ->
     made = Expansion()
     parts, size = region.mesh[op.axis].parts, operand.type.dtype.bytes
     whole, joined = numbered(operand.tile_type), numbered(result.tile_type)
-    tile = -(-operand.tile_type.shape[op.split] // parts)
-    extent = operand.tile_type.shape[op.join]
+    tile = result.tile_type.shape[op.split]
+    extent, most = operand.tile_type.shape[op.join], result.tile_type.shape[op.join]
     taken = [
         range(min(p * tile, whole.shape[op.split]), min((p + 1) * tile, whole.shape[op.split]))
         for p in range(parts)
     ]
 
     def piece(source: int, target: int) -> tuple[Elements, Elements]:
-        place = np.take(joined, range(source * extent, (source + 1) * extent), axis=op.join)
+        columns = range(min(extent, max(0, most - source * extent)))  # what lies past the end is not joined
+        place = np.take(joined, range(source * extent, source * extent + len(columns)), axis=op.join)
         place = np.take(place, range(len(taken[target])), axis=op.split)
-        return np.take(whole, taken[target], axis=op.split).ravel(), place.ravel()
+        moved = np.take(np.take(whole, taken[target], axis=op.split), columns, axis=op.join)
+        return moved.ravel(), place.ravel()
 
     pairs = _in_turn(parts)
     cut = {pair: piece(*pair) for pair in pairs}
@@ -124,6 +168,22 @@ def _exchange(
         sender.append(Leg(words, sends=message, reads=reads, after=latest.get(source, -1), paced=True))
         latest[source] = len(sender) - 1
         made.work(line[target]).legs.append(Leg(words, receives=message, writes=writes, paced=True))
+
+
+def keep(op: Keep, region: Region, operand: Buffer, result: Buffer) -> Expansion:
+    """Every part copies its own tile of what all hold."""
+    made = Expansion()
+    whole, own = numbered(operand.tile_type), numbered(result.tile_type)
+    extent, most = result.tile_type.shape[op.dim], operand.tile_type.shape[op.dim]
+    for line in region.lines(op.axis):
+        for part, core in enumerate(line):
+            taken = range(min(part * extent, most), min((part + 1) * extent, most))
+            moved = np.take(whole, taken, axis=op.dim).ravel()
+            place = np.take(own, range(len(taken)), axis=op.dim).ravel()
+            if moved.size:
+                words = words_of(moved.size, operand.type.dtype.bytes)
+                made.work(core).legs.append(copy(words, Span(OPERAND, moved), Span(RESULT, place)))
+    return made
 
 
 def halo(op: Halo, region: Region, operand: Buffer, result: Buffer) -> Expansion:

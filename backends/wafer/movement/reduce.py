@@ -16,7 +16,8 @@ from wsc.backends.wafer.movement.parts import (
     tile_words,
 )
 from wsc.backends.wafer.program import Buffer
-from wsc.backends.wafer.trees import Phases, reduction_tree
+from wsc.backends.wafer.trees import Phases, reduction_tree, rooted_tree
+from wsc.compiler.errors import SimulationError
 
 
 def reduce_to(op: ReduceTo, region: Region, operand: Buffer, result: Buffer) -> Expansion:
@@ -29,31 +30,43 @@ def reduce_to(op: ReduceTo, region: Region, operand: Buffer, result: Buffer) -> 
 
 
 def all_reduce(op: AllReduce, region: Region, operand: Buffer, result: Buffer) -> Expansion:
-    """To part 0 along a chain, and from there to all."""
-    tree = reduction_tree(region.mesh[op.axis].parts, "chain")
+    """To the root along a chain or the algorithm's tree, and from there to all; trees start a task in between."""
+    if op.algorithm == "ring":
+        raise SimulationError("the cycle-level simulator carries out no all_reduce on a ring")
+    parts, root = region.mesh[op.axis].parts, op.root or 0
+    tree = rooted_tree(parts, op.algorithm or "chain", op.group, root)
     words = tile_words(operand)
-    made = Expansion()
+    made = Expansion(ordered=any(len(sources) > 1 for phases in tree for sources in phases))
     for line in region.lines(op.axis):
-        reduce_line(made, region, line, tree, words, op.fn)
-        spread_back(made, region, line, words)
+        reduce_line(made, region, line, tree, words, op.fn, root)
+        spread_back(made, region, line, words, root, 0 if op.algorithm is None else 1)
     return made
 
 
-def spread_back(made: Expansion, region: Region, line: Sequence[int], words: int) -> None:
-    """The first core's result to all others of the line, when it has all of it."""
-    if len(line) == 1:
+def spread_back(
+    made: Expansion, region: Region, line: Sequence[int], words: int, root: int, tasks: int
+) -> None:
+    """The root's result to all others of the line, when it has all of it and has started some tasks."""
+    others = [core for core in line if core != line[root]]
+    if not others:
         return
-    root = made.work(line[0])
-    message = made.send(region.places[line[0]], [region.places[core] for core in line[1:]], words)
-    root.legs.append(Leg(words, sends=message, reads=Span(RESULT), after=len(root.legs) - 1))
-    for core in line[1:]:
+    legs = made.work(line[root]).legs
+    message = made.send(region.places[line[root]], [region.places[core] for core in others], words)
+    legs.append(Leg(words, sends=message, reads=Span(RESULT), after=len(legs) - 1, tasks=tasks))
+    for core in others:
         made.work(core).legs.append(Leg(words, receives=message, writes=Span(RESULT)))
 
 
 def reduce_line(
-    made: Expansion, region: Region, line: Sequence[int], tree: Sequence[Phases], words: int, fn: str
+    made: Expansion,
+    region: Region,
+    line: Sequence[int],
+    tree: Sequence[Phases],
+    words: int,
+    fn: str,
+    root: int = 0,
 ) -> None:
-    """Messages and work of one line, whose first core has the result in the end."""
+    """Messages and work of one line, whose root has the result in the end."""
     if len(line) == 1:
         made.work(line[0]).legs.append(copy(words, Span(OPERAND), Span(RESULT)))
         return
@@ -62,8 +75,8 @@ def reduce_line(
     }
     sent = {
         part: made.send(region.places[line[part]], [region.places[line[parents[part]]]], words)
-        for part in _in_order(tree, 0)
-        if part
+        for part in _in_order(tree, root)
+        if part != root
     }
     for part, phases in enumerate(tree):
         made.work(line[part]).legs += _legs(phases, sent, sent.get(part, -1), words, fn)

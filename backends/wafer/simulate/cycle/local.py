@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsc.backends.wafer.execute.compute import existing, on_tiles
-from wsc.backends.wafer.execute.move import found_rows, multiply_add
+from wsc.backends.wafer.execute.move import found_rows
+from wsc.backends.wafer.execute.stepped import step_of
 from wsc.backends.wafer.instructions import Lookup, MultiplyAdd
 from wsc.backends.wafer.program import Kernel
 from wsc.backends.wafer.simulate.cycle.memory import Bytes, store, tiles
@@ -41,7 +42,7 @@ class Local:
         if isinstance(op, MultiplyAdd):
             total = tiles(self.view, result, run.result, cores)
             total = np.zeros_like(total) if run.fresh else total
-            value = multiply_add(op, Mesh((MeshAxis("core", len(cores), "x"),)), total, operands)
+            value = step_of(op, Mesh((MeshAxis("core", len(cores), "x"),)), run.step, operands, total)
         elif isinstance(op, Lookup):
             value = found_rows(operands[0], operands[1], self._parts(op.axis)[list(cores)])
         else:
