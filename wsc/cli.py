@@ -73,6 +73,16 @@ Extent = Annotated[int | None, typer.Option(help="See the list of algorithms.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
+Level = Annotated[
+    str,
+    typer.Option(
+        "--level",
+        metavar="LEVEL",
+        help="fast, or cycle: every cycle and word, with the data, on small fabrics.",
+    ),
+]
+
+
 class _Group(TyperGroup):
     """Commands before or after which --debug may stand."""
 
@@ -167,11 +177,13 @@ def run(
 
 
 @app.command(cls=_Command)
-def simulate(build: BuildFolder = None, machine: OtherMachine = None, json: Json = False) -> None:
+def simulate(
+    build: BuildFolder = None, machine: OtherMachine = None, level: Level = "fast", json: Json = False
+) -> None:
     """Simulate a program again, on its machine or another."""
     from wsc.commands.simulate import simulate_build
 
-    simulate_build(build, machine, json)
+    simulate_build(build, machine, level, json)
 
 
 @app.command(cls=_Command)

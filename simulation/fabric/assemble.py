@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,9 @@ class Network:
             self.credits.append(route.credits)
         if any(RAMP in position.outputs for position in route.positions):
             if core < 0:
-                raise SimulationError(f"colour {route.color} ends at ({route.x}, {route.y}), where no core is")
+                raise SimulationError(
+                    f"colour {route.color} ends at ({route.x}, {route.y}), where no core is"
+                )
             self.ends[core, route.color] = len(self.queues)
             self.queues.append((-1, -1, core, tile))
             self.credits.append(route.credits)
@@ -128,7 +131,7 @@ def assemble(fabric: Fabric, routes: Sequence[Route], cores: Sequence[Core]) -> 
     return Assembled(fabric, network, tuple(cores), instructions, layout, _state(fabric, cores, layout))
 
 
-def _queues(network: Network) -> dict[str, NDArray[np.generic]]:
+def _queues(network: Network) -> dict[str, Any]:
     table = np.array(network.queues, np.int32).reshape(-1, 4)
     return {
         "queue_node": table[:, 0].copy(),
@@ -139,7 +142,7 @@ def _queues(network: Network) -> dict[str, NDArray[np.generic]]:
     }
 
 
-def _nodes(network: Network) -> dict[str, NDArray[np.generic]]:
+def _nodes(network: Network) -> dict[str, Any]:
     routes = network.routes
     inputs = np.zeros((len(routes), 4), np.int32)
     outputs = np.full((len(routes), 4, 5), -1, np.int32)
@@ -163,7 +166,7 @@ def _nodes(network: Network) -> dict[str, NDArray[np.generic]]:
     }
 
 
-def _cores(fabric: Fabric, cores: Sequence[Core]) -> dict[str, NDArray[np.generic]]:
+def _cores(fabric: Fabric, cores: Sequence[Core]) -> dict[str, Any]:
     lines = [len(core.queues) for core in cores]
     lengths = [len(line) for core in cores for line in core.queues]
     counters = [core.counters for core in cores]
@@ -178,9 +181,7 @@ def _cores(fabric: Fabric, cores: Sequence[Core]) -> dict[str, NDArray[np.generi
     }
 
 
-def _instructions(
-    cores: Sequence[Core], instructions: Sequence[Instruction]
-) -> dict[str, NDArray[np.generic]]:
+def _instructions(cores: Sequence[Core], instructions: Sequence[Instruction]) -> dict[str, Any]:
     owner = np.repeat(np.arange(len(cores)), [sum(map(len, core.queues)) for core in cores])
     counters = _offsets([core.counters for core in cores])
     ages = [i.age - (NEVER >> 1 if i.urgent else 0) for i in instructions]
@@ -202,14 +203,18 @@ def _instructions(
     }
 
 
-def _edges(network: Network, cores: Sequence[Core]) -> dict[str, NDArray[np.generic]]:
+def _edges(network: Network, cores: Sequence[Core]) -> dict[str, Any]:
     triggers = [
-        network.exit(core, color) for core in cores for line in core.queues for i in line for color in i.triggers
+        network.exit(core, color)
+        for core in cores
+        for line in core.queues
+        for i in line
+        for color in i.triggers
     ]
     return {"trigger_queue": np.array(triggers, np.int32)}
 
 
-def _transfers(network: Network, cores: Sequence[Core]) -> dict[str, NDArray[np.generic]]:
+def _transfers(network: Network, cores: Sequence[Core]) -> dict[str, Any]:
     tables = _Tables()
     columns: dict[str, list[int]] = {
         name: [] for name in ("words", "source", "target", "fn", "lanes", "pace", "delay", "after", "behind")
@@ -232,7 +237,7 @@ def _transfers(network: Network, cores: Sequence[Core]) -> dict[str, NDArray[np.
                 writes.append(tables.row(t.writes))
             first += len(instruction.transfers)
     small = {"fn": np.int8, "lanes": np.int8}
-    found: dict[str, NDArray[np.generic]] = {
+    found: dict[str, Any] = {
         name: np.array(values, small.get(name, np.int32)) for name, values in columns.items()
     }
     found |= {
@@ -277,7 +282,7 @@ def _state(fabric: Fabric, cores: Sequence[Core], layout: Layout) -> State:
     )
     memory = np.full(int(_memory_offsets(cores)[-1]), 0xFF, np.uint8)
     places = _MICRO_THREADS + 2 * max(np.diff(layout.transfer_first), default=0)
-    state = {
+    state: dict[str, Any] = {
         "clock": np.zeros(12, np.int64),
         "room": (fabric.queue_words + way).astype(np.int32),
         "word": np.zeros((queues, deep), np.uint32),
@@ -299,18 +304,22 @@ def _state(fabric: Fabric, cores: Sequence[Core], layout: Layout) -> State:
         "alarm": np.full(count, -1, np.int64),
         "waking": np.arange(count, dtype=np.int32),
     }
-    ints = {"head": queues, "count": queues, "at": nodes, "running_count": count, "active_count": count}
+    ints: dict[str, int] = {
+        "head": queues,
+        "count": queues,
+        "at": nodes,
+        "running_count": count,
+        "active_count": count,
+    }
     ints |= {"routing": 2 * queues, "blocked": 2 * queues, "moved": 2 * queues, "freed": 2 * queues}
     ints |= {"timer_core": 8 * count + 8, "call_instruction": count + 8, "progress": transfers}
     ints |= {"counter": int(layout.counter_first[-1]), "instruction_left": instructions}
     longs = {"until": count, "timer_time": 8 * count + 8, "call_time": count + 8, "issue_free": count}
     longs |= {"instruction_end": instructions, "start": transfers, "due": transfers}
     longs |= {"budget_time": len(fabric.rates)}
-    made = State(
-        **state,
-        **{name: np.zeros(size, np.int32) for name, size in ints.items()},
-        **{name: np.zeros(size, np.int64) for name, size in longs.items()},
-    )
+    state |= {name: np.zeros(size, np.int32) for name, size in ints.items()}
+    state |= {name: np.zeros(size, np.int64) for name, size in longs.items()}
+    made = State(**state)
     made.clock[LEFT] = instructions
     made.clock[WAKING] = count
     return made

@@ -69,7 +69,9 @@ def _end_transfers(layout: Layout, state: State, core: int) -> bool:
                 first, end = layout.transfer_first[instruction], layout.transfer_first[instruction + 1]
                 if first <= transfer < end:
                     state.instruction_left[instruction] -= 1
-                    if layout.fn[transfer] and layout.target[transfer] < 0:  # the last sum is on its way to memory
+                    if (
+                        layout.fn[transfer] and layout.target[transfer] < 0
+                    ):  # the last sum is on its way to memory
                         state.instruction_end[instruction] = max(state.instruction_end[instruction], now + 1)
     state.active_count[core] = kept
     return kept < count
@@ -101,9 +103,9 @@ def _issue(layout: Layout, state: State, core: int) -> bool:
         instruction = state.line_next[line]
         if instruction >= layout.line_end[line] or layout.instruction_background[instruction]:
             continue
-        if layout.instruction_age[instruction] < best:
-            if _can_go(layout, state, core, instruction):
-                best, chosen = layout.instruction_age[instruction], line
+        age = layout.instruction_age[instruction]
+        if age < best and _can_go(layout, state, core, instruction):
+            best, chosen = age, line
     if chosen < 0:
         return False
     instruction = state.line_next[chosen]
@@ -130,7 +132,9 @@ def _arm(layout: Layout, state: State, core: int) -> bool:
             state.line_next[line] += 1
             state.instruction_end[instruction] = now
             if layout.instruction_time[instruction]:
-                state.issue_free[core] = max(state.issue_free[core], now) + layout.instruction_time[instruction]
+                state.issue_free[core] = (
+                    max(state.issue_free[core], now) + layout.instruction_time[instruction]
+                )
             _set_off(layout, state, core, instruction)
             armed = True
     return armed

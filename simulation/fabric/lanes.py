@@ -18,13 +18,21 @@ _SUBNORMAL = np.uint32(((127 - 15) + (23 - 10) + 1) << 23)
 def combine(fn: int, lanes: int, a: np.uint32, b: np.uint32) -> np.uint32:
     """Word by word: sum, maximum or minimum of the lanes of a and b; a maximum with what is no number is none."""
     if lanes == F32:
-        return np.uint32(np.float32(_float(fn, np.uint32(a).view(np.float32), np.uint32(b).view(np.float32))).view(np.uint32))
+        return np.uint32(
+            np.float32(_float(fn, np.uint32(a).view(np.float32), np.uint32(b).view(np.float32))).view(
+                np.uint32
+            )
+        )
     if lanes == I32:
-        return np.uint32(_whole(fn, np.int64(np.uint32(a).view(np.int32)), np.int64(np.uint32(b).view(np.int32))) & 0xFFFFFFFF)
+        return np.uint32(
+            _whole(fn, np.int64(np.uint32(a).view(np.int32)), np.int64(np.uint32(b).view(np.int32)))
+            & 0xFFFFFFFF
+        )
     word = np.uint32(0)
     for shift in (0, 16):
-        x, y = np.uint32((a >> np.uint32(shift)) & np.uint32(0xFFFF)), np.uint32(
-            (b >> np.uint32(shift)) & np.uint32(0xFFFF)
+        x, y = (
+            np.uint32((a >> np.uint32(shift)) & np.uint32(0xFFFF)),
+            np.uint32((b >> np.uint32(shift)) & np.uint32(0xFFFF)),
         )
         if lanes == F16:
             half = _to_half(_float(fn, _from_half(x), _from_half(y)))

@@ -100,7 +100,11 @@ def step_routers(layout: Layout, state: State) -> None:
     for i in range(count):
         queue = state.blocked[i]
         seen(state, layout.queue_tile[queue])
-        if _pass_on(layout, state, queue):
+        ready = state.ready[queue, state.head[queue]]
+        coming = ready > state.clock[NOW]  # it has not waited yet
+        if coming:
+            state.clock[NEXT] = min(state.clock[NEXT], ready)
+        if coming or _pass_on(layout, state, queue):
             if state.count[queue] and not state.listed[queue]:
                 state.listed[queue] = True
                 state.moved[moved] = queue
@@ -129,9 +133,6 @@ def _order(state: State, blocked: int, moved: int) -> None:
 def _pass_on(layout: Layout, state: State, queue: int) -> bool:
     """Pass the first wavelet of a queue to all outputs of its node's position, if all can take it now."""
     now, head = state.clock[NOW], state.head[queue]
-    if state.ready[queue, head] > now:
-        state.clock[NEXT] = min(state.clock[NEXT], state.ready[queue, head])
-        return False
     node, port = layout.queue_node[queue], layout.queue_port[queue]
     position = layout.sequence[layout.node_first[node] + state.at[node]]
     inputs = layout.node_inputs[node, position]
@@ -170,7 +171,8 @@ def _collides(layout: Layout, state: State, node: int, inputs: int, port: int) -
         return True
     for other in range(5):
         queue = layout.node_queues[node, other]
-        if other != port and (inputs >> other) & 1 and queue >= 0 and state.count[queue]:
-            if state.ready[queue, state.head[queue]] <= state.clock[NOW]:
-                return True
+        if other == port or not (inputs >> other) & 1 or not state.count[queue]:
+            continue
+        if state.ready[queue, state.head[queue]] <= state.clock[NOW]:
+            return True
     return False

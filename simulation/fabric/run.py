@@ -134,18 +134,25 @@ def advance(layout: Layout, state: State, limit: int) -> int:
             return clock[FAULT]
         if clock[LEFT] == 0:
             return DONE
-        if clock[MOVED] or clock[WAKING]:
-            clock[NOW] = now + 1
-            continue
-        soonest = clock[NEXT]
-        if clock[TIMERS]:
-            soonest = min(soonest, state.timer_time[0])
-        if clock[CALLS]:
-            soonest = min(soonest, state.call_time[0])
+        soonest = _soonest(state)
         if soonest == NEVER:
             return STUCK
         clock[NOW] = max(now + 1, soonest)
     return DONE
+
+
+@njit(cache=True)
+def _soonest(state: State) -> int:
+    """The next cycle in which something may happen: the next at once, where something has, or a core is awake."""
+    clock = state.clock
+    if clock[MOVED] or clock[WAKING]:
+        return clock[NOW] + 1
+    soonest = clock[NEXT]
+    if clock[TIMERS]:
+        soonest = min(soonest, state.timer_time[0])
+    if clock[CALLS]:
+        soonest = min(soonest, state.call_time[0])
+    return soonest
 
 
 @njit(cache=True)

@@ -76,7 +76,7 @@ class State(NamedTuple):
 
     clock: Longs
     head: Ints  # of a queue
-    count: Ints
+    count: Ints  # type: ignore[assignment] # a tuple has a method of this name, which nobody uses
     room: Ints  # of a queue at the start of the cycle
     word: NDArray[np.uint32]  # [queue, place]
     last: NDArray[np.bool_]  # whether it ends a message

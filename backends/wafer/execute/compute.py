@@ -27,9 +27,7 @@ def compute(
     return value.reshape((*mesh.shape, *value.shape[1:]))
 
 
-def on_tiles(
-    op: Op, operands: Sequence[Array], sources: Sequence[Mask | None], result: Mask | None
-) -> Array:
+def on_tiles(op: Op, operands: Sequence[Array], sources: Sequence[Mask | None], result: Mask | None) -> Array:
     """As `compute`, on some cores: arrays of shape (cores, *tile), and masks of the elements that exist there."""
     if isinstance(op, Reduce) and op.fn in _NEUTRAL:
         operands = [_masked(a, m, _neutral(op.fn, a.dtype)) for a, m in zip(operands, sources, strict=True)]

@@ -277,9 +277,7 @@ def _lookup(
         [-1 if a == mesh.index(op.axis) else 1 for a in range(lead)]
     )
     parts = np.broadcast_to(part, mesh.shape).ravel()
-    rows = found_rows(
-        table.reshape(-1, *table.shape[lead:]), index.reshape(-1, *index.shape[lead:]), parts
-    )
+    rows = found_rows(table.reshape(-1, *table.shape[lead:]), index.reshape(-1, *index.shape[lead:]), parts)
     return rows.reshape(*mesh.shape, *rows.shape[1:])
 
 

@@ -9,19 +9,21 @@ from wsc.backends.wafer.instructions import Move
 from wsc.backends.wafer.movement import exchange, reduce, scatter, spread
 from wsc.backends.wafer.movement.parts import Expansion, Region
 from wsc.backends.wafer.program import Buffer
-from wsc.compiler.errors import SimulationError
+from wsc.compiler.errors import AlgorithmError
 
 __all__ = ["Expansion", "Region", "expand"]
 
 
 def expand(op: Move, region: Region, operand: Buffer, result: Buffer) -> Expansion:
-    """How a movement within a region is carried out; raises SimulationError for one that it is not known of yet."""
+    """How a movement within a region is carried out; raises AlgorithmError for one that it is not known of yet."""
     return _expand(op, region, operand, result)
 
 
 @singledispatch
 def _expand(op: Any, region: Region, operand: Buffer, result: Buffer) -> Expansion:
-    raise SimulationError(f"the cycle-level simulator does not carry out {op.kind}")
+    raise AlgorithmError(
+        f"the cycle-level simulator does not carry out {op.kind}: simulate at the fast level"
+    )
 
 
 _expand.register(spread.multicast)

@@ -22,7 +22,7 @@ from wsc.backends.wafer.movement.parts import (
 )
 from wsc.backends.wafer.program import Buffer
 from wsc.backends.wafer.trees import ring_numbers
-from wsc.compiler.errors import SimulationError
+from wsc.compiler.errors import AlgorithmError
 
 _TASKS = 2  # one that sends and one that receives
 
@@ -35,7 +35,9 @@ def shift(op: Shift, region: Region, operand: Buffer, result: Buffer) -> Expansi
     made = Expansion()
     parts, pieces = region.mesh[op.axis].parts, op.pieces or 1
     if operand.name == result.name and pieces > 1:
-        raise SimulationError("the cycle-level simulator shifts no pieces within one buffer")
+        raise AlgorithmError(
+            "the cycle-level simulator shifts no pieces within one buffer: simulate at the fast level"
+        )
     numbers = ring_numbers(parts, op.ring)
     order = np.arange(parts) if op.enter else np.argsort(numbers)
     spans = _cut(operand, op.dim, pieces)

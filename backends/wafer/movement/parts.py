@@ -62,7 +62,7 @@ class Leg:
 
 @dataclass(eq=False)
 class Work:
-    """What one core does: `tasks` are started first (none where its first word starts it), and `control` of a new root."""
+    """What one core does: `tasks` start first, or before its first word comes; `control` is that of a new root."""
 
     legs: list[Leg] = field(default_factory=list)
     tasks: int = 1

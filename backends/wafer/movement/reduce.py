@@ -17,7 +17,7 @@ from wsc.backends.wafer.movement.parts import (
 )
 from wsc.backends.wafer.program import Buffer
 from wsc.backends.wafer.trees import Phases, reduction_tree, rooted_tree
-from wsc.compiler.errors import SimulationError
+from wsc.compiler.errors import AlgorithmError
 
 
 def reduce_to(op: ReduceTo, region: Region, operand: Buffer, result: Buffer) -> Expansion:
@@ -32,7 +32,9 @@ def reduce_to(op: ReduceTo, region: Region, operand: Buffer, result: Buffer) -> 
 def all_reduce(op: AllReduce, region: Region, operand: Buffer, result: Buffer) -> Expansion:
     """To the root along a chain or the algorithm's tree, and from there to all; trees start a task in between."""
     if op.algorithm == "ring":
-        raise SimulationError("the cycle-level simulator carries out no all_reduce on a ring")
+        raise AlgorithmError(
+            "the cycle-level simulator does not carry out all_reduce on a ring: simulate at the fast level"
+        )
     parts, root = region.mesh[op.axis].parts, op.root or 0
     tree = rooted_tree(parts, op.algorithm or "chain", op.group, root)
     words = tile_words(operand)
@@ -70,9 +72,7 @@ def reduce_line(
     if len(line) == 1:
         made.work(line[0]).legs.append(copy(words, Span(OPERAND), Span(RESULT)))
         return
-    parents = {
-        source: part for part, phases in enumerate(tree) for sources in phases for source in sources
-    }
+    parents = {source: part for part, phases in enumerate(tree) for sources in phases for source in sources}
     sent = {
         part: made.send(region.places[line[part]], [region.places[line[parents[part]]]], words)
         for part in _in_order(tree, root)

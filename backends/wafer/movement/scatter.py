@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -77,18 +78,25 @@ def _line(
                     legs.append(Leg(words[target], received, sent, reads, combine=combine, after=latest))
                 latest = len(legs) - 1
         if not ends and words[part]:
-            legs.append(Leg(words[part], reads=Span(OPERAND, taken[part][0]), writes=Span(RESULT, taken[part][1])))
+            legs.append(
+                Leg(words[part], reads=Span(OPERAND, taken[part][0]), writes=Span(RESULT, taken[part][1]))
+            )
 
 
 def _pass(
-    made: Expansion, region: Region, line: Sequence[int], order: list[int], words: Sequence[int], nearest: bool
+    made: Expansion,
+    region: Region,
+    line: Sequence[int],
+    order: list[int],
+    words: Sequence[int],
+    nearest: bool,
 ) -> dict[int, list[tuple[int, int, int]]]:
     """One direction: for each part, in turn, (piece, message that brings it or -1, message that takes it on or -1)."""
     steps: dict[int, list[tuple[int, int, int]]] = {part: [] for part in order}
     targets = [part for part in order[1:] if words[part]]
     for target in targets if nearest else reversed(targets):
         brought = -1
-        for here, there in zip(order, order[1:], strict=False):
+        for here, there in pairwise(order):
             if here == target:
                 break
             onward = made.send(region.places[line[here]], [region.places[line[there]]], words[target])

@@ -69,7 +69,9 @@ def expand_stream(program: Program, stream: Stream) -> StreamExpansion:
         made.messages.append(Message(flow.source, (flow.target,), words, stream.route))
         sender = made.sends[flow.sent].setdefault(flow.source, Work(tasks=0)).legs
         before = latest.get((flow.sent, flow.source), -1)
-        sender.append(Leg(words, sends=message, reads=_span(made, stream.source, flow, OPERAND), after=before))
+        sender.append(
+            Leg(words, sends=message, reads=_span(made, stream.source, flow, OPERAND), after=before)
+        )
         latest[flow.sent, flow.source] = len(sender) - 1
         receiver = made.receives[flow.received].setdefault(flow.target, Work(tasks=0)).legs
         receiver.append(Leg(words, receives=message, writes=_span(made, stream.target, flow, RESULT)))
@@ -210,4 +212,3 @@ def pads(stream: Stream) -> float | None:
     """What the views of a stream pad with, if they do."""
     values = [op.value for op in stream.views if isinstance(op, Pad)]
     return values[0] if values else None
-

@@ -47,9 +47,7 @@ def reduce_scatter(machine: Wafer, mesh: Mesh, op: ReduceScatter, operand: Buffe
     on_links = piece * (parts - 1) * sharing(mesh, axis, operand)
     through = max(way, on_links + 2 * step * (parts - 2), busy)
     startup = machine.core.task_startup_cycles
-    return Cost(
-        MOVEMENT, max(1, startup + busy), max(1, startup + through), (mesh[axis].along,), on_links
-    )
+    return Cost(MOVEMENT, max(1, startup + busy), max(1, startup + through), (mesh[axis].along,), on_links)
 
 
 def all_reduce(machine: Wafer, mesh: Mesh, op: AllReduce, operand: Buffer) -> Cost:

@@ -1,11 +1,11 @@
 """Cycles of one line's reduction, word by word along its tree.
 
-A part takes what its sources send, phase after phase. All but the last stream it receives as a whole; what it has then
-is added to the last stream, word by word, as that passes through: a word is given back one cycle after it has come,
-and `2 * ramp + hops` later is at the next part. Streams that come early wait in the routers; their first words, as many as
-find room behind the ramp, pass it in cycles in which the core then gets none of the stream that it takes. That is the model of
-Luczynski et al., HPDC 2024, arXiv 2404.15888, played through rather than bounded: for a chain it gives their
-B + (2 T_R + 2)(P - 1), for two phases their formula less the wait that the farthest leader is spared.
+A part takes what its sources send, phase after phase. All but the last stream it receives as a whole; what it has
+then is added to the last stream, word by word, as that passes through: a word is given back one cycle after it has
+come, and `2 * ramp + hops` later is at the next part. Streams that come early wait in the routers; their first words,
+as many as find room behind the ramp, pass it in cycles in which the core gets none of the stream that it takes. That
+is the model of Luczynski et al., HPDC 2024, arXiv 2404.15888, played through rather than bounded: for a chain it
+gives their B + (2 T_R + 2)(P - 1), for two phases their formula less the wait that the farthest leader is spared.
 """
 
 from __future__ import annotations

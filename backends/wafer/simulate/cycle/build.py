@@ -115,7 +115,7 @@ class _Kernel:
             name = f"{self.kernel.name}: {print_instruction(run.instruction)}"
             works = None if made else self._works(run)
             for number, core in enumerate(cores):
-                instruction = made or self._moved(run, name, number, works or {})
+                instruction = made or self._moved(run, name, number, works or ({}, ()))
                 core.queues[run.queue].append(instruction)
                 if run.queue in self.ending:
                     self.built.ends[position // per_input].append(instruction)
@@ -146,7 +146,9 @@ class _Kernel:
         if isinstance(op, (Recv, Send)):
             stream = self.moves.streams[op.stream]
             ends = stream.receives if isinstance(op, Recv) else stream.sends
-            at = {self._at(stream, p, isinstance(op, Recv)): w for p, w in ends[run.number % len(ends)].items()}
+            at = {
+                self._at(stream, p, isinstance(op, Recv)): w for p, w in ends[run.number % len(ends)].items()
+            }
             return at, colors.get(family("stream", op.stream), ())
         made = self.moves.within[self.kernel.name, run.counter]
         if run.number % len(made.works) != run.step % len(made.works):
@@ -158,10 +160,14 @@ class _Kernel:
     def _at(self, stream: StreamExpansion, place: Place, target: bool) -> int:
         """The core of the region at a place of a stream's end."""
         if place not in self.region.places:
-            raise SimulationError(f"stream {stream.stream.name} ends at {place}, outside '{self.kernel.name}'")
+            raise SimulationError(
+                f"stream {stream.stream.name} ends at {place}, outside '{self.kernel.name}'"
+            )
         return self.region.places.index(place)
 
-    def _moved(self, run: Run, name: str, core: int, works: tuple[dict[int, Work], tuple[int, ...]]) -> Instruction:
+    def _moved(
+        self, run: Run, name: str, core: int, works: tuple[dict[int, Work], tuple[int, ...]]
+    ) -> Instruction:
         by_core, colors = works
         names = run.instruction.operands
         operand = self.placed.memories[names[0]] if names else None
@@ -173,9 +179,7 @@ class _Kernel:
         )  # fmt: skip
 
 
-def _add_host(
-    stream: StreamExpansion, colored: Colored, wiring: Wiring, built: Built, inputs: int
-) -> None:
+def _add_host(stream: StreamExpansion, colored: Colored, wiring: Wiring, built: Built, inputs: int) -> None:
     """The host's cores for one stream: each holds what its row carries."""
     name = stream.stream.name
     colors = colored.color.get(family("stream", name), ())
@@ -185,7 +189,7 @@ def _add_host(
     ):
         if end.kernel != HOST:
             continue
-        for at in sorted({place for chunk in works for place in chunk}):
+        for at in sorted({at for chunk in works for at in chunk}):
             core = _host_core(built, at, group)
             lanes = max(1, 4 // end.type.dtype.bytes)
             words = sum(-(-e.size // lanes) for e in stream.payloads[at]) * max(4, end.type.dtype.bytes) // 4
@@ -198,7 +202,7 @@ def _host_runs(
     built: Built, stream: StreamExpansion, works: list[dict[Place, Work]], at: Place,
     which: tuple[int, int], colors: tuple[int, ...], wiring: Wiring, inputs: int,
 ) -> None:  # fmt: skip
-    core, (number, group) = built.cores[which[0]], which
+    core, group = built.cores[which[0]], which[1]
     line: list[Instruction] = []
     memory = Memory(_payload(stream), core.memory_bytes)
     for run in range(inputs * len(works)):

@@ -59,7 +59,13 @@ def load(
             for copy, dense in enumerate(_parts(kernel, buffer, arrays[buffer.key])):
                 value = buffer.layout.distribute(kernel.mesh, dense)
                 value = held(kernel.mesh, buffer.layout, value) if buffer.role == "input" else value
-                store(view, memory, copy, cores, value.reshape(kernel.cores, *value.shape[len(kernel.mesh.axes) :]))
+                store(
+                    view,
+                    memory,
+                    copy,
+                    cores,
+                    value.reshape(kernel.cores, *value.shape[len(kernel.mesh.axes) :]),
+                )
             continue
         for copy in range(copies[buffer.name]):
             _clear(view, memory, copy, kernel.mesh, fills.get(buffer.name, 0.0), padded.get(buffer.name))

@@ -12,7 +12,8 @@ from wsc.backends.wafer.movement.streams import StreamExpansion
 from wsc.backends.wafer.program import HOST, Program
 from wsc.backends.wafer.simulate.cycle.build import Built, build
 from wsc.backends.wafer.simulate.cycle.local import Local
-from wsc.backends.wafer.simulate.cycle.memory import Memory, load, tiles
+from wsc.backends.wafer.simulate.cycle.memory import load, tiles
+from wsc.backends.wafer.simulate.cycle.works import Memory
 from wsc.backends.wafer.simulate.prepare import check_program
 from wsc.compiler.errors import DoesNotFit, SimulationError
 from wsc.compiler.ops.base import Array
@@ -120,7 +121,9 @@ def _output(
     for placed in built.kernels:
         for buffer in placed.kernel.buffers:
             if buffer.role == "output" and buffer.key == name:
-                return _collected(fabric, placed.first, placed.memories[buffer.name], placed.kernel.cores, built)
+                return _collected(
+                    fabric, placed.first, placed.memories[buffer.name], placed.kernel.cores, built
+                )
     raise SimulationError(f"nothing brings output '{name}' to the host")
 
 

@@ -108,9 +108,7 @@ class Unrolled:
         if isinstance(instruction.op, Wait):
             self._count[counter] += 1
         needed = tuple((c, least) for c, least in sorted(waits.items()) if least > 0)
-        self.runs.append(
-            Run(instruction, counter, number, queue, age, step, needed, operands, result, fresh)
-        )
+        self.runs.append(Run(instruction, counter, number, queue, age, step, needed, operands, result, fresh))
 
     def _read(self, name: str, event: Event, waits: dict[int, int]) -> int:
         """The copy that holds the newest content."""

@@ -47,9 +47,7 @@ class Memory:
 class Tables:
     """Tables of elements as units of memory, made once for every set of elements."""
 
-    _made: dict[tuple[int, int], tuple[Elements, NDArray[np.int32] | None, int]] = field(
-        default_factory=dict
-    )
+    _made: dict[tuple[int, int], tuple[Elements, NDArray[np.int32] | None, int]] = field(default_factory=dict)
 
     def access(self, span: Span, base: int, bytes: int) -> Access:
         """How a transfer walks over a span of a tile of elements of so many bytes."""
@@ -116,7 +114,9 @@ class Wiring:
     ) -> Transfer:  # fmt: skip
         after = leg.after if leg.after >= 0 else before
         core = self.machine.core
-        kind = (operand or result or _NOTHING).buffer.type.dtype
+        moved = operand or result
+        assert moved is not None
+        kind = moved.buffer.type.dtype
         return Transfer(
             leg.words,
             colors[leg.receives] if leg.receives >= 0 else -1,
