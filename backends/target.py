@@ -56,6 +56,10 @@ class Target(ABC):
     def machine(self, path: Path) -> Any:
         """The machine that a file describes, named after the file; raises MachineError."""
 
+    def integers(self, machine: Any) -> str:
+        """The `--dtype` that a machine needs products by weights in; "" where it takes models as they are."""
+        return ""
+
     @abstractmethod
     def legalize(self, model: Model, machine: Any) -> Model:
         """The model as the target takes it; raises UnsupportedModel with every op it cannot take."""

@@ -25,6 +25,9 @@ def sourced(entry: Any) -> Any:
 
 Count = Annotated[int, BeforeValidator(sourced), Field(ge=0, strict=True)]
 Positive = Annotated[int, BeforeValidator(sourced), Field(gt=0, strict=True)]
+Flag = Annotated[bool, BeforeValidator(sourced), Field(strict=True)]
+Share = Annotated[float, BeforeValidator(sourced), Field(ge=0, le=1)]
+Text = Annotated[str, BeforeValidator(sourced), Field(min_length=1)]
 Rate = Annotated[float, BeforeValidator(sourced), Field(gt=0, allow_inf_nan=False)]
 
 

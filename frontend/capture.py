@@ -8,6 +8,7 @@ from itertools import chain
 
 import torch
 from torch import nn
+from torch.func import functional_call
 
 from wsc.compiler.errors import ModelError, UnsupportedModel
 from wsc.compiler.ir.interpret import check_inputs
@@ -28,15 +29,22 @@ class Captured:
     input_names: tuple[str, ...]
     module: nn.Module = field(repr=False)
     arguments: Arguments = field(repr=False)
+    state_buffers: tuple[str, ...] = ()  # buffers that are inputs, after the module's own arguments
 
     def reference(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
         """What PyTorch computes for these inputs; raises InputMismatch, or ModelError for weights without data."""
         check_inputs(self.model.graph, inputs)
         if not all(map(has_data, module_tensors(self.module).values())):
             raise ModelError(f"'{self.model.graph.name}' has weights on the meta device: it cannot be run")
-        args, kwargs = self.arguments.filled([from_numpy(array) for array in inputs])
+        tensors = [from_numpy(array) for array in inputs]
+        given = len(self.arguments.tensors)
+        args, kwargs = self.arguments.filled(tensors[:given])
+        buffers = dict(zip(self.state_buffers, tensors[given:], strict=True))
         with torch.no_grad():
-            return tuple(to_numpy(tensor) for tensor in tensors_in(self.module(*args, **kwargs)))
+            returned = tensors_in(functional_call(self.module, buffers, args, kwargs))
+        # What is changed in place stands in the tensors that were given.
+        returned += [tensors[state.input] for state in self.model.graph.state]
+        return tuple(map(to_numpy, returned))
 
 
 def capture(module: nn.Module, example_inputs: ExampleInputs, name: str) -> Captured:
@@ -53,14 +61,14 @@ def capture(module: nn.Module, example_inputs: ExampleInputs, name: str) -> Capt
         arguments = arguments.on_meta()
     program = export_program(module, arguments, name)
     try:
-        model = lower(program, name, tensors)
+        model, state_buffers = lower(program, name, tensors)
     except UnsupportedModel:
         run_once(module, arguments, name)
         raise
     names = tuple(node.name for node in model.graph.inputs)
-    examples = arguments.tensors
+    examples = (*arguments.tensors, *(tensors[key] for key in state_buffers))
     arrays = tuple(map(to_numpy, examples)) if all(map(has_data, examples)) else None
-    return Captured(model, arrays, names, module, arguments)
+    return Captured(model, arrays, names, module, arguments, state_buffers)
 
 
 def module_tensors(module: nn.Module) -> Mapping[str, torch.Tensor]:

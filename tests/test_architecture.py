@@ -31,6 +31,8 @@ ROOMS = {
 # library: the only rooms that may import it, lazily or not; "wsc" is the command line.
 OWNERS = {
     "torch": {"frontend"},
+    "transformers": {"frontend"},
+    "diffusers": {"frontend"},
     "ortools": {"placement"},
     "matplotlib": {"reports"},
     "typer": {"wsc"},

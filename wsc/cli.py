@@ -11,66 +11,31 @@ from typer.core import TyperCommand, TyperGroup
 
 from wsc import __version__
 from wsc.compiler.errors import InternalError, WscError
+from wsc.options import (
+    AlgorithmName,
+    Batch,
+    BuildFolder,
+    Context,
+    Define,
+    Download,
+    DType,
+    Extent,
+    Format,
+    InputArrays,
+    Json,
+    Layers,
+    Machine,
+    ModelFile,
+    OtherMachine,
+    OutputArrays,
+    OutputFolder,
+    OutputPictures,
+    Phase,
+    Seq,
+    Terminal,
+)
 
 _INTERRUPTED = 130  # as shells count: 128 and the number of SIGINT
-
-ModelFile = Annotated[
-    str,
-    typer.Argument(
-        metavar="MODEL", help="A file that defines model() and example_inputs(), or FILE:factory."
-    ),
-]
-BuildFolder = Annotated[
-    Path | None, typer.Argument(metavar="BUILD", help="A build folder. [default: the last in build/]")
-]
-Machine = Annotated[
-    str,
-    typer.Option("--target", "-t", metavar="NAME", help="A machine (see `wsc targets`) or a machine file."),
-]
-OtherMachine = Annotated[
-    str | None,
-    typer.Option(
-        "--machine", "-m", metavar="NAME", help="Another machine or machine file. [default: the build's]"
-    ),
-]
-Define = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--define", "-D", metavar="KEY=VALUE", help="A keyword argument for the factory; may be repeated."
-    ),
-]
-OutputFolder = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", metavar="FOLDER", help="The build folder. [default: build/NAME]"),
-]
-OutputArrays = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the outputs to this .npz file.")
-]
-OutputPictures = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", metavar="FOLDER", help="For the pictures. [default: BUILD/maps]"),
-]
-InputArrays = Annotated[
-    Path | None,
-    typer.Option(
-        "--input", "-i", metavar="FILE", help="A .npz file of inputs. [default: the example inputs]"
-    ),
-]
-Layers = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--layer", "-l", metavar="NAME", help="What to draw; may be repeated. [default: every layer]"
-    ),
-]
-Format = Annotated[str, typer.Option("--format", "-f", metavar="KIND", help="png or svg.")]
-Terminal = Annotated[
-    bool, typer.Option("--terminal/--no-terminal", help="Draw coarsely in the terminal too.")
-]
-AlgorithmName = Annotated[
-    str | None, typer.Argument(metavar="NAME", help="An algorithm. [default: list all]", show_default=False)
-]
-Extent = Annotated[int | None, typer.Option(help="See the list of algorithms.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 Level = Annotated[
@@ -149,11 +114,23 @@ def options(
     """Compile PyTorch models to programs for wafer-scale machines, simulate their cycles, run them, draw them."""
 
 
+def _sizes(phase: str | None, batch: int | None, context: int | None, seq: int | None) -> list[str]:
+    """The options that models which generate token by token take, as -D gives them."""
+    sizes = {"phase": phase, "batch": batch, "context": context, "seq": seq}
+    return [f"{key}={value}" for key, value in sizes.items() if value is not None]
+
+
 @app.command(cls=_Command)
 def compile(
     model: ModelFile,
     target: Machine = "wse2",
     define: Define = None,
+    phase: Phase = None,
+    batch: Batch = None,
+    context: Context = None,
+    seq: Seq = None,
+    download: Download = False,
+    dtype: DType = "",
     output: OutputFolder = None,
     page: Annotated[
         bool, typer.Option("--page/--no-page", help="Write report.html into the build folder.")
@@ -163,7 +140,16 @@ def compile(
     """Compile and simulate a model; write a build folder."""
     from wsc.commands.compile import compile_file
 
-    compile_file(model, target, define or [], output, page, json)
+    compile_file(
+        model,
+        target,
+        [*(define or []), *_sizes(phase, batch, context, seq)],
+        dtype=dtype,
+        output=output,
+        page=page,
+        json=json,
+        download=download,
+    )
 
 
 @app.command(cls=_Command)
@@ -211,6 +197,12 @@ def compare(
         ),
     ],
     define: Define = None,
+    phase: Phase = None,
+    batch: Batch = None,
+    context: Context = None,
+    seq: Seq = None,
+    download: Download = False,
+    dtype: DType = "",
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FOLDER", help="For the tables. [default: comparison/NAME]"),
@@ -220,7 +212,8 @@ def compare(
     """Compile a model for several machines and compare them."""
     from wsc.commands.compare import compare_file
 
-    compare_file(model, targets, define or [], output, json)
+    given = [*(define or []), *_sizes(phase, batch, context, seq)]
+    compare_file(model, targets, given, dtype=dtype, output=output, json=json, download=download)
 
 
 @app.command(cls=_Command)
@@ -233,7 +226,7 @@ def report(
     open: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     json: Json = False,
 ) -> None:
-    """Write a page about a build: floor plan, time, memory, energy, graph and program in one HTML file."""
+    """Write a page about a build, in one HTML file."""
     from wsc.commands.report import report_build
 
     report_build(build, output, open, json)
@@ -275,7 +268,7 @@ def diff(
     after: Annotated[Path, typer.Argument(metavar="BUILD_B", help="The build folder to compare it with.")],
     json: Json = False,
 ) -> None:
-    """Say what differs between two builds: cycles, program, placement."""
+    """Say what differs between two builds."""
     from wsc.commands.diff import diff_builds
 
     diff_builds(before, after, json)

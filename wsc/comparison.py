@@ -19,6 +19,7 @@ from wsc.compiler.errors import UserError
 from wsc.compiler.ir.graph import Graph
 from wsc.compiler.ir.model import Model
 from wsc.compiler.ir.text import parse_graph, print_graph
+from wsc.compiler.ops.base import Array
 from wsc.driver import Compiled, compile_model
 from wsc.reports.comparison import Figures, Refusal
 
@@ -33,26 +34,37 @@ class _Job:
     target: str
     graph: Path
     weights: Path
+    inputs: Path
+    dtype: str
 
 
 def compare_machines(
-    model: Model, targets: Sequence[str], told: Told, workers: int = 0
+    model: Model,
+    targets: Sequence[str],
+    told: Told,
+    *,
+    inputs: Sequence[Array] = (),
+    dtype: str = "",
+    workers: int = 0,
 ) -> list[Figures | Refusal]:
     """Compile a captured model for each machine, `workers` at once (as many as cores by default), in the given order.
 
-    A machine that cannot run the model gives a Refusal; `told` hears what each machine's process is doing.
+    `inputs` are an example, by which a machine that needs integers is calibrated; `dtype` is as for `compile_model`. A
+    machine that cannot run the model gives a Refusal; `told` hears what each machine's process is doing.
     """
     context = multiprocessing.get_context("spawn")  # forking a process with PyTorch's threads is not safe
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wsc-compare-")))
-        graph, weights = folder / "graph.txt", folder / "weights.npz"
+        graph, weights, examples = folder / "graph.txt", folder / "weights.npz", folder / "inputs.npz"
         graph.write_text(print_graph(model.graph), encoding="utf-8")
         write_arrays(weights, model.weights)
+        write_arrays(examples, {f"{number:06}": array for number, array in enumerate(inputs)})
         said = stack.enter_context(context.Manager()).Queue()
         count = workers or min(len(targets), os.cpu_count() or 1)
         pool = stack.enter_context(ProcessPoolExecutor(count, context))
         try:
-            jobs = [pool.submit(_compile, _Job(target, graph, weights), said) for target in targets]
+            made = [_Job(target, graph, weights, examples, dtype) for target in targets]
+            jobs = [pool.submit(_compile, job, said) for job in made]
             _listen(jobs, said, told)
             return [job.result() for job in jobs]
         except BaseException:
@@ -79,8 +91,12 @@ def _compile(job: _Job, said: Any) -> Figures | Refusal:
 
     selection = select(job.target)
     graph = parse_graph(job.graph.read_text(encoding="utf-8"))
+    samples = [tuple(read_arrays(job.inputs).values())]
+    model = Model(graph, read_arrays(job.weights))
     try:
-        compiled = compile_model(Model(graph, read_arrays(job.weights)), selection, stage)
+        compiled = compile_model(
+            model, selection, stage, dtype=job.dtype, samples=samples if samples[0] else ()
+        )
     except UserError as error:
         said.put((job.target, "cannot run it"))
         return Refusal(selection.machine.name, selection.target.name, str(error))
@@ -97,7 +113,7 @@ def figures_of(compiled: Compiled) -> Figures:
     return Figures(
         machine=machine.name,
         target=target.name,
-        precision=_precision(graph),
+        precision=_precision(compiled.model.graph),
         latency_cycles=trace.latency_cycles,
         interval_cycles=trace.interval_cycles,
         clock_hz=trace.clock_hz,

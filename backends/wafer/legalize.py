@@ -39,7 +39,7 @@ def legalize(model: Model, machine: Wafer) -> Model:
     nodes, outputs = _with_copies(Graph(graph.name, tuple(nodes), graph.outputs))
     used = {name for node in nodes for name in node.inputs} | set(outputs)
     kept = tuple(n for n in nodes if n.name in used or not n.is_weight)
-    result = Graph(graph.name, kept, outputs)
+    result = replace(graph, nodes=kept, outputs=outputs)
     verify(result)
     return Model(result, weights)
 

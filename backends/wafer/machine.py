@@ -25,7 +25,8 @@ class Core(Part):
     f16_mac_cycles: Rate
     f32_vector_ops_per_cycle: Rate
     f16_vector_ops_per_cycle: Rate
-    vector_startup_cycles: Count  # issue of one vector instruction
+    vector_startup_cycles: Count  # issue of one vector instruction on 32-bit elements
+    f16_vector_startup_cycles: Count  # on 16-bit elements
     task_startup_cycles: Count  # activation of a task when its data is there
     root_move_cycles: Count  # control of a broadcast whose root moves from step to step
     memory_banks: Positive  # each serves one word a cycle
@@ -113,6 +114,10 @@ class Wafer(Part):
     def mac_cycles(self, dtype: DType) -> float:
         """Sustained cycles for one multiply-add."""
         return self.core.f32_mac_cycles if dtype.bytes >= 4 else self.core.f16_mac_cycles
+
+    def vector_startup_cycles(self, dtype: DType) -> int:
+        """Cycles to issue one vector instruction."""
+        return self.core.vector_startup_cycles if dtype.bytes >= 4 else self.core.f16_vector_startup_cycles
 
     def mac_vector_elements(self, dtype: DType) -> int:
         """Elements in the pieces that a vector multiply-add takes its vector in."""

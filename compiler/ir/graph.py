@@ -47,12 +47,25 @@ class Node:
 
 
 @dataclass(frozen=True)
+class State:
+    """What the graph remembers between calls: output number `output` is input number `input` of the next call."""
+
+    input: int
+    output: int
+
+
+@dataclass(frozen=True)
 class Graph:
-    """An immutable graph. Invariants are stated and checked in `verify`."""
+    """An immutable graph. Invariants are stated and checked in `verify`.
+
+    `state` says which outputs, such as the keys and values of a decoder, come back as inputs. To whoever runs the
+    graph once they are inputs and outputs like any other.
+    """
 
     name: str
     nodes: tuple[Node, ...]
     outputs: tuple[str, ...]
+    state: tuple[State, ...] = ()
 
     @cached_property
     def _by_name(self) -> dict[str, Node]:

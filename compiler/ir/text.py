@@ -5,6 +5,8 @@ graph "mlp" version 1
 %w = parameter(key='fc.weight') : f32[16,8]
 %y = contract(equation='ak,nk->an') %x %w : f32[4,16] at "mlp.py":7 in "fc"
 return %y
+
+A graph that keeps state says so after `return`, e.g. `state input=1 output=2`.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from math import isinf
 from typing import Any
 
 from wsc.compiler.errors import VerificationError
-from wsc.compiler.ir.graph import Graph, Location, Node
+from wsc.compiler.ir.graph import Graph, Location, Node, State
 from wsc.compiler.ir.types import TensorType
 from wsc.compiler.ops import Op, op_class
 
@@ -25,6 +27,7 @@ VERSION = 1
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _HEADER = re.compile(rf"graph (?P<name>{_STRING}) version (?P<version>\d+)")
 _RETURN = re.compile(r"return(?: %\S+)*")
+_STATE = re.compile(r"state input=(?P<input>\d+) output=(?P<output>\d+)")
 _OP = re.compile(r"(?P<kind>\w+)\((?P<attributes>.*)\)")
 # The op ends with the first parenthesis, outside strings, that the rest of a node follows.
 _NODE = re.compile(
@@ -79,18 +82,23 @@ def print_graph(graph: Graph) -> str:
     lines = [f"graph {json.dumps(graph.name)} version {VERSION}"]
     lines += [_print_node(node) for node in graph.nodes]
     lines.append("return" + "".join(f" %{name}" for name in graph.outputs))
+    lines += [f"state input={state.input} output={state.output}" for state in graph.state]
     return "\n".join(lines) + "\n"
 
 
 def parse_graph(text: str) -> Graph:
     """Read back what `print_graph` printed; raises VerificationError with the line number."""
     header, *body = text.rstrip("\n").split("\n")
+    state: list[State] = []
+    while body and (found := _STATE.fullmatch(body[-1])):
+        state.insert(0, State(int(found["input"]), int(found["output"])))
+        body.pop()
     last = body.pop() if body else ""
     name = _parse_header(header)
     nodes = tuple(_parse_node(line, number) for number, line in enumerate(body, start=2))
     if _RETURN.fullmatch(last) is None:
         raise VerificationError(f"line {len(body) + 2}: expected 'return', found {last!r}")
-    return Graph(name, nodes, tuple(name[1:] for name in last.split()[1:]))
+    return Graph(name, nodes, tuple(name[1:] for name in last.split()[1:]), tuple(state))
 
 
 def _parse_header(line: str) -> str:

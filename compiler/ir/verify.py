@@ -5,6 +5,7 @@
 3. A source (input, parameter, constant) has no inputs; input indices are 0, 1, 2, ... without a gap.
 4. Every other node's type is what its op infers from its inputs' types.
 5. Outputs are nodes of the graph, and there is at least one.
+6. State joins an output to an input of the same type; no input and no output is in two states.
 """
 
 from __future__ import annotations
@@ -27,6 +28,24 @@ def verify(graph: Graph) -> None:
         raise VerificationError(f"graph '{graph.name}': input indices are {indices}")
     if not graph.outputs or not seen.issuperset(graph.outputs):
         raise VerificationError(f"graph '{graph.name}': outputs {graph.outputs} are not all nodes")
+    _verify_state(graph)
+
+
+def _verify_state(graph: Graph) -> None:
+    inputs = {node.op.index: node for node in graph.nodes if isinstance(node.op, Input)}
+    for state in graph.state:
+        if state.input not in inputs or not 0 <= state.output < len(graph.outputs):
+            raise VerificationError(f"graph '{graph.name}': {state} names no input, or no output")
+        before, after = inputs[state.input], graph[graph.outputs[state.output]]
+        if before.type != after.type:
+            raise VerificationError(
+                f"graph '{graph.name}': the state '{before.name}' is {before.type}, its next value {after.type}"
+            )
+    for numbers in ([s.input for s in graph.state], [s.output for s in graph.state]):
+        if len(set(numbers)) < len(numbers):
+            raise VerificationError(
+                f"graph '{graph.name}': an input or output is in two states: {graph.state}"
+            )
 
 
 def _verify_node(graph: Graph, node: Node, seen: set[str]) -> None:

@@ -31,7 +31,7 @@ def rewrite(graph: Graph, rule: Rule) -> Graph:
         if answer:
             stands_for[node.name] = answer[-1].name
     outputs = tuple(stands_for[name] for name in graph.outputs)
-    return Graph(graph.name, tuple(built.values()), outputs)
+    return replace(graph, nodes=tuple(built.values()), outputs=outputs)
 
 
 def _rename_inputs(node: Node, stands_for: Mapping[str, str]) -> Node:

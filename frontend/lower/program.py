@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import torch
@@ -15,10 +15,12 @@ from torch.export.graph_signature import OutputKind, OutputSpec, TensorArgument
 from torch.utils import _pytree as pytree
 
 from wsc.compiler.errors import InternalError, ModelError
+from wsc.compiler.ir.graph import State
 from wsc.compiler.ir.model import Model
 from wsc.compiler.ir.types import TensorType
 from wsc.compiler.ops import Input
 from wsc.frontend.lower.call import Call
+from wsc.frontend.lower.complex import COMPLEX
 from wsc.frontend.lower.finish import finish
 from wsc.frontend.lower.fold import fold, is_foldable
 from wsc.frontend.lower.problems import Problem, unsupported_model
@@ -34,22 +36,30 @@ _FORMS = re.compile(r"^_*(native_|unsafe_)?|(_legit)?(_no_training)?$")
 _SILENT = frozenset({"aten._assert_tensor_metadata.default", "aten._assert_async.msg"})
 
 
-def lower(program: ExportedProgram, name: str, tensors: Mapping[str, torch.Tensor]) -> Model:
-    """The program as a graph called `name`; `tensors` holds the module's parameters and buffers by key.
+def lower(
+    program: ExportedProgram, name: str, tensors: Mapping[str, torch.Tensor]
+) -> tuple[Model, tuple[str, ...]]:
+    """The program as a graph called `name`, and the keys of the buffers that are inputs after the caller's own.
 
-    Raises UnsupportedModel with every call that cannot be lowered, ModelError where there is no tensor to return.
+    `tensors` holds the module's parameters and buffers by key. Buffers and arguments that the program changes in place
+    are state: inputs whose next value is an output, after what the module returns. Raises UnsupportedModel with every
+    call that cannot be lowered, ModelError where there is no tensor to return.
     """
     walk = _Walk(Sources(program, tensors))
     for node in program.graph.nodes:
         if node.op != "output":
             walk.values[node] = walk.visit(node)
     (last,) = program.graph.find_nodes(op="output")
-    outputs = walk.outputs(last.args[0], program.graph_signature.output_specs)
+    returned, changed = walk.outputs(last.args[0], program.graph_signature.output_specs)
     if walk.problems:
         raise unsupported_model(name, walk.problems)
-    if not outputs:
+    if not returned and not changed:
         raise ModelError(f"'{name}' returns no tensor: there is nothing to compile.")
-    return finish(name, walk.titles, outputs)
+    index_of = walk.sources.index_of
+    keys = sorted(changed, key=index_of.__getitem__)
+    model = finish(name, walk.titles, [*returned, *(changed[key] for key in keys)])
+    state = tuple(State(index_of[key], number) for number, key in enumerate(keys, start=len(returned)))
+    return replace(model, graph=replace(model.graph, state=state)), tuple(walk.sources.state_buffers)
 
 
 @dataclass
@@ -72,23 +82,28 @@ class _Walk:
         self._name(lowered, origin)
         return lowered
 
-    def outputs(self, nodes: Any, specs: list[OutputSpec]) -> list[Value]:
-        """The values of the program's outputs that are tensors; a change in place is a problem."""
-        found: list[Value] = []
+    def outputs(self, nodes: Any, specs: list[OutputSpec]) -> tuple[list[Value], dict[str, Value]]:
+        """The tensors that the program returns, and what it changes in place, by placeholder or key of a buffer."""
+        returned: list[Value] = []
+        changed: dict[str, Value] = {}
         for node, spec in zip(nodes, specs, strict=True):
             if not isinstance(spec.arg, TensorArgument):
                 continue
-            if spec.kind != OutputKind.USER_OUTPUT:
-                reason = "a program keeps no state; return the new value instead"
+            value = self.values[node]
+            if isinstance(value, Missing) and value.reason:
+                self.problems.append(Problem(str(node.target), value.reason, _origin(node).location))
+            if not isinstance(value, Value):
+                continue
+            if spec.kind == OutputKind.USER_OUTPUT:
+                returned.append(value)
+            elif spec.target in self.sources.index_of:
+                changed[spec.target] = value
+            else:
+                reason = "a program changes its arguments and registered buffers only"
                 self.problems.append(
                     Problem(f"a change of '{spec.target}' in place", reason, _origin(node).location)
                 )
-            value = self.values[node]
-            if isinstance(value, Value):
-                found.append(value)
-            elif isinstance(value, Missing) and value.reason:
-                self.problems.append(Problem(str(node.target), value.reason, _origin(node).location))
-        return found
+        return returned, changed
 
     def _source(self, node: fx.Node) -> Lowered:
         value = self.sources.value(node)
@@ -108,7 +123,7 @@ class _Walk:
                 raise Unsupported(missing[0].reason)
             return Missing()
         if is_foldable(node, (args, kwargs)):
-            return _constants(fold(node, args, kwargs), origin)
+            return _constants(fold(node, self.values), origin)
         return _lowered(node, origin, args, kwargs)
 
     def _name(self, lowered: Lowered, origin: Origin) -> None:
@@ -130,6 +145,8 @@ def _lowered(node: fx.Node, origin: Origin, args: Any, kwargs: Any) -> Lowered:
         raise Unsupported("")
     samples = fx.map_arg(node.args, lambda argument: argument.meta["val"])
     call = Call(origin, results, samples)
+    if str(node.target) not in COMPLEX and _has_complex(node, samples):
+        raise Unsupported("complex numbers; write it with their real and imaginary parts")
     lowered = function(call, *args, **kwargs)
     parts = lowered if isinstance(lowered, tuple) else (lowered,)
     for part, expected in zip(parts, call.results, strict=True):
@@ -138,6 +155,11 @@ def _lowered(node: fx.Node, origin: Origin, args: Any, kwargs: Any) -> Lowered:
                 f"{node.target} at {origin.location} gives {expected}, its lowering {part.type}"
             )
     return lowered
+
+
+def _has_complex(node: fx.Node, samples: Any) -> bool:
+    leaves = pytree.tree_leaves((samples, node.meta["val"]))
+    return any(isinstance(leaf, torch.Tensor) and leaf.is_complex() for leaf in leaves)
 
 
 def _constants(result: Any, origin: Origin) -> Lowered:
@@ -170,5 +192,5 @@ def _origin(node: fx.Node) -> Origin:
     path = [path for path, _ in stack.values()][-1] if stack else ""
     target = node.target
     word = target._schema.name.split("::")[1] if isinstance(target, torch._ops.OpOverload) else node.name
-    title = ".".join(part for part in (path, _FORMS.sub("", word)) if part)
+    title = ".".join(part for part in (node.meta.get("pass"), path, _FORMS.sub("", word)) if part)
     return Origin(title, place_in_stack(node.meta.get("stack_trace"), path))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.compiler import golden
 from tests.compiler.graphs import graph
 from wsc.compiler.errors import VerificationError
-from wsc.compiler.ir.graph import Graph, Location, Node
+from wsc.compiler.ir.graph import Graph, Location, Node, State
 from wsc.compiler.ir.text import parse_graph, parse_op, print_graph, print_op
 from wsc.compiler.ir.types import DType, TensorType
 from wsc.compiler.ops import (
@@ -68,7 +68,9 @@ def graphs(draw: st.DrawFn) -> Graph:
         inputs = draw(st.lists(earlier, max_size=3)) if nodes else []
         nodes.append(Node(name, draw(ops), tuple(inputs), draw(types), draw(locations)))
     outputs = draw(st.lists(names, max_size=2))
-    return Graph(draw(st.text()), tuple(nodes), tuple(outputs))
+    numbers = st.integers(0, 9)
+    state = draw(st.lists(st.builds(State, numbers, numbers), max_size=2))
+    return Graph(draw(st.text()), tuple(nodes), tuple(outputs), tuple(state))
 
 
 @given(graphs())

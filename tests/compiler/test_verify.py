@@ -7,7 +7,7 @@ import pytest
 from tests.compiler import golden
 from tests.compiler.graphs import graph
 from wsc.compiler.errors import VerificationError
-from wsc.compiler.ir.graph import Graph, Location, Node
+from wsc.compiler.ir.graph import Graph, Location, Node, State
 from wsc.compiler.ir.types import TensorType
 from wsc.compiler.ir.verify import verify
 from wsc.compiler.ops import Input
@@ -43,6 +43,10 @@ BROKEN = {
     "too many operands": with_nodes(X, W, replace(Y, inputs=("x", "w", "w"))),
     "no outputs": replace(GOOD, outputs=()),
     "an output that is no node": replace(GOOD, outputs=("y", "z")),
+    "a state of no input": replace(GOOD, state=(State(1, 0),)),
+    "a state of no output": replace(GOOD, state=(State(0, 1),)),
+    "a state that changes its type": replace(GOOD, state=(State(0, 0),)),
+    "an input in two states": replace(GOOD, outputs=("x", "x"), state=(State(0, 0), State(0, 1))),
 }
 
 

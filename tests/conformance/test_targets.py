@@ -14,10 +14,15 @@ from wsc.compiler.errors import InputMismatch, UnsupportedModel, VerificationErr
 from wsc.compiler.ir.interpret import interpret
 from wsc.compiler.ir.model import Model
 from wsc.compiler.ir.types import DType
+from wsc.driver import quantized
 from wsc.simulation.trace import Trace
 
 TARGETS = sorted(targets())
-SMALL = {"wafer": "wafer-8x8"}  # the machine to test on, where a target's first is not small
+SMALL = {
+    "cim": "isaac",
+    "gpu_cluster": "h100x8",
+    "wafer": "wafer-8x8",
+}  # the machine to test on, where a target's first is not small
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,10 @@ def compiled(target: str, model: str) -> Case:
     return compile_now(small(target), model_named(model))
 
 
-def compile_now(selection: Selection, found: Captured) -> Case:
+def compile_now(selection: Selection, given: Captured) -> Case:
     target, machine = selection.target, selection.machine
+    # A target that needs integers gets them as from the driver; from there on the numbers must be the same.
+    found = Captured(quantized(given.model, selection, samples=[given.inputs]), given.inputs)
     model = target.legalize(found.model, machine)
     plan = target.plan(model, machine)
     program = target.emit(plan)

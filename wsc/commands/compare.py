@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from json import dumps
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from wsc.backends.registry import select
-from wsc.commands.console import print_json, split_define, stages
+from wsc.commands.console import print_json, stages
+from wsc.commands.source import load_source, options_of
 from wsc.comparison import Told, compare_machines
 from wsc.compiler.errors import BuildError, UserError
-from wsc.compiler.ir.model import Model
 from wsc.reports.comparison import (
     Figures,
     Refusal,
@@ -26,20 +27,33 @@ from wsc.reports.comparison import (
     comparison_table,
 )
 
+if TYPE_CHECKING:
+    from wsc.frontend.capture import Captured
+
 DEFAULT_FOLDER = Path("comparison")
 
 
-def compare_file(spec: str, targets: str, defines: list[str], output: Path | None, json: bool) -> None:
+def compare_file(
+    spec: str,
+    targets: str,
+    defines: list[str],
+    *,
+    dtype: str = "",
+    output: Path | None = None,
+    json: bool = False,
+    download: bool = False,
+) -> None:
     """Compile the model of a file for several machines, print their figures side by side, write them to a folder."""
     names = list(dict.fromkeys(name.strip() for name in targets.split(",") if name.strip()))
     if not names:
         raise UserError("--targets takes machines separated by commas, as in --targets wse2,wse3.")
     for name in names:
         select(name)  # an unknown one is an error before any work is done
-    model = _captured(spec, dict(split_define(text) for text in defines))
+    captured = _captured(spec, options_of(defines), download)
+    model = captured.model
     folder = output or DEFAULT_FOLDER / model.graph.name
     with _bars(names) as told:
-        rows = compare_machines(model, names, told)
+        rows = compare_machines(model, names, told, inputs=captured.example_inputs or (), dtype=dtype)
     _write(folder, f"{model.graph.name} on {', '.join(names)}", rows)
     if json:
         print_json({"model": model.graph.name, "folder": str(folder), "machines": comparison_json(rows)})
@@ -47,16 +61,15 @@ def compare_file(spec: str, targets: str, defines: list[str], output: Path | Non
         _print(rows, folder)
 
 
-def _captured(spec: str, options: dict[str, str]) -> Model:
+def _captured(spec: str, options: dict[str, str], download: bool) -> Captured:
     with stages() as stage, redirect_stdout(sys.stderr):  # what the model prints is not our result
         stage("loading PyTorch")
         from wsc.frontend.capture import capture
-        from wsc.frontend.model_file import load
 
         stage(f"loading {spec}")
-        source = load(spec, options)
+        source = load_source(spec, options, download)
         stage("capturing the model")
-        return capture(source.module, source.example_inputs, source.name).model
+        return capture(source.module, source.example_inputs, source.name)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from wsc.compiler.errors import BuildError, UserError
+from wsc.compiler.errors import BuildError
 
 DEFAULT_FOLDER = Path("build")
 
@@ -50,11 +50,3 @@ def chosen_build(folder: Path | None) -> Path:
             "There is no build in build/: make one with `wsc compile MODEL`, or name a build folder."
         )
     return manifests[-1].parent
-
-
-def split_define(text: str) -> tuple[str, str]:
-    """The key and the value of a -D; raises UserError."""
-    key, equals, value = text.partition("=")
-    if not equals or not key.isidentifier():
-        raise UserError(f"-D takes KEY=VALUE, as in -D seq=512; '{text}' was given.")
-    return key, value

@@ -35,6 +35,7 @@ from wsc.backends.wafer.instructions import (
     ReduceTo,
     Rotate,
     Shift,
+    lines_of,
 )
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Buffer
@@ -55,6 +56,7 @@ from wsc.compiler.layout import Mesh
 
 def move_cost(machine: Wafer, mesh: Mesh, op: Move, operands: Sequence[Buffer], result: Buffer) -> Cost:
     """Cost of a movement of tiles; recv, send and lookup are not movements within a region."""
+    mesh = mesh.folded(*lines_of(op))
     if isinstance(op, Exchange):
         return exchange_cost(machine, mesh, operands[0], result)
     if isinstance(op, Keep | Filled | Position):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsc.backends.wafer.execute.compute import existing, on_tiles
-from wsc.backends.wafer.execute.move import found_rows
+from wsc.backends.wafer.execute.move import first_row, found_rows
 from wsc.backends.wafer.execute.stepped import step_of
 from wsc.backends.wafer.instructions import Lookup, MultiplyAdd
 from wsc.backends.wafer.program import Kernel
@@ -44,7 +44,8 @@ class Local:
             total = np.zeros_like(total) if run.fresh else total
             value = step_of(op, Mesh((MeshAxis("core", len(cores), "x"),)), run.step, operands, total)
         elif isinstance(op, Lookup):
-            value = found_rows(operands[0], operands[1], self._parts(op.axis)[list(cores)])
+            first = first_row(self.kernel[names[0]], self.kernel.mesh).ravel()
+            value = found_rows(operands[0], operands[1], first[list(cores)])
         else:
             assert isinstance(op, Op)
             masks = [self._mask(name, cores) for name in names]
@@ -56,7 +57,3 @@ class Local:
             self._masks[name] = existing(self.kernel.mesh, self.kernel[name])
         mask = self._masks[name]
         return None if mask is None else mask[list(cores)]
-
-    def _parts(self, axis: str) -> Array:
-        mesh = self.kernel.mesh
-        return np.asarray(np.indices(mesh.shape)[mesh.index(axis)].ravel())

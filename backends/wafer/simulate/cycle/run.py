@@ -7,16 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wsc.backends.wafer.instructions import lines_of
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.movement.streams import StreamExpansion
-from wsc.backends.wafer.program import HOST, Program
+from wsc.backends.wafer.program import HOST, Loop, Program, Repeat
 from wsc.backends.wafer.simulate.cycle.build import Built, build
 from wsc.backends.wafer.simulate.cycle.local import Local
 from wsc.backends.wafer.simulate.cycle.memory import load, tiles
 from wsc.backends.wafer.simulate.cycle.works import Memory
 from wsc.backends.wafer.simulate.prepare import check_program
-from wsc.compiler.errors import DoesNotFit, SimulationError
-from wsc.compiler.ops.base import Array
+from wsc.compiler.errors import AlgorithmError, DoesNotFit, SimulationError
+from wsc.compiler.ops.base import Array, Op
 from wsc.simulation.fabric import Call, Machine
 
 MOST_CORES = 64 * 64
@@ -57,6 +58,7 @@ def simulate_cycles(
     collision or an overflow.
     """
     check_program(program, machine)
+    _refuse(program)
     cores = sum(kernel.cores for kernel in program.kernels)
     if cores > MOST_CORES:
         raise DoesNotFit(
@@ -75,6 +77,23 @@ def simulate_cycles(
     outputs = tuple(_output(program, built, fabric, moves.streams, name) for name, _ in program.outputs)
     colored = moves.colored
     return CycleResult(times, outputs, colored.used, colored.most_positions, fabric.active_core_cycles)
+
+
+def _refuse(program: Program) -> None:
+    """Raise AlgorithmError for what only the fast simulator knows."""
+    for kernel in program.kernels:
+        roles = {buffer.role for buffer in kernel.buffers}
+        repeats = any(isinstance(i.op, Repeat) for i in kernel.instructions())
+        lines = any("*" in axis for i in kernel.flat_instructions() for axis in _lines(i.op))
+        if kernel.in_order or repeats or lines or program.wafers > 1 or roles & {"state", "fetched"}:
+            raise AlgorithmError(
+                f"the cycle-level simulator takes pipelines and single algorithms, and kernel '{kernel.name}' runs"
+                " layer after layer, keeps state or spans wafers: simulate at the fast level"
+            )
+
+
+def _lines(op: object) -> tuple[str, ...]:
+    return () if isinstance(op, (Op, Loop, Repeat)) else lines_of(op)  # type: ignore[arg-type]
 
 
 def _load(program: Program, built: Built, fabric: Machine, arrays: Mapping[str, Array]) -> list[Local]:
