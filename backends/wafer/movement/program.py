@@ -10,11 +10,11 @@ from wsc.backends.wafer.instructions import Lookup, MultiplyAdd, Recv, Send, Wai
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.movement import Expansion, Region, expand
 from wsc.backends.wafer.movement.streams import StreamExpansion, expand_stream
-from wsc.backends.wafer.program import Instruction, Kernel, Loop, Program
+from wsc.backends.wafer.program import Instruction, Kernel, Loop, Program, Repeat
 from wsc.backends.wafer.text import print_instruction
 from wsc.compiler.ops.base import Op
 
-_LOCAL = (Recv, Send, Lookup, MultiplyAdd, Wait, Loop, Op)  # no movement within the region
+_LOCAL = (Recv, Send, Lookup, MultiplyAdd, Wait, Loop, Repeat, Op)  # no movement within the region
 
 
 @dataclass(frozen=True, eq=False)
