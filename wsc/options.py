@@ -103,3 +103,11 @@ AlgorithmName = Annotated[
 ]
 Extent = Annotated[int | None, typer.Option(help="See the list of algorithms.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Level = Annotated[
+    str,
+    typer.Option(
+        "--level",
+        metavar="LEVEL",
+        help="fast, or cycle: every cycle and word, with the data, on small fabrics.",
+    ),
+]

@@ -29,6 +29,9 @@ class Core(Part):
     f16_vector_startup_cycles: Count  # on 16-bit elements
     task_startup_cycles: Count  # activation of a task when its data is there
     root_move_cycles: Count  # control of a broadcast whose root moves from step to step
+    memory_banks: Positive  # each serves one word a cycle
+    read_bytes_per_cycle: Positive  # ports of the memory
+    write_bytes_per_cycle: Positive
     exchange_cycles_per_word: Rate  # of a core that sends a tile while it receives one
 
 
@@ -39,6 +42,8 @@ class Fabric(Part):
     hop_cycles: Positive
     ramp_cycles: Count  # between a core and its router
     colors: Positive  # routes a core can use at once
+    switch_positions: Positive  # of a colour at a router
+    queue_wavelets: Positive  # room of a router for each colour and input port
     edge_bytes_per_second: Rate  # each direction, all edges together
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from wsc.backends.target import Progress, Target, Variant
+from wsc.backends.target import CycleRun, Progress, Target, Variant
 from wsc.backends.wafer.emit.program import emit
 from wsc.backends.wafer.execute import execute
 from wsc.backends.wafer.facts import plan_facts
@@ -61,6 +61,21 @@ class WaferTarget(Target):
 
     def simulate(self, program: Program, machine: Wafer, progress: Progress | None = None) -> Trace:
         return simulate(program, machine, progress)
+
+    def simulate_cycles(
+        self, program: Program, machine: Wafer, weights: Mapping[str, Array], inputs: Sequence[Array]
+    ) -> CycleRun:
+        from wsc.backends.wafer.simulate.cycle import simulate_cycles  # compiles, or loads what was compiled
+
+        run = simulate_cycles(program, machine, weights, inputs)
+        facts = (
+            (
+                "colours",
+                f"{run.colors} of {machine.fabric.colors}, at most {run.positions} positions at a router",
+            ),
+            ("active core-cycles", f"{run.active_core_cycles:,}"),
+        )
+        return CycleRun(run.latency, run.outputs, facts)
 
     def execute(
         self,

@@ -19,6 +19,7 @@ from wsc.options import (
     Extent,
     InputArrays,
     Json,
+    Level,
     Machine,
     ModelFile,
     OtherMachine,
@@ -83,11 +84,13 @@ def run(
 
 
 @app.command(cls=Command)
-def simulate(build: BuildFolder = None, machine: OtherMachine = None, json: Json = False) -> None:
+def simulate(
+    build: BuildFolder = None, machine: OtherMachine = None, level: Level = "fast", json: Json = False
+) -> None:
     """Simulate a program again, on its machine or another."""
     from wsc.commands.simulate import simulate_build
 
-    simulate_build(build, machine, json)
+    simulate_build(build, machine, level, json)
 
 
 @app.command(cls=Command)
