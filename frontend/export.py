@@ -6,37 +6,58 @@ import io
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, suppress
+from typing import Any
 
 import torch
 from torch import nn
+from torch._decomp import decomposition_table
 from torch.export import ExportedProgram
 from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
+from torch.utils import _pytree as pytree
 
 from wsc.compiler.errors import ModelError
 from wsc.frontend.arguments import Arguments
+from wsc.frontend.expand import expand
 from wsc.frontend.lower import lowered_targets
 from wsc.frontend.places import place_in_traceback, said_by
+from wsc.frontend.repeats import Repeats
+from wsc.frontend.scans import scans_kept
 from wsc.frontend.tensors import has_data
 
 # torch 2.13 warns about its own use of its own class, and about what its own recurrent modules do.
 _NOISE = (r"`isinstance\(treespec, LeafSpec\)` is deprecated", r"The tensor attributes self.*_flat_weights")
 
+# Of torch's core set, but no op of ours.
+_TAKEN_APART = frozenset({"aten.grid_sampler_2d.default"})
+_LEAVES = (
+    torch.Tensor,
+    torch.SymInt,
+    torch.SymFloat,
+    torch.SymBool,
+    int,
+    float,
+    bool,
+    str,
+)  # export takes these
+
 
 def export_program(module: nn.Module, arguments: Arguments, name: str) -> ExportedProgram:
     """The module as a functional ATen program in which every operation that we lower is whole.
 
-    Raises ModelError with what torch said and where in the user's code.
+    Layers that are provably the same are captured once. Raises ModelError with what torch said and where in the user's
+    code.
     """
-    args, kwargs = arguments.filled(arguments.tensors)
+    repeats = Repeats.of(module)
+    if repeats.groups:
+        # Whatever stands in the way, capturing every layer either gets over it or says what it is.
+        with suppress(Exception), repeats.captured_once():
+            program = _exported(module, arguments)
+            expand(program, repeats)
+            return program
     try:
-        with torch.no_grad(), _quiet():
-            program = torch.export.export(module, args, kwargs, strict=False)
-            table = torch.export.default_decompositions()
-            for op in [op for op in table if str(op) in lowered_targets()]:
-                del table[op]
-            return program.run_decompositions(table)  # type: ignore[no-any-return]
+        return _exported(module, arguments)
     except GuardOnDataDependentSymNode as error:
         place = place_in_traceback(error.__traceback__)
         raise ModelError(
@@ -49,6 +70,21 @@ def export_program(module: nn.Module, arguments: Arguments, name: str) -> Export
         raise ModelError(
             f"{said_by(error)} So torch.export cannot capture '{name}' called with {arguments}."
         ) from error
+
+
+def _exported(module: nn.Module, arguments: Arguments) -> ExportedProgram:
+    args, kwargs = arguments.filled(arguments.tensors)
+    with torch.no_grad(), quiet(), scans_kept(), _tensors_only(module):
+        program = torch.export.export(module, args, kwargs, strict=False)
+        return program.run_decompositions(decompositions())  # type: ignore[no-any-return]
+
+
+def decompositions() -> dict[torch._ops.OperatorBase, Callable[..., Any]]:
+    """How torch takes operations apart that we do not lower; beyond its core set where only that helps."""
+    core: dict[Any, Any] = dict(torch.export.default_decompositions().items())
+    further = {op: rule for op, rule in decomposition_table.items() if str(op) in _TAKEN_APART}
+    lowered = lowered_targets()
+    return {op: rule for op, rule in (core | further).items() if str(op) not in lowered}
 
 
 def run_once(module: nn.Module, arguments: Arguments, name: str) -> None:
@@ -70,7 +106,21 @@ def run_once(module: nn.Module, arguments: Arguments, name: str) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _tensors_only(module: nn.Module) -> Iterator[None]:
+    """While a module is exported: objects in its result that torch cannot take apart, such as a cache, are left out."""
+
+    def strip(_module: nn.Module, _args: object, result: object) -> object:
+        return pytree.tree_map(lambda leaf: leaf if isinstance(leaf, _LEAVES) else None, result)
+
+    handle = module.register_forward_hook(strip)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
     """Without what torch logs and prints about errors that we report; standard error is kept if all goes well."""
     said, level = io.StringIO(), logging.root.manager.disable
     logging.disable(logging.ERROR)

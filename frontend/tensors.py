@@ -38,10 +38,15 @@ def torch_dtype(dtype: DType) -> torch.dtype:
 
 
 def type_of(tensor: torch.Tensor) -> TensorType:
-    """The graph's type of a tensor; raises ValueError for element types or sizes the graph does not have."""
+    """The graph's type of a tensor, in which complex numbers are pairs in a last dimension.
+
+    Raises ValueError for element types or sizes that the graph does not have.
+    """
     sizes = tuple(tensor.shape)
     if not all(type(size) is int for size in sizes):
         raise ValueError("the size of the result depends on the values of tensors")
+    if tensor.is_complex():
+        return TensorType(dtype_of(tensor.real.dtype), (*sizes, 2))
     return TensorType(dtype_of(tensor.dtype), sizes)
 
 

@@ -31,17 +31,20 @@ ROOMS = {
 # library: the only rooms that may import it, lazily or not; "wsc" is the command line.
 OWNERS = {
     "torch": {"frontend"},
+    "transformers": {"frontend"},
+    "diffusers": {"frontend"},
     "ortools": {"placement"},
     "matplotlib": {"reports"},
     "typer": {"wsc"},
 }
 
 # file or folder of a target: what it must not reach, directly or through other files of that target.
-DECIDING = {"plan", "emit", "estimate", "legalize", "wsc.placement"}
+DECIDING = {"plan", "emit", "estimate", "legalize", "algorithms", "wsc.placement"}
 ROLES = {
     "simulate": DECIDING,
     "execute": DECIDING,
     "estimate": {"simulate", "wsc.simulation"},
+    "algorithms": {"simulate", "execute", "wsc.simulation"},
 }
 
 MAX_FILE_LINES = 400

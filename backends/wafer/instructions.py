@@ -186,6 +186,53 @@ class Keep:
 
 
 @dataclass(frozen=True)
+class Exchange:
+    """Bring the operand, which has no overlaps, into the result's layout, which has no copies.
+
+    Every element goes from the core that owns it, part 0 of the axes that cut nothing, straight to the cores whose tile
+    holds it, first along x and then along y.
+    """
+
+    kind: ClassVar[str] = "exchange"
+
+
+@dataclass(frozen=True)
+class Append:
+    """Put operand 0, one element of dimension `dim`, into the cache (operand 1), of which n (operand 2) are there.
+
+    Dimension `dim` of the cache is cut along `axis`, and counts slots. The new element is on part 0 of `axis`. Without
+    `balanced` it stays there. With it every part before part n modulo P hands its oldest element on to the next part,
+    so that no part ever holds two more than another; the slots of a part are a ring buffer. The result overwrites the
+    cache. `start` elements, in balance, were there before those that stay on part 0.
+    """
+
+    kind: ClassVar[str] = "append"
+    axis: str
+    dim: int
+    balanced: bool = True
+    start: int = 0
+
+
+@dataclass(frozen=True)
+class Filled:
+    """Which slots of a cache hold one of its n (operand 0) elements: truth values; attributes as of Append."""
+
+    kind: ClassVar[str] = "filled"
+    axis: str
+    dim: int
+    balanced: bool = True
+    start: int = 0
+
+
+@dataclass(frozen=True)
+class Position:
+    """The global index along dimension `dim` of every element of the result, which is of integers."""
+
+    kind: ClassVar[str] = "position"
+    dim: int
+
+
+@dataclass(frozen=True)
 class Lookup:
     """Rows of a table (operand 0) whose dimension 0 is cut along `axis`, by global index (operand 1).
 
@@ -263,6 +310,10 @@ Move = (
     | AllToAll
     | AllGather
     | Keep
+    | Exchange
+    | Append
+    | Filled
+    | Position
     | Lookup
     | Insert
     | Positions

@@ -6,20 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import numpy as np
+
 from wsc.compiler.ir.types import TensorType
-from wsc.compiler.ops.base import Array, Axis, AxisKind, Op, Tiling
+from wsc.compiler.ops.base import Array, Axis, AxisKind, Op, Tiling, wide
 
 
 @dataclass(frozen=True)
 class Update(Op):
     """`base` with its slices at integer `index[n]` along `dim` replaced by those of `value` (torch's index_copy).
 
-    With `batch` shared leading dimensions, `index` is [batch..., n]. Repeated indices are not allowed.
+    With `batch` shared leading dimensions, `index` is [batch..., n]. Repeated indices are not allowed, unless `add`:
+    then the slices of `value` are added to those of `base` (torch's index_add).
     """
 
     kind: ClassVar[str] = "update"
     dim: int
     batch: int = 0
+    add: bool = False
 
     def infer(self, operands: Sequence[TensorType]) -> TensorType:
         base, index, value = operands
@@ -40,13 +44,16 @@ class Update(Op):
 
     def reference(self, operands: Sequence[Array]) -> Array:
         base, index, value = operands
-        result = base.copy()
+        result = wide(base).copy() if self.add else base.copy()
         axis = self.dim - self.batch
         targets = result.reshape(-1, *base.shape[self.batch :])
         values = value.reshape(-1, *value.shape[self.batch :])
         for target, row, source in zip(targets, index.reshape(-1, index.shape[-1]), values, strict=True):
-            target[(slice(None),) * axis + (row,)] = source
-        return targets.reshape(base.shape)
+            if self.add:
+                np.add.at(np.moveaxis(target, axis, 0), row, np.moveaxis(source, axis, 0))
+            else:
+                target[(slice(None),) * axis + (row,)] = source
+        return targets.reshape(base.shape).astype(base.dtype, copy=False)
 
     def tiling(self, operands: Sequence[TensorType], result: TensorType) -> Tiling:
         n = len(result.shape)

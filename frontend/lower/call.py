@@ -35,6 +35,11 @@ class Call:
         """The element type in which torch computes with the first two arguments."""
         return dtype_of(torch.result_type(self.samples[0], self.samples[1]))  # type: ignore[call-overload]
 
+    @property
+    def takes_complex(self) -> tuple[int, ...]:
+        """Which of the arguments are complex."""
+        return tuple(i for i, s in enumerate(self.samples) if isinstance(s, torch.Tensor) and s.is_complex())
+
     def add(self, op: Op, *operands: Value) -> Value:
         """The value of an op; raises ValueError where the operands do not fit it."""
         return Value(op, operands, op.infer([value.type for value in operands]), self.origin)

@@ -9,6 +9,7 @@ import torch
 
 from wsc.compiler.ir.types import DType
 from wsc.frontend.lower.call import Call
+from wsc.frontend.lower.complex import complex_product
 from wsc.frontend.lower.registry import Unsupported, lowering
 from wsc.frontend.lower.value import Operand, Value
 
@@ -27,6 +28,8 @@ def _unary(fn: str, call: Call, x: Value) -> Value:
 
 
 def _binary(fn: str, call: Call, x: Operand, y: Operand) -> Value:
+    if fn == "mul" and call.takes_complex:
+        return complex_product(call, x, y)
     return call.map(fn, x, y)
 
 

@@ -51,11 +51,11 @@ def index_put(
     call: Call, x: Value, indices: Sequence[Value | None], values: Value, accumulate: bool = False
 ) -> Value:
     """The tensor with places replaced that integer tensors give, or with one number where a mask is true."""
-    if accumulate:
-        raise Unsupported("adding at places given by a tensor")
     first = indices[0]
-    if first is not None and first.type.dtype == DType.BOOL:
+    if first is not None and first.type.dtype == DType.BOOL and not accumulate:
         return _masked_put(call, x, indices, first, values)
+    if any(i.type.dtype == DType.BOOL for i in indices if i is not None):
+        raise Unsupported("a boolean index selects a number of elements that depends on values")
     places = [dim for dim, i in enumerate(indices) if i is not None]
     if places != list(range(places[0], places[-1] + 1)):
         raise Unsupported("replacing at indices of dimensions that are not next to each other")
@@ -64,7 +64,8 @@ def index_put(
     source = call.expand(call.cast(values, x.type.dtype), (*before, *position.shape, *after))
     source = call.reshape(source, (*before, position.type.elements, *after))
     position = call.reshape(position, (position.type.elements,))
-    return call.reshape(call.add(Update(places[0]), flat, position, source), x.shape)
+    op = Update(places[0], add=accumulate)
+    return call.reshape(call.add(op, flat, position, source), x.shape)
 
 
 def _masked_put(call: Call, x: Value, indices: Sequence[Value | None], mask: Value, values: Value) -> Value:
@@ -103,6 +104,20 @@ def index_copy(call: Call, x: Value, dim: int, position: Value, source: Value) -
     return call.add(Update(dim_of(dim, x.rank)), x, call.cast(call.aligned(position, 1), DType.I64), source)
 
 
+@lowering("aten.index_add.default")
+def index_add(call: Call, x: Value, dim: int, position: Value, source: Value, *, alpha: float = 1) -> Value:
+    """The tensor with slices added along a dimension at the places given, which may repeat."""
+    source = source if alpha == 1 else call.map("mul", source, alpha)
+    op = Update(dim_of(dim, x.rank), add=True)
+    return call.add(op, x, call.cast(call.aligned(position, 1), DType.I64), source)
+
+
+@lowering("aten.scatter_add.default")
+def scatter_add(call: Call, x: Value, dim: int, position: Value, source: Value) -> Value:
+    """The tensor added to along one dimension, with an index of its own for every place of the others."""
+    return _scattered(call, x, dim, position, source, add=True)
+
+
 @lowering("aten.slice_scatter.default")
 def slice_scatter(
     call: Call,
@@ -136,6 +151,10 @@ def gather(call: Call, x: Value, dim: int, position: Value, *, sparse_grad: bool
 @lowering("aten.scatter.value", "aten.scatter.src")
 def scatter(call: Call, x: Value, dim: int, position: Value, source: Value | float) -> Value:
     """The tensor replaced along one dimension, with an index of its own for every place of the others."""
+    return _scattered(call, x, dim, position, source, add=False)
+
+
+def _scattered(call: Call, x: Value, dim: int, position: Value, source: Value | float, add: bool) -> Value:
     dim = dim_of(dim, x.rank)
     if any(n != m for d, (n, m) in enumerate(zip(position.shape, x.shape, strict=True)) if d != dim):
         raise Unsupported("an index smaller than the tensor in other dimensions than the one it is for")
@@ -145,7 +164,7 @@ def scatter(call: Call, x: Value, dim: int, position: Value, source: Value | flo
         source = call.slice(source, d, 0, extent)
     source = call.expand(source, position.shape)
     operands = [call.permute(value, last) for value in (x, position, source)]
-    return call.permute(call.add(Update(x.rank - 1, batch=x.rank - 1), *operands), back)
+    return call.permute(call.add(Update(x.rank - 1, x.rank - 1, add), *operands), back)
 
 
 def _to_last(rank: int, dim: int) -> tuple[list[int], list[int]]:

@@ -20,6 +20,7 @@ from wsc.compiler.ir.model import Model
 from wsc.compiler.ir.types import TensorType
 from wsc.compiler.ops import Input
 from wsc.frontend.lower.call import Call
+from wsc.frontend.lower.complex import COMPLEX
 from wsc.frontend.lower.finish import finish
 from wsc.frontend.lower.fold import fold, is_foldable
 from wsc.frontend.lower.problems import Problem, unsupported_model
@@ -122,7 +123,7 @@ class _Walk:
                 raise Unsupported(missing[0].reason)
             return Missing()
         if is_foldable(node, (args, kwargs)):
-            return _constants(fold(node, args, kwargs), origin)
+            return _constants(fold(node, self.values), origin)
         return _lowered(node, origin, args, kwargs)
 
     def _name(self, lowered: Lowered, origin: Origin) -> None:
@@ -144,6 +145,8 @@ def _lowered(node: fx.Node, origin: Origin, args: Any, kwargs: Any) -> Lowered:
         raise Unsupported("")
     samples = fx.map_arg(node.args, lambda argument: argument.meta["val"])
     call = Call(origin, results, samples)
+    if str(node.target) not in COMPLEX and _has_complex(node, samples):
+        raise Unsupported("complex numbers; write it with their real and imaginary parts")
     lowered = function(call, *args, **kwargs)
     parts = lowered if isinstance(lowered, tuple) else (lowered,)
     for part, expected in zip(parts, call.results, strict=True):
@@ -152,6 +155,11 @@ def _lowered(node: fx.Node, origin: Origin, args: Any, kwargs: Any) -> Lowered:
                 f"{node.target} at {origin.location} gives {expected}, its lowering {part.type}"
             )
     return lowered
+
+
+def _has_complex(node: fx.Node, samples: Any) -> bool:
+    leaves = pytree.tree_leaves((samples, node.meta["val"]))
+    return any(isinstance(leaf, torch.Tensor) and leaf.is_complex() for leaf in leaves)
 
 
 def _constants(result: Any, origin: Origin) -> Lowered:
@@ -184,5 +192,5 @@ def _origin(node: fx.Node) -> Origin:
     path = [path for path, _ in stack.values()][-1] if stack else ""
     target = node.target
     word = target._schema.name.split("::")[1] if isinstance(target, torch._ops.OpOverload) else node.name
-    title = ".".join(part for part in (path, _FORMS.sub("", word)) if part)
+    title = ".".join(part for part in (node.meta.get("pass"), path, _FORMS.sub("", word)) if part)
     return Origin(title, place_in_stack(node.meta.get("stack_trace"), path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from wsc.compiler.ops import Reduce, Scan, TopK
+from wsc.compiler.ops import Recurrence, Reduce, Scan, TopK
 from wsc.frontend.lower.call import Call, dim_of, dims_of
 from wsc.frontend.lower.registry import Unsupported, lowering
 from wsc.frontend.lower.value import Missing, Value
@@ -114,6 +114,12 @@ def cumprod(call: Call, x: Value, dim: int, *, dtype: object = None) -> Value:
 def cummax(call: Call, x: Value, dim: int) -> tuple[Value, Missing]:
     """Running maximum along a dimension."""
     return call.add(Scan("max", dim_of(dim, x.rank)), x), Missing("it reads the places of a running maximum")
+
+
+@lowering("wsc.recurrence.default")
+def recurrence(call: Call, a: Value, b: Value, dim: int) -> Value:
+    """y[t] = a[t] * y[t - 1] + b[t] along a dimension."""
+    return call.add(Recurrence(dim_of(dim, b.rank)), call.cast(a, b.type.dtype), b)
 
 
 @lowering("aten.var.correction")

@@ -25,6 +25,7 @@ class Value:
     """One value: what computes it, and from what.
 
     `known` is its tensor where that does not depend on inputs and weights; `weight` the tensor of a parameter.
+    The graph has no complex numbers: a last dimension of 2 holds their real and imaginary parts.
     """
 
     op: Op
@@ -65,6 +66,8 @@ Lowered = Value | Missing | tuple[Value | Missing, ...]
 
 def constant(tensor: torch.Tensor, origin: Origin) -> Value:
     """A value known at compile time; dimensions along which the tensor repeats itself are not stored."""
+    if tensor.is_complex():
+        tensor = torch.view_as_real(tensor.resolve_conj())
     repeats = [n > 1 and stride == 0 for n, stride in zip(tensor.shape, tensor.stride(), strict=True)]
     stored = tensor[tuple(slice(0, 1) if r else slice(None) for r in repeats)]
     value = Value(Constant(""), (), type_of(stored), origin, stored)

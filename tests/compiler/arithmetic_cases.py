@@ -8,7 +8,19 @@ import torch.nn.functional as F
 
 from tests.compiler.cases import Case, Rng, boolean, case, extents, f32, i64
 from wsc.compiler.ir.types import DType, TensorType
-from wsc.compiler.ops import Attention, Cast, Contract, Elementwise, Norm, Reduce, Scan, Softmax, TopK
+from wsc.compiler.ops import (
+    Attention,
+    Cast,
+    Contract,
+    Elementwise,
+    Grouped,
+    Norm,
+    Recurrence,
+    Reduce,
+    Scan,
+    Softmax,
+    TopK,
+)
 
 # --- contract
 
@@ -258,3 +270,46 @@ def attention_with_grouped_queries(rng: Rng) -> Case:
         return torch.unflatten(y, 1, (g, n))
 
     return Case(Attention(0.7), types, expected)
+
+
+# --- grouped, recurrence
+
+
+@case
+def grouped(rng: Rng) -> Case:
+    s, k, n = extents(rng, 3)
+    types = (f32(s, k), f32(4, k, n), i64(s))
+    return Case(Grouped(), types, _chosen_by_row)  # groups up to 4, of which there is none
+
+
+@case
+def grouped_with_load(rng: Rng) -> Case:
+    b, s, k, n = extents(rng, 4)
+    types = (f32(b, s, k), f32(b, 5, k, n), i64(b, s))
+    return Case(Grouped((1.0, 2.0, 3.0, 0.0, 4.0), 1), types, _chosen_by_row)
+
+
+def _chosen_by_row(x: torch.Tensor, w: torch.Tensor, group: torch.Tensor) -> torch.Tensor:
+    chosen = F.one_hot(group, 5).to(x.dtype)[..., : w.shape[-3]]
+    return torch.einsum("...sg,...sk,...gkn->...sn", chosen, x, w)
+
+
+@case
+def recurrence(rng: Rng) -> Case:
+    a, t, c = extents(rng, 3)
+    return Case(Recurrence(1), (f32(a, t, 1), f32(a, t, c)), _steps)
+
+
+@case
+def recurrence_with_initial_state(rng: Rng) -> Case:
+    a, t, c = extents(rng, 3)
+    return Case(Recurrence(1), (f32(a, t, c), f32(a, t, c), f32(a, 1, c)), _steps)
+
+
+def _steps(a: torch.Tensor, b: torch.Tensor, *initial: torch.Tensor) -> torch.Tensor:
+    state = initial[0][:, 0] if initial else torch.zeros_like(b[:, 0])
+    found = []
+    for t in range(b.shape[1]):
+        state = a[:, t] * state + b[:, t]
+        found.append(state)
+    return torch.stack(found, 1)

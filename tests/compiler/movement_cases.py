@@ -100,6 +100,13 @@ def reshape_in_batches(rng: Rng) -> Case:
 
 
 @case
+def update_that_adds(rng: Rng) -> Case:
+    a, b, n = extents(rng, 3)
+    types = (f32(a, 6, b), i64(n), f32(a, n, b))
+    return Case(Update(1, add=True), types, lambda x, i, v: x.index_add(1, i, v), high=6)
+
+
+@case
 def permute(rng: Rng) -> Case:
     return Case(Permute((2, 0, 3, 1)), (f32(*extents(rng, 4)),), lambda x: x.permute(2, 0, 3, 1))
 

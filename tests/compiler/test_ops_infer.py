@@ -13,6 +13,7 @@ from wsc.compiler.ops import (
     Elementwise,
     Expand,
     Gather,
+    Grouped,
     Input,
     Norm,
     Op,
@@ -20,6 +21,7 @@ from wsc.compiler.ops import (
     Parameter,
     Permute,
     Pool,
+    Recurrence,
     Reduce,
     Reshape,
     Scan,
@@ -33,6 +35,15 @@ from wsc.compiler.ops import (
 
 Q, K = "f32[2,3,4]", "f32[2,5,4]"
 REFUSED: tuple[tuple[Op, str], ...] = (
+    (Grouped(), "f32[2,3] f32[3,4] i64[2]"),
+    (Grouped(), "f32[2,3] f32[5,4,4] i64[2]"),
+    (Grouped(), "f32[2,3] f32[5,3,4] f32[2]"),
+    (Grouped((1.0,)), "f32[2,3] f32[5,3,4] i64[2]"),
+    (Grouped((1.0, -1.0)), "f32[2,3] f32[2,3,4] i64[2]"),
+    (Recurrence(2), "f32[2,3] f32[2,3]"),
+    (Recurrence(0), "f32[1,3] f32[2,3]"),
+    (Recurrence(0), "i64[2,3] i64[2,3]"),
+    (Recurrence(0), "f32[2,3] f32[2,3] f32[2,3]"),
     (Contract("ab,bc"), "f32[2,3] f32[3,4]"),
     (Contract("ab,bc,cd->ad"), "f32[2,3] f32[3,4]"),
     (Contract("ab,bc->ac"), "f32[2,3]"),

@@ -12,9 +12,11 @@ from wsc.compiler.ops import (
     Contract,
     Elementwise,
     Gather,
+    Grouped,
     Norm,
     Op,
     Pool,
+    Recurrence,
     Reduce,
     Reshape,
     Scan,
@@ -35,6 +37,8 @@ COUNTS: tuple[tuple[Op, str, tuple[int, int]], ...] = (
         (2 * 5 * 4 * 4 * 3 * 3 * 3, 0),
     ),
     (Elementwise("add", (None, None)), "f32[2,1] f32[1,3]", (0, 6)),
+    (Grouped(), "f32[6,3] f32[4,3,5] i64[6]", (6 * 3 * 5, 0)),
+    (Recurrence(0), "f32[4,1] f32[4,5]", (0, 4 * 5 * 2)),
     (Elementwise("exp"), "f32[6]", (0, 6 * 8)),
     (Reduce("sum", (0,)), "f32[4,5]", (0, 20)),
     (Softmax(1), "f32[4,5]", (0, 20 * (EXP_OPS + 4))),
@@ -87,3 +91,16 @@ def test_bytes_are_read_once_and_weights_counted_apart() -> None:
     assert made.node_work(made["y"]) == product
     assert made.node_work(made["z"]) == addition
     assert made.work() == product + addition
+
+
+def test_grouped_reads_the_matrices_that_rows_are_expected_to_choose() -> None:
+    types = [TensorType.parse(text) for text in ("f32[1,3]", "f32[4,3,5]", "i64[1]")]
+    result = Grouped().infer(types)
+    matrix = 3 * 5 * 4
+    assert Grouped().work(types, result).bytes_read == 1 * 3 * 4 + matrix + 8
+    assert Grouped().expected_rows(types) == (0.25,) * 4
+    two = [TensorType.parse(text) for text in ("f32[2,3]", "f32[4,3,5]", "i64[2]")]
+    assert Grouped().work(two, result).bytes_read == 2 * 3 * 4 + round(4 * matrix * (1 - 0.75**2)) + 16
+    only = Grouped((0.0, 5.0, 0.0, 0.0))
+    assert only.work(two, result).bytes_read == 2 * 3 * 4 + matrix + 16
+    assert only.expected_rows(two) == (0, 2, 0, 0)

@@ -12,52 +12,52 @@ from wsc.api import build_of
 from wsc.backends.registry import select
 from wsc.build import Build, write_build
 from wsc.commands.console import DEFAULT_FOLDER, print_json, stages
-from wsc.commands.summary import kernel_rows, summary_items, summary_json
-from wsc.compiler.errors import UserError
+from wsc.commands.report import FILE as PAGE
+from wsc.commands.report import write_page
+from wsc.commands.source import load_source, options_of
+from wsc.commands.summary import kernel_rows, result_row, summary_items, summary_json
 from wsc.folder import check_place
 from wsc.reports.tables import kernel_table, summary_panel
+from wsc.store import add_row, store_of
 
 
-def compile_file(spec: str, target: str, defines: list[str], output: Path | None, json: bool) -> None:
-    """Compile the model of a file, write its build folder, print the summary."""
-    options = _options(defines)
+def compile_file(
+    spec: str,
+    target: str,
+    defines: list[str],
+    *,
+    dtype: str = "",
+    output: Path | None = None,
+    page: bool = True,
+    json: bool = False,
+    download: bool = False,
+) -> None:
+    """Compile the model of a file, write its build folder and its page, print the summary."""
+    options = options_of(defines)
     selection = select(target)
     if output is not None:
         check_place(output)
     with stages() as stage, redirect_stdout(sys.stderr):  # what the model prints is not our result
         stage("loading PyTorch")
         from wsc.frontend.capture import capture
-        from wsc.frontend.model_file import load
 
         stage(f"loading {spec}")
-        source = load(spec, options)
+        source = load_source(spec, options, download)
         folder = output or DEFAULT_FOLDER / source.name
         check_place(folder)
         stage("capturing the model")
         captured = capture(source.module, source.example_inputs, source.name)
-        build = build_of(captured, selection, stage)
+        build = build_of(captured, selection, stage, dtype)
         stage(f"writing {folder}")
         write_build(build, folder)
+        add_row(store_of(folder), result_row(build, folder))
+        if page:
+            stage(f"writing {folder / PAGE}")
+            write_page(build, folder / PAGE)
     if json:
         print_json(summary_json(build, folder))
     else:
         _print(build, folder)
-
-
-def _options(defines: list[str]) -> dict[str, str]:
-    """The options by key; raises UserError for one that is given twice with different values."""
-    options: dict[str, str] = {}
-    for key, value in map(_split, defines):
-        if options.setdefault(key, value) != value:
-            raise UserError(f"The option '{key}' is given twice, as {options[key]} and as {value}.")
-    return options
-
-
-def _split(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key.isidentifier():
-        raise UserError(f"-D takes KEY=VALUE, as in -D seq=512; '{text}' was given.")
-    return key, value
 
 
 def _print(build: Build, folder: Path) -> None:

@@ -82,11 +82,10 @@ class Block:
     def elementwise(
         self, fn: str, operands: Sequence[Buffer], scalars: tuple[float | None, ...] = (), name: str = ""
     ) -> Buffer:
-        """Append a local elementwise op on tensors of one rank; the result lies as the largest operand."""
+        """Append a local elementwise op on tensors of one rank that lie alike; raises AlgorithmError otherwise."""
         op = Elementwise(fn, scalars or (None,) * len(operands))
         type = op.infer([b.type for b in operands])
-        model = next(b for b in operands if b.type.shape == type.shape)
-        return self.add(op, operands, type, model.layout, name)
+        return self.add(op, operands, type, _joint_layout(fn, operands, type), name)
 
     def cast(self, buffer: Buffer, dtype: DType) -> Buffer:
         """The buffer with elements of another type; the buffer itself where they are of that type."""
@@ -104,6 +103,22 @@ class Block:
             number += 1
             fresh = f"{name}{number}"
         return fresh
+
+
+def _joint_layout(fn: str, operands: Sequence[Buffer], type: TensorType) -> Layout:
+    """How the result of an elementwise op lies: every dimension as in the operands that are not copied along it."""
+    cuts = []
+    for dim, extent in enumerate(type.shape):
+        found = [b.layout.cuts[dim] for b in operands if b.type.shape[dim] == extent]
+        if extent == 1:  # what is copied meets a single element wherever that is
+            found = [c for c in found if c] or found
+        if any(other != found[0] for other in found):
+            layouts = " and ".join(str(b.layout) for b in operands)
+            raise AlgorithmError(f"'{fn}' takes tensors that lie alike, not {layouts}: relayout one of them")
+        cuts.append(found[0])
+    if wrong := next((b for b in operands if b.layout.partial), None):
+        raise AlgorithmError(f"'{fn}' takes whole values, and '{wrong.name}' is addends: {wrong.layout}")
+    return Layout(tuple(cuts), tuple(dict.fromkeys(axis for b in operands for axis in b.layout.at)))
 
 
 def cut_layout(mesh: Mesh, shape: Sequence[int], axes: Sequence[str | None]) -> Layout:

@@ -5,7 +5,7 @@ sum, and the words of a chain follow each other. From one level to the next, the
 of the group's words and has started a task, or when the stream of the next group has come, whichever is later.
 
 An all-reduce is a reduce and a multicast back from its root: part 0, or the part in the middle, which the parts on both
-sides of it reduce towards at once. Its second side comes to the root as one more stream does.
+sides of it reduce towards at once. The root takes the streams of its second side after those of its first.
 """
 
 from __future__ import annotations
@@ -88,38 +88,52 @@ def all_reduce_cycles(
         share = -(-words // parts)
         through = max(ceil(share * machine.core.exchange_cycles_per_word), share)
         return max(1, 2 * (parts - 1) * (2 * startup + through + min(2, parts - 1) * hop + ramps + 1))
-    sides = [parts - root, root + 1] if root else [parts]
-    firsts = [_first_word(algorithm, words, side, machine, group, pitch) for side in sides]
-    first = firsts[0] if not root else max(firsts[0] + words + startup, firsts[1]) + 1
+    first = _first_word(algorithm, words, parts - root, machine, group, pitch)
+    if root:
+        first = _first_word(algorithm, words, root + 1, machine, group, pitch, first)
     back = startup + words + max(root, parts - 1 - root) * hop + ramps
     return startup + first + words + back
 
 
-def _first_word(algorithm: str, words: int, parts: int, machine: Wafer, group: int | None, pitch: int) -> int:
-    """When the root of a line has its first word, from the start of its first task."""
+def _first_word(
+    algorithm: str,
+    words: int,
+    parts: int,
+    machine: Wafer,
+    group: int | None,
+    pitch: int,
+    other_side: int | None = None,
+) -> int:
+    """When the root of a line has its first word, from the start of its first task.
+
+    `other_side` is when it has that of the line on its other side, which it takes before this one.
+    """
     startup, hop = machine.core.task_startup_cycles, machine.fabric.hop_cycles * pitch
     message = 2 * machine.fabric.ramp_cycles + 1
     if algorithm == "star" and parts > 1:
-        return message + hop + words * (parts - 2)
+        start = message + hop if other_side is None else other_side + words + startup + 1
+        return start + words * (parts - 2)
     size = {"chain": parts, "tree": 2}.get(algorithm, group or parts)
     strides = [1, size] if algorithm == "two-phase" else [size**k for k in range(_depth(parts, size))]
 
-    def first(parts: int, level: int) -> int:
+    def first(parts: int, level: int, other_side: int | None = None) -> int:
         """When the first word leaves the root of `parts` parts, in groups of the levels before `level`."""
         while level and strides[level - 1] >= parts:
             level -= 1
         if not level:
-            return 0
+            return other_side or 0
         stride = strides[level - 1]
         others = (parts - 1) // stride
         step = stride * hop + message
-        on_the_way = first(parts - others * stride, level - 1) + others * step
-        if level == 1:
-            return on_the_way
-        received = first(stride, level - 1) + words + startup + 1 + (others - 1) * step
-        return max(on_the_way, received)
+        leaves = first(parts - others * stride, level - 1) + others * step
+        if level > 1:
+            received = first(stride, level - 1) + words + startup + 1
+            leaves = max(leaves, received + (others - 1) * step)
+        if other_side is None:
+            return leaves
+        return max(leaves, first(stride, level - 1, other_side) + words + startup + 1)
 
-    return first(parts, len(strides))
+    return first(parts, len(strides), other_side)
 
 
 def _depth(parts: int, size: int) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
+import numpy as np
+
+from wsc.backends.wafer.algorithms.memory import place
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Buffer, Instruction, Kernel, Loop, Program
 from wsc.compiler.errors import DoesNotFit
@@ -19,18 +21,20 @@ def resident_program(
     instructions: Sequence[Instruction],
     in_place: Mapping[str, str] | None = None,
 ) -> Program:
-    """The program of one kernel that runs once; raises DoesNotFit where cores or their memory do not suffice.
+    """The program of one kernel that runs once, at the first place without dead cores.
 
-    `in_place` names the buffers that take the memory of another.
+    `in_place` names the buffers that take the memory of another. Raises DoesNotFit where cores or their memory do not
+    suffice.
     """
     if mesh.width > machine.grid.width_cores or mesh.height > machine.grid.height_cores:
         raise DoesNotFit(
             f"'{name}' takes {mesh.width} x {mesh.height} cores, '{machine.name}' has"
             f" {machine.grid.width_cores} x {machine.grid.height_cores}"
         )
-    placed = place(buffers, in_place or {})
+    x, y = _corner(name, machine, mesh)
+    placed = place(buffers, instructions, in_place or {})
     kernel = Kernel(
-        name, "algorithm", 0, 0, mesh, placed, tuple(instructions), 1, (), code_bytes(instructions, machine)
+        name, "algorithm", x, y, mesh, placed, tuple(instructions), 1, (), code_bytes(instructions, machine)
     )
     needed = kernel.data_bytes + kernel.code_bytes + machine.core.runtime_code_bytes
     if needed > machine.core.sram_bytes:
@@ -40,21 +44,26 @@ def resident_program(
         )
     inputs = tuple((b.key, b.type) for b in buffers if b.role == "input")
     outputs = tuple((b.key, b.type) for b in buffers if b.role == "output")
-    return Program(name, machine.name, mesh.width, mesh.height, inputs, outputs, (kernel,), ())
+    return Program(name, machine.name, x + mesh.width, y + mesh.height, inputs, outputs, (kernel,), ())
+
+
+def _corner(name: str, machine: Wafer, mesh: Mesh) -> tuple[int, int]:
+    """Where a rectangle of the mesh's size has no dead core: the first such place, row by row."""
+    dead = np.zeros((machine.grid.height_cores + 1, machine.grid.width_cores + 1), np.int64)
+    for box in machine.keep_outs:
+        dead[box.y + 1 : box.bottom + 2, box.x + 1 : box.right + 2] = 1
+    before = dead.cumsum(axis=0).cumsum(axis=1)  # dead cores above and left of each corner
+    w, h = mesh.width, mesh.height
+    inside = before[h:, w:] - before[:-h, w:] - before[h:, :-w] + before[:-h, :-w]
+    places = np.argwhere(inside == 0)
+    if not places.size:
+        raise DoesNotFit(
+            f"'{name}' takes {w} x {h} cores, '{machine.name}' has no such rectangle without dead ones"
+        )
+    return int(places[0, 1]), int(places[0, 0])
 
 
 def code_bytes(instructions: Sequence[Instruction], machine: Wafer) -> int:
     """Estimated code of the instructions on a core, those of loops included."""
     bodies = (len(i.op.body) for i in instructions if isinstance(i.op, Loop))
     return (len(instructions) + sum(bodies)) * machine.core.instruction_code_bytes
-
-
-def place(buffers: Sequence[Buffer], in_place: Mapping[str, str]) -> tuple[Buffer, ...]:
-    """The buffers one after another in memory, those named in `in_place` at the address of the one they overwrite."""
-    placed: dict[str, Buffer] = {}
-    end = 0
-    for buffer in buffers:
-        old = in_place.get(buffer.name)
-        placed[buffer.name] = replace(buffer, address=end if old is None else placed[old].address)
-        end += buffer.bytes if old is None else 0
-    return tuple(placed.values())

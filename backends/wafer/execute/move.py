@@ -9,15 +9,20 @@ from typing import Any
 
 import numpy as np
 
+from wsc.backends.wafer.execute.caches import append, filled, position
 from wsc.backends.wafer.instructions import (
     AllGather,
     AllReduce,
     AllToAll,
+    Append,
+    Exchange,
+    Filled,
     Halo,
     Keep,
     Lookup,
     Move,
     Multicast,
+    Position,
     ReduceScatter,
     ReduceTo,
     Shift,
@@ -220,7 +225,7 @@ def _all_to_all(
     (tiles,) = operands
     axis, lead = mesh.index(op.axis), len(mesh.axes)
     split, join, parts = lead + op.split, lead + op.join, mesh[op.axis].parts
-    tile = -(-tiles.shape[split] // parts)
+    tile = result.tile_type.shape[op.split]
     pads = [(0, parts * tile - n) if a == split else (0, 0) for a, n in enumerate(tiles.shape)]
     pieces = np.stack(
         np.split(np.pad(tiles, pads), parts, axis=split)
@@ -228,7 +233,38 @@ def _all_to_all(
     arrived = np.moveaxis(
         np.moveaxis(pieces, 0, axis + 1), axis, 0
     )  # [source, ..., destination at axis, ...]
-    return np.concatenate(list(arrived), axis=join)
+    joined = np.concatenate(list(arrived), axis=join)
+    return np.take(joined, range(result.tile_type.shape[op.join]), axis=join)
+
+
+@_move.register
+def _exchange(
+    op: Exchange, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]
+) -> Array:
+    dense = sources[0].layout.collect(mesh, operands[0], result.type.shape)
+    return held(mesh, result.layout, result.layout.distribute(mesh, dense))
+
+
+@_move.register
+def _append(
+    op: Append, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]
+) -> Array:
+    fresh, cache, length = operands
+    return append(op, mesh, sources[1], fresh, cache, length)
+
+
+@_move.register
+def _filled(
+    op: Filled, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]
+) -> Array:
+    return filled(op, mesh, result, operands[0])
+
+
+@_move.register
+def _position(
+    op: Position, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]
+) -> Array:
+    return position(op, mesh, result)
 
 
 def held(mesh: Mesh, layout: Layout, tiles: Array) -> Array:

@@ -67,7 +67,7 @@ def multiply_add_cost(
 ) -> Cost:
     """Cost of a contraction added to the result: the additions are those of the multiply-adds."""
     contract = Contract(op.equation)
-    macs, _ = contract.arithmetic([_one_piece(op, contract, n, t) for n, t in enumerate(operands)], result)
+    macs, _ = contract.arithmetic(step_types(op, operands), result)
     length = contract.vector_run(result)
     if op.vector is not None:
         length = result.shape[contract.letters[2].index(op.vector)]
@@ -75,14 +75,20 @@ def multiply_add_cost(
     return Cost(COMPUTE, cycles, cycles, macs=macs)
 
 
-def _one_piece(op: MultiplyAdd, contract: Contract, operand: int, type: TensorType) -> TensorType:
-    """The type of what a step takes of an operand's tile."""
+def step_types(op: MultiplyAdd, operands: Sequence[TensorType]) -> list[TensorType]:
+    """The types of what a step takes of its operands' tiles."""
     if op.pieces is None:
-        return type
+        return list(operands)
+    contract = Contract(op.equation)
+    rows = zip(range(2), op.pieces, operands, strict=True)
+    return [_one_piece(contract, operand, pieces, type) for operand, pieces, type in rows]
+
+
+def _one_piece(contract: Contract, operand: int, pieces: int, type: TensorType) -> TensorType:
     lhs, rhs, result = contract.letters
     summed = next(letter for letter in lhs if letter in rhs and letter not in result)
     dim = contract.letters[operand].index(summed)
-    shape = (n // op.pieces[operand] if d == dim else n for d, n in enumerate(type.shape))
+    shape = (n // pieces if d == dim else n for d, n in enumerate(type.shape))
     return TensorType(type.dtype, tuple(shape))
 
 

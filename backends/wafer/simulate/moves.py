@@ -12,7 +12,7 @@ kernels that pass through the region are not seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import ceil
 from typing import Any
@@ -21,11 +21,15 @@ from wsc.backends.wafer.instructions import (
     AllGather,
     AllReduce,
     AllToAll,
+    Append,
     Broadcast,
+    Exchange,
+    Filled,
     Halo,
     Keep,
     Move,
     Multicast,
+    Position,
     ReduceInto,
     ReduceScatter,
     ReduceTo,
@@ -37,17 +41,22 @@ from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Buffer
 from wsc.backends.wafer.simulate.combines import all_reduce, reduce_into, reduce_scatter, reduce_to
 from wsc.backends.wafer.simulate.costs import Cost
+from wsc.backends.wafer.simulate.exchanges import exchange_cost
 from wsc.backends.wafer.simulate.lines import broadcast_distance, flight_cycles, link_words, move_of, sharing
-from wsc.backends.wafer.simulate.shifts import rotate, shift
+from wsc.backends.wafer.simulate.shifts import hand_on, rotate, shift
 from wsc.compiler.layout import Mesh
 
 
-def move_cost(machine: Wafer, mesh: Mesh, op: Move, operand: Buffer) -> Cost:
-    """Cost of a movement of the operand's tiles; recv, send and lookup are not movements within a region."""
+def move_cost(machine: Wafer, mesh: Mesh, op: Move, operands: Sequence[Buffer], result: Buffer) -> Cost:
+    """Cost of a movement of tiles; recv, send and lookup are not movements within a region."""
     mesh = mesh.folded(*lines_of(op))
+    if isinstance(op, Exchange):
+        return exchange_cost(machine, mesh, operands[0], result)
+    if isinstance(op, Keep | Filled | Position):
+        return move_of(machine, link_words(machine, result.tile_type.bytes), 0, 0, ())
     if type(op) not in _COSTS:
         raise TypeError(f"{op.kind} does not move tiles within a region")
-    return _COSTS[type(op)](machine, mesh, op, operand)
+    return _COSTS[type(op)](machine, mesh, op, operands[0])
 
 
 def _multicast(machine: Wafer, mesh: Mesh, op: Multicast, operand: Buffer) -> Cost:
@@ -101,9 +110,12 @@ def _all_to_all(machine: Wafer, mesh: Mesh, op: AllToAll, operand: Buffer) -> Co
     )
 
 
-def _keep(machine: Wafer, mesh: Mesh, op: Keep, operand: Buffer) -> Cost:
-    kept = ceil(link_words(machine, operand.tile_type.bytes) / mesh[op.axis].parts)
-    return move_of(machine, kept, 0, 0, ())
+def _append(machine: Wafer, mesh: Mesh, op: Append, operand: Buffer) -> Cost:
+    """Every part hands one element to the next while it takes one, or one part takes what it has."""
+    words = link_words(machine, operand.tile_type.bytes)
+    if not op.balanced:
+        return move_of(machine, words, 0, 0, ())
+    return hand_on(machine, mesh, op.axis, operand)
 
 
 _COSTS: dict[type, Callable[[Wafer, Mesh, Any, Buffer], Cost]] = {
@@ -118,5 +130,5 @@ _COSTS: dict[type, Callable[[Wafer, Mesh, Any, Buffer], Cost]] = {
     Rotate: rotate,
     AllToAll: _all_to_all,
     AllGather: _all_gather,
-    Keep: _keep,
+    Append: _append,
 }

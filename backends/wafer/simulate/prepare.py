@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from wsc.backends.wafer.defects import Box
 from wsc.backends.wafer.instructions import Insert, Load, Lookup, MultiplyAdd, Positions, Recv, Send, Wait
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import HOST, Buffer, Instruction, Kernel, Loop, Program, Repeat
@@ -52,6 +53,17 @@ def runs_per_input(kernel: Kernel) -> tuple[int, ...]:
     return (1,) * len(kernel.once) + (kernel.chunks,) * len(kernel.body)
 
 
+def executing_cores(kernel: Kernel, instruction: Instruction) -> int:
+    """Cores that execute an instruction on something: not those where its result lives on part 0 of an axis alone."""
+    if not instruction.result:
+        return kernel.cores
+    idle = kernel[instruction.result].layout.at
+    cores = kernel.cores
+    for axis in idle:
+        cores //= kernel.mesh[axis].parts
+    return cores
+
+
 def instruction_cost(
     machine: Wafer, kernel: Kernel, instruction: Instruction, traffic: Mapping[str, Traffic]
 ) -> Cost:
@@ -89,7 +101,7 @@ def instruction_cost(
             return _pushed(
                 traffic[stream], traffic[stream].target_words, traffic[stream].stream.target.chunks
             )
-    return move_cost(machine, kernel.mesh, op, operands[0])
+    return move_cost(machine, kernel.mesh, op, operands, kernel[instruction.result])
 
 
 def _loaded(machine: Wafer, kernel: Kernel, buffer: Buffer) -> Cost:
@@ -123,6 +135,11 @@ def _check(program: Program, machine: Wafer) -> None:
             f"program '{program.name}' is for {program.width}x{program.height} cores, machine '{machine.name}'"
             f" has {machine.grid.width_cores}x{machine.grid.height_cores}"
         )
+    for kernel in program.kernels:
+        if box := next((b for b in machine.keep_outs if _covers(kernel, b)), None):
+            raise SimulationError(
+                f"kernel '{kernel.name}' lies on dead cores of '{machine.name}' at ({box.x}, {box.y})"
+            )
     resident = any(b.role in ("output", "state") for k in program.kernels for b in k.buffers)
     if not resident and not any(stream.target.kernel == HOST for stream in program.streams):
         raise SimulationError(
@@ -138,3 +155,8 @@ def _check(program: Program, machine: Wafer) -> None:
         raise SimulationError(
             f"program '{program.name}': not every stream from a kernel has exactly one send there"
         )
+
+
+def _covers(kernel: Kernel, box: Box) -> bool:
+    across = kernel.x <= box.right and box.x < kernel.x + kernel.width
+    return across and kernel.y <= box.bottom and box.y < kernel.y + kernel.height

@@ -6,6 +6,7 @@ from dataclasses import replace
 from math import ceil
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wsc.backends.wafer.instructions import AllReduce, Rotate, Shift
 from wsc.backends.wafer.machine import Wafer
@@ -42,19 +43,25 @@ def _exchange(machine: Wafer, mesh: Mesh, op: Shift, operand: Buffer, share: flo
     farthest = max(max(step, parts - step) if step else 0 for step in steps)
     if op.ring:
         farthest = min(2 * tiles, parts - 1)
-    return _exchanged(machine, mesh, op, operand, share, tiles, farthest)
+    words = link_words(machine, ceil(operand.tile_type.bytes * share)) if tiles else 0
+    return _exchanged(machine, mesh, op.axis, operand, words, words * tiles, farthest)
+
+
+def hand_on(machine: Wafer, mesh: Mesh, axis: str, operand: Buffer) -> Cost:
+    """Every part but the last sends its tile to the next."""
+    words = link_words(machine, operand.tile_type.bytes) if mesh[axis].parts > 1 else 0
+    return _exchanged(machine, mesh, axis, operand, words, words, min(1, words))
 
 
 def _exchanged(
-    machine: Wafer, mesh: Mesh, op: Shift, operand: Buffer, share: float, tiles: float, farthest: int
+    machine: Wafer, mesh: Mesh, axis: str, operand: Buffer, words: int, on_link: float, farthest: int
 ) -> Cost:
-    """A `share` of every tile on its way over `farthest` parts; a link carries `tiles` of them."""
-    words = link_words(machine, ceil(operand.tile_type.bytes * share)) if tiles else 0
-    on_links = ceil(words * tiles) * sharing(mesh, op.axis, operand)
+    """Words that a core sends and receives, those of all on the busiest link, and the parts that the farthest pass."""
+    on_links = ceil(on_link) * sharing(mesh, axis, operand)
     startup = 2 * machine.core.task_startup_cycles
     through = ceil(max(words * machine.core.exchange_cycles_per_word, on_links))
-    flight = flight_cycles(machine, mesh, op.axis, farthest)
-    return Cost(MOVEMENT, startup + words, startup + through + flight, (mesh[op.axis].along,), on_links)
+    flight = flight_cycles(machine, mesh, axis, farthest)
+    return Cost(MOVEMENT, startup + words, startup + through + flight, (mesh[axis].along,), on_links)
 
 
 def _skew(machine: Wafer, mesh: Mesh, op: Shift, operand: Buffer) -> Cost:
@@ -63,20 +70,28 @@ def _skew(machine: Wafer, mesh: Mesh, op: Shift, operand: Buffer) -> Cost:
     numbers = ring_numbers(parts, op.ring)
     order = np.arange(parts) if op.enter else np.argsort(numbers)
     number_of = range(mesh[op.skew].parts) if op.skew else (1,)
-    steps = sorted({op.by * k % (parts * pieces) for k in number_of})
     place = (numbers[:, None] * pieces + np.arange(pieces)).ravel()
-    tiles, farthest = 0, 0
-    for step in steps:
+    here = np.repeat(np.arange(parts), pieces)
+    carried, most, farthest = 0, 0, 0
+    for step in sorted({op.by * k % (parts * pieces) for k in number_of}):
         source = order[(place + step) % (parts * pieces) // pieces]
-        way = np.repeat(np.arange(parts), pieces) - source
-        for ends in (
-            np.stack([source, source + way])[:, way > 0],
-            np.stack([source + way, source])[:, way < 0],
-        ):
-            loads = np.bincount(ends[0], minlength=parts) - np.bincount(ends[1], minlength=parts)
-            tiles = max(tiles, int(np.cumsum(loads).max()))
-        farthest = max(farthest, int(np.abs(way).max()))
-    return _exchanged(machine, mesh, op, operand, 1, tiles / pieces, farthest)
+        moves = source != here
+        received = np.bincount(here[moves], minlength=parts)
+        sent = np.bincount(source[moves], minlength=parts)
+        most = max(most, int(received.max()), int(sent.max()))
+        last = parts - 1
+        back = _busiest_link(last - source, last - here, parts)
+        carried = max(carried, _busiest_link(source, here, parts), back)
+        farthest = max(farthest, int(np.abs(source - here).max()))
+    words = link_words(machine, ceil(operand.tile_type.bytes / pieces))
+    return _exchanged(machine, mesh, op.axis, operand, words * most, words * carried, farthest)
+
+
+def _busiest_link(source: NDArray[np.int64], target: NDArray[np.int64], parts: int) -> int:
+    """Most of the ways from lower to higher parts that share a link."""
+    up = source < target
+    first, behind = (np.bincount(ends[up], minlength=parts) for ends in (source, target))
+    return int(np.cumsum(first - behind).max())
 
 
 def ring_all_reduce(machine: Wafer, mesh: Mesh, op: AllReduce, operand: Buffer) -> Cost:

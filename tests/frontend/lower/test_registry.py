@@ -5,10 +5,14 @@ import torch
 
 from wsc.frontend.lower.registry import find_lowering, lowered_targets, lowering
 
+DEFINED_IN = {"transformers": "transformers.integrations.moe"}  # operations of an optional library
+
 
 def test_every_target_exists():
     for target in sorted(lowered_targets()):
         namespace, name, overload = target.split(".")
+        if namespace in DEFINED_IN:
+            pytest.importorskip(DEFINED_IN[namespace])
         assert str(getattr(getattr(getattr(torch.ops, namespace), name), overload)) == target
 
 
@@ -18,4 +22,4 @@ def test_a_second_lowering_of_a_target_is_refused():
 
 
 def test_what_has_no_lowering_has_none():
-    assert find_lowering("aten.histc.default") is None
+    assert find_lowering("aten.linalg_eig.default") is None

@@ -1,0 +1,209 @@
+"""`hf:NAME` and `hf:FOLDER`: models of transformers and diffusers, built from their configuration alone.
+
+A name is looked up in the local Hugging Face cache, and on the network only where that is asked for; a folder holds a
+`config.json`. Weights are on the meta device unless `-D weights=random` asks for numbers.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping
+from contextlib import nullcontext
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from wsc.compiler.errors import ModelError
+from wsc.frontend.hf_inputs import diffusion_inputs, example_inputs
+from wsc.frontend.hf_phases import decode_step, prefill
+from wsc.frontend.model_file import ModelSource
+from wsc.frontend.places import said_by
+
+PREFIX = "hf:"
+_OURS = ("phase", "batch", "context", "seq", "weights")
+_PHASES = ("", "prefill", "decode")
+_LONGEST = 512  # tokens, where neither the user nor the model's own limit says less
+
+
+def load_hf(spec: str, options: Mapping[str, str], download: bool = False) -> ModelSource:
+    """The model that a specification `hf:...` names, with the arguments to call it with.
+
+    Options are `phase`, `batch`, `context`, `seq` and `weights` (meta or random); any other replaces the entry of that
+    name in the configuration. Raises ModelError for what cannot be found, is not known, or does not build.
+    """
+    place = spec.removeprefix(PREFIX)
+    config = _config(place, download)
+    ours = {key: value for key, value in options.items() if key in _OURS}
+    sizes = _Sizes.of(ours)
+    entries = {key: _literal(value) for key, value in options.items() if key not in _OURS}
+    name = _name(place)
+    torch.manual_seed(0)
+    try:
+        if "_class_name" in config:
+            return _diffusion(name, config, entries, sizes)
+        return _transformer(name, config, entries, sizes)
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{said_by(error)} So '{spec}' cannot be built from its configuration.") from error
+
+
+class _Sizes:
+    """What the user asks of a model, checked."""
+
+    def __init__(self, phase: str, batch: int, context: int, seq: int, weights: str) -> None:
+        self.phase, self.batch, self.context, self.seq, self.weights = phase, batch, context, seq, weights
+
+    @staticmethod
+    def of(options: Mapping[str, str]) -> _Sizes:
+        phase, weights = options.get("phase", ""), options.get("weights", "meta")
+        if phase not in _PHASES:
+            raise ModelError(f"A phase is prefill or decode, not '{phase}'.")
+        if weights not in ("meta", "random"):
+            raise ModelError(f"Weights are meta or random, not '{weights}'.")
+        numbers = {key: options.get(key, "0") for key in ("batch", "context", "seq")}
+        for key, text in numbers.items():
+            if not text.isdecimal() or (key in options and int(text) < 1):
+                raise ModelError(f"'{key}' is a number from 1 on, not '{text}'.")
+        batch, context, seq = (int(text) for text in numbers.values())
+        return _Sizes(phase, batch or 1, context, seq, weights)
+
+    @property
+    def device(self) -> Any:
+        return torch.device("meta") if self.weights == "meta" else nullcontext()
+
+
+def library(name: str) -> Any:
+    """transformers or diffusers; raises ModelError where it is not installed."""
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ModelError(f"hf: models need {name}: install wsc with `pip install 'wsc[models]'`.") from error
+
+
+def _config(place: str, download: bool) -> dict[str, Any]:
+    """The configuration as a dictionary, of a folder, a file, or the cache."""
+    folder = Path(place)
+    file = folder / "config.json" if folder.is_dir() else folder
+    if not file.is_file():
+        if place.startswith((".", "/", "~")) or folder.is_dir():
+            raise ModelError(f"There is no config.json in '{place}'.")
+        file = _cached(place, download)
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise ModelError(f"'{file}' is no configuration in JSON: {error}.") from error
+    if not isinstance(config, dict) or not {"model_type", "_class_name"} & config.keys():
+        raise ModelError(f"'{file}' names no model: it has neither 'model_type' nor '_class_name'.")
+    return config
+
+
+def _cached(name: str, download: bool) -> Path:
+    hub = library("huggingface_hub")
+    try:
+        return Path(hub.hf_hub_download(name, "config.json", local_files_only=not download))
+    except Exception as error:
+        if download:
+            raise ModelError(f"Cannot fetch the configuration of '{name}': {said_by(error)}") from error
+        raise ModelError(
+            f"The configuration of '{name}' is not in the local Hugging Face cache: fetch it with --download, or "
+            "name a folder that holds its config.json, as hf:./folder."
+        ) from error
+
+
+def _name(place: str) -> str:
+    path = Path(place)
+    return (path.parent if path.name == "config.json" else path).resolve().name
+
+
+def _literal(text: str) -> object:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _transformer(
+    name: str, values: dict[str, Any], entries: Mapping[str, object], sizes: _Sizes
+) -> ModelSource:
+    transformers = library("transformers")
+    kind = values.get("model_type")
+    if kind not in transformers.CONFIG_MAPPING:
+        raise ModelError(f"transformers {transformers.__version__} does not know the model type '{kind}'.")
+    config = transformers.CONFIG_MAPPING[kind].from_dict(values)
+    _replace(config, entries)
+    config.use_cache = bool(sizes.phase)
+    with sizes.device:
+        model = _architecture(transformers, config)._from_config(config, dtype=_dtype(config, sizes))
+    model.eval()
+    seq, context = _lengths(config, sizes)
+    if sizes.phase and config.is_encoder_decoder:
+        raise ModelError(f"'{name}' is an encoder with a decoder: phases are for decoders alone.")
+    if sizes.phase == "decode":
+        return ModelSource(name, *decode_step(model, sizes.batch, context))
+    inputs = example_inputs(model, config, sizes.batch, seq)
+    if sizes.phase == "prefill":
+        return ModelSource(name, prefill(model), (inputs["input_ids"],))
+    return ModelSource(name, model, inputs)
+
+
+def _lengths(config: Any, sizes: _Sizes) -> tuple[int, int]:
+    """Tokens in the input, and positions of the cache."""
+    text = config.get_text_config(decoder=True)
+    longest = getattr(text, "max_position_embeddings", None) or _LONGEST
+    context = sizes.context or min(longest, _LONGEST)
+    seq = sizes.seq or min(context, longest)
+    for what, length in (("context", context), ("seq", seq)):
+        if isinstance(longest, int) and length > longest:
+            raise ModelError(f"'{what}' is {length}, and the model has {longest} positions.")
+    return seq, context
+
+
+def _replace(config: Any, entries: Mapping[str, object]) -> None:
+    """Put the user's values into a configuration."""
+    known = [key for key, value in config.to_dict().items() if value is None or not isinstance(value, dict)]
+    for key, value in entries.items():
+        if key not in known:
+            nearest = get_close_matches(key, [*known, *_OURS], n=1)
+            hint = f" Did you mean '{nearest[0]}'?" if nearest else ""
+            raise ModelError(f"The configuration has no entry '{key}'.{hint}")
+        setattr(config, key, value)
+    if "num_hidden_layers" in entries and getattr(config, "layer_types", None):
+        config.layer_types = config.layer_types[: config.num_hidden_layers]
+
+
+def _architecture(transformers: Any, config: Any) -> Any:
+    """The class that the configuration names, or that of the model without a head."""
+    for name in config.architectures or ():
+        if hasattr(transformers, name):
+            return getattr(transformers, name)
+    return transformers.MODEL_MAPPING[type(config)]
+
+
+def _dtype(config: Any, sizes: _Sizes) -> torch.dtype:
+    """The configuration's element type; random weights are in 32 bits, so that they can be compared."""
+    given = getattr(config, "dtype", None)
+    if isinstance(given, str):
+        given = getattr(torch, given.removeprefix("torch."), None)
+    return given if isinstance(given, torch.dtype) and sizes.weights == "meta" else torch.float32
+
+
+def _diffusion(
+    name: str, values: dict[str, Any], entries: Mapping[str, object], sizes: _Sizes
+) -> ModelSource:
+    diffusers = library("diffusers")
+    kind = values["_class_name"]
+    if not hasattr(diffusers, kind):
+        raise ModelError(f"diffusers {diffusers.__version__} does not know the model '{kind}'.")
+    if sizes.phase:
+        raise ModelError(f"'{name}' generates no tokens: it has no phases.")
+    config = {key: value for key, value in values.items() if not key.startswith("_")} | dict(entries)
+    with sizes.device:
+        model: nn.Module = getattr(diffusers, kind).from_config(config)
+    model.eval()
+    return ModelSource(name, model, diffusion_inputs(model, sizes.batch, sizes.seq or 77))

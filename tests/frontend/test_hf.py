@@ -1,0 +1,139 @@
+"""hf: models from their configuration: phases with a cache, options, and what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from wsc.compiler.errors import ModelError
+from wsc.compiler.ir.interpret import interpret
+from wsc.compiler.ir.verify import verify
+from wsc.frontend.capture import capture
+from wsc.frontend.hf import load_hf
+
+transformers = pytest.importorskip("transformers")
+
+SIZES = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "vocab_size": 50,
+    "max_position_embeddings": 32,
+}
+LLAMA = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "torch_dtype": "bfloat16", **SIZES}
+MAMBA = {"model_type": "mamba", "architectures": ["MambaForCausalLM"], **SIZES}
+GEMMA = {
+    "model_type": "gemma3_text",
+    "architectures": ["Gemma3ForCausalLM"],
+    "head_dim": 8,
+    "sliding_window": 4,
+    "layer_types": ["sliding_attention", "full_attention"],
+    **SIZES,
+}
+
+
+@pytest.fixture
+def spec(tmp_path):
+    def write(config, name="tiny"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / "config.json").write_text(json.dumps(config))
+        return f"hf:{tmp_path / name}"
+
+    return write
+
+
+def captured(source):
+    found = capture(source.module, source.example_inputs, source.name)
+    verify(found.model.graph)
+    return found
+
+
+def test_a_folder_gives_its_model_on_meta(spec):
+    found = captured(load_hf(spec(LLAMA), {"seq": "5", "batch": "2"}))
+    assert found.model.graph.name == "tiny"
+    assert found.example_inputs is None
+    assert [str(found.model.graph[name].type) for name in found.model.graph.outputs] == ["bf16[2,5,50]"]
+
+
+def test_entries_of_the_configuration_can_be_replaced(spec):
+    source = load_hf(spec(LLAMA), {"num_hidden_layers": "1", "hidden_size": "16"})
+    assert len(source.module.model.layers) == 1
+    assert source.module.config.hidden_size == 16
+
+
+@pytest.mark.parametrize("config", [LLAMA, MAMBA, GEMMA], ids=["llama", "mamba", "gemma"])
+def test_decoding_after_prefill_equals_the_whole_prompt(spec, config):
+    length, options = 6, {"weights": "random"}
+    whole = load_hf(spec(config), {**options, "seq": str(length)})
+    tokens = whole.example_inputs["input_ids"]
+    expected = whole.module(input_ids=tokens)[0][:, -1]
+    step = load_hf(spec(config), {**options, "phase": "decode", "context": str(length)})
+    step.module.load_state_dict(
+        {f"model.{key}": value for key, value in whole.module.state_dict().items()}, strict=False
+    )
+    found = captured(step)
+    names = [node.name for node in found.model.graph.inputs]
+    assert names[:2] == ["input_ids", "position"]
+    # Of the sliding layers one branch is captured, that of a full window; the state of earlier tokens is torch's.
+    state = cache_after(whole.module, tokens[:, :-1], step.module)
+    inputs = [tokens[:, -1:].numpy(), np.array(length - 1), *state]
+    ours, *after = interpret(found.model.graph, inputs, found.model.weights)
+    np.testing.assert_allclose(ours[:, 0], expected.detach(), rtol=1e-4, atol=1e-5)
+    assert [a.shape for a in after] == [s.shape for s in state]
+    assert len(found.model.graph.state) == len(state) == len(names) - 2
+
+
+def cache_after(model, tokens, step):
+    """The tensors of a static cache after some tokens, in the order of the step's buffers."""
+    cache = transformers.StaticCache(config=model.config, max_cache_len=tokens.shape[1] + 1)
+    kind = "cache_params" if "mamba" in type(model).__name__.lower() else "past_key_values"
+    with torch.no_grad():
+        model(input_ids=tokens, use_cache=True, **{kind: cache})
+    from wsc.frontend.hf_phases import _tensors
+
+    found = _tensors(cache)
+    order = [name for name, _ in step.named_buffers() if name.startswith("cache_")]
+    return [found[name].numpy() for name in order]
+
+
+def test_prefill_gives_the_last_logits_and_the_cache(spec):
+    found = captured(load_hf(spec(LLAMA), {"phase": "prefill", "seq": "7"}))
+    types = [str(found.model.graph[name].type) for name in found.model.graph.outputs]
+    assert types == ["bf16[1,1,50]", *["bf16[1,2,7,8]"] * 4]
+
+
+T5 = {"model_type": "t5", "architectures": ["T5ForConditionalGeneration"], "d_model": 16, "vocab_size": 20}
+REFUSED = {
+    "no such phase": (LLAMA, {"phase": "training"}, "A phase is prefill or decode, not 'training'"),
+    "no number": (LLAMA, {"batch": "many"}, "'batch' is a number from 1 on, not 'many'"),
+    "too long": (LLAMA, {"seq": "64"}, "'seq' is 64, and the model has 32 positions"),
+    "no such weights": (LLAMA, {"weights": "best"}, "Weights are meta or random, not 'best'"),
+    "no such entry": (LLAMA, {"hidden_sise": "4"}, "no entry 'hidden_sise'. Did you mean 'hidden_size'"),
+    "no such type": ({"model_type": "nothing"}, {}, "does not know the model type 'nothing'"),
+    "no model": ({"layers": 3}, {}, "names no model"),
+    "no such diffusion model": ({"_class_name": "Nothing"}, {}, "does not know the model 'Nothing'"),
+    "phases of an encoder": (T5, {"phase": "decode"}, "is an encoder with a decoder"),
+    "does not build": ({**LLAMA, "hidden_size": "wide"}, {}, "cannot be built from its configuration"),
+}
+
+
+@pytest.mark.parametrize("why", REFUSED)
+def test_mistakes(spec, why):
+    config, options, message = REFUSED[why]
+    with pytest.raises(ModelError) as caught:
+        load_hf(spec(config), options)
+    assert message in str(caught.value)
+
+
+def test_places_without_a_configuration(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(ModelError, match=r"There is no config\.json in '\./nowhere'"):
+        load_hf("hf:./nowhere", {})
+    with pytest.raises(ModelError, match="not in the local Hugging Face cache: fetch it with --download"):
+        load_hf("hf:meta-llama/Meta-Llama-3-8B", {})
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(ModelError, match="is no configuration in JSON"):
+        load_hf(f"hf:{tmp_path}", {})
