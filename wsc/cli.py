@@ -21,6 +21,7 @@ from wsc.options import (
     DType,
     Extent,
     Format,
+    GridSize,
     InputArrays,
     Json,
     Layers,
@@ -31,8 +32,10 @@ from wsc.options import (
     OutputFolder,
     OutputPictures,
     Phase,
+    Schedule,
     Seq,
     Terminal,
+    Wafers,
 )
 
 _INTERRUPTED = 130  # as shells count: 128 and the number of SIGINT
@@ -119,6 +122,9 @@ def compile(
     batch: Batch = None,
     context: Context = None,
     seq: Seq = None,
+    schedule: Schedule = None,
+    grid: GridSize = None,
+    wafers: Wafers = None,
     download: Download = False,
     dtype: DType = "",
     output: OutputFolder = None,
@@ -134,6 +140,7 @@ def compile(
         model,
         target,
         [*(define or []), *_sizes(phase, batch, context, seq)],
+        asked={"schedule": schedule, "grid": grid, "wafers": wafers},
         dtype=dtype,
         output=output,
         page=page,

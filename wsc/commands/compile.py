@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -26,15 +28,21 @@ def compile_file(
     target: str,
     defines: list[str],
     *,
+    asked: Mapping[str, object] | None = None,
     dtype: str = "",
     output: Path | None = None,
     page: bool = True,
     json: bool = False,
     download: bool = False,
 ) -> None:
-    """Compile the model of a file, write its build folder and its page, print the summary."""
+    """Compile the model of a file, write its build folder and its page, print the summary.
+
+    `asked` are options of the target, those that are None left out.
+    """
     options = options_of(defines)
     selection = select(target)
+    given = {key: str(value) for key, value in (asked or {}).items() if value is not None}
+    selection = replace(selection, target=selection.target.configured(given))
     if output is not None:
         check_place(output)
     with stages() as stage, redirect_stdout(sys.stderr):  # what the model prints is not our result
