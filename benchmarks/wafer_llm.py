@@ -27,7 +27,9 @@ _LAYERS = 2
 _MORE = 16  # times the memory, where a region does not hold two layers beside the vocabulary
 
 
-def program(shape: str, phase: str, grid: tuple[int, int], context: int, layers: int, wafer: Wafer) -> Program:
+def program(
+    shape: str, phase: str, grid: tuple[int, int], context: int, layers: int, wafer: Wafer
+) -> Program:
     """The program for one token, or for a prompt that fills the context, of a model with so many layers."""
     model = legalize(_model(shape, phase, context), wafer)
     try:

@@ -40,6 +40,8 @@ Each row is a kernel, or a model, that others measured. The same kernel is gener
 cores, and both are simulated from the program and the machine file alone. Measured and simulated are cycles; the error
 is simulated over measured, less one. Tokens a second are turned into cycles at the 1.1 GHz of their authors.
 """
+
+
 @dataclass(frozen=True)
 class Row:
     """One measured figure and what the simulator makes of it."""

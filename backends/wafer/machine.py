@@ -125,9 +125,7 @@ class Wafer(Part):
 
     def vector_startup_cycles(self, dtype: DType) -> int:
         """Cycles to issue one vector instruction."""
-        return (
-            self.core.vector_startup_cycles if dtype.bytes >= 4 else self.core.f16_vector_startup_cycles
-        )
+        return self.core.vector_startup_cycles if dtype.bytes >= 4 else self.core.f16_vector_startup_cycles
 
     def mac_vector_elements(self, dtype: DType) -> int:
         """Elements in the pieces that a vector multiply-add takes its vector in."""

@@ -25,7 +25,17 @@ from dataclasses import fields, replace
 from typing import TypeVar
 
 from wsc.backends.wafer.instructions import MOVES, Move
-from wsc.backends.wafer.program import KEYED, Buffer, Endpoint, Instruction, Kernel, Loop, Program, Repeat, Stream
+from wsc.backends.wafer.program import (
+    KEYED,
+    Buffer,
+    Endpoint,
+    Instruction,
+    Kernel,
+    Loop,
+    Program,
+    Repeat,
+    Stream,
+)
 from wsc.compiler.errors import VerificationError
 from wsc.compiler.ir.text import literal, parse_op, print_op
 from wsc.compiler.ir.types import TensorType

@@ -20,7 +20,17 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import combinations
 
 from wsc.backends.wafer.instructions import Load, Recv, Send
-from wsc.backends.wafer.program import HOST, RESIDENT, Endpoint, Instruction, Kernel, Loop, Program, Repeat, Stream
+from wsc.backends.wafer.program import (
+    HOST,
+    RESIDENT,
+    Endpoint,
+    Instruction,
+    Kernel,
+    Loop,
+    Program,
+    Repeat,
+    Stream,
+)
 from wsc.compiler.errors import VerificationError
 
 
@@ -84,7 +94,12 @@ def _verify_kernel(program: Program, kernel: Kernel) -> None:
 
 
 def _verify_instruction(
-    program: Program, kernel: Kernel, instruction: Instruction, known: set[str], ready: set[str], again: set[str]
+    program: Program,
+    kernel: Kernel,
+    instruction: Instruction,
+    known: set[str],
+    ready: set[str],
+    again: set[str],
 ) -> None:
     """Check one instruction against what is `ready`, which it adds to; what is in `again` may be written again."""
     where = f"kernel '{kernel.name}'"
@@ -97,7 +112,9 @@ def _verify_instruction(
     if not instruction.result:
         return
     role = kernel[instruction.result].role if instruction.result in known else ""
-    twice = instruction.result in ready and not (instruction.result in again and role not in ("weight", "input"))
+    twice = instruction.result in ready and not (
+        instruction.result in again and role not in ("weight", "input")
+    )
     if not role or (twice and role not in ("state", "fetched")):
         raise VerificationError(f"{where}: %{instruction.result} is written twice or is no buffer")
     if (role == "fetched") != isinstance(instruction.op, Load):
@@ -111,7 +128,9 @@ def _verify_in_order(program: Program, kernel: Kernel, where: str) -> None:
     steps = [i.op.steps for i in kernel.instructions() if isinstance(i.op, Repeat)]
     roles = {b.role for b in kernel.buffers}
     if not kernel.in_order and (steps or roles & {"state", "fetched"} or kernel.wafer):
-        raise VerificationError(f"{where}: repeats, state and fetched weights take a kernel that runs in order")
+        raise VerificationError(
+            f"{where}: repeats, state and fetched weights take a kernel that runs in order"
+        )
     for buffer in kernel.buffers:
         copies = 2 if buffer.role == "fetched" else len(buffer.names)
         if buffer.keys and (steps != [len(buffer.keys)] or buffer.copies != copies):

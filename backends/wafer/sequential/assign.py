@@ -18,7 +18,14 @@ from wsc.backends.wafer.sequential.draft import COLUMNS, ROWS, Axes
 from wsc.compiler.ir.graph import Node
 from wsc.compiler.layout import Mesh
 
-PLACES: tuple[Axes, ...] = (("x0",), ("x1",), ("y0",), ("y1",), ROWS, COLUMNS)  # narrow ones leave room for others
+PLACES: tuple[Axes, ...] = (
+    ("x0",),
+    ("x1",),
+    ("y0",),
+    ("y1",),
+    ROWS,
+    COLUMNS,
+)  # narrow ones leave room for others
 _SWEEPS = 2
 
 Cuts = Mapping[int, Axes]

@@ -19,7 +19,9 @@ _LEAST = 1e-4  # less than any sum of powers, the largest of which is 1
 class Heads:
     """The atoms of an attention: of queries, of keys, of what is multiplied, of what is mixed."""
 
-    def __init__(self, q: Sequence[tuple[int, ...]], k: Sequence[tuple[int, ...]], v: Sequence[tuple[int, ...]]) -> None:
+    def __init__(
+        self, q: Sequence[tuple[int, ...]], k: Sequence[tuple[int, ...]], v: Sequence[tuple[int, ...]]
+    ) -> None:
         self.rows, self.keys = q[-2], k[-2]
         self.inner, self.mixed = q[-1], v[-1]
 
@@ -38,7 +40,9 @@ def attention(
     return _whole(draft, heads, q, k, v, mask, causal)
 
 
-def _whole(draft: Draft, heads: Heads, q: Value, k: Value, v: Value, mask: Value | None, causal: bool) -> Value:
+def _whole(
+    draft: Draft, heads: Heads, q: Value, k: Value, v: Value, mask: Value | None, causal: bool
+) -> Value:
     """Scores where keys lie; the softmax and the weighted sum are combined over the cores that hold keys."""
     # where queries and keys are walked alike, both whole, keys go by a name of their own
     other = {a: draft.block(a) for a in heads.keys if a in heads.rows}
@@ -52,7 +56,9 @@ def _whole(draft: Draft, heads: Heads, q: Value, k: Value, v: Value, mask: Value
     if mask is not None:
         scores = _masked(draft, mask, scores)
     peak = reduced(draft, scores, keys, "max")
-    if mask is not None:  # a query that keeps no key: its peak is minus infinity and its total zero, its result zero
+    if (
+        mask is not None
+    ):  # a query that keeps no key: its peak is minus infinity and its total zero, its result zero
         peak = draft.elementwise("max", [peak], (None, _LOWEST.get(q.dtype, -3e38)))
     powers = draft.elementwise("exp", [draft.elementwise("sub", [scores, peak])])
     total = reduced(draft, powers, keys, "sum")
@@ -80,9 +86,7 @@ def reduced(draft: Draft, value: Value, atoms: Sequence[int], fn: str) -> Value:
     return draft.all_reduce(draft.add(Reduce(fn, dims), [value], value.dtype, slots), axes, fn)
 
 
-def _equation(
-    left: Value, right: Value, slots: Sequence[int], other: Mapping[int, int] | None = None
-) -> str:
+def _equation(left: Value, right: Value, slots: Sequence[int], other: Mapping[int, int] | None = None) -> str:
     """The product of two tiles, atoms by name; the right one's atoms may go by others."""
     names: dict[int, str] = {}
     found = (left.atoms, tuple((other or {}).get(a, a) for a in right.atoms), tuple(slots))
@@ -160,7 +164,9 @@ def _mix(
     slots = (*running.peak.atoms, block)
     summed = tuple(a for atom in heads.inner for a in draft.axes(atom))
     scores = product(draft, q, k, _equation(q, k, slots, one), slots, summed)
-    scores = draft.elementwise("select", [_seen(draft, heads, places, limit, block), scores], _unless_seen(q.dtype))
+    scores = draft.elementwise(
+        "select", [_seen(draft, heads, places, limit, block), scores], _unless_seen(q.dtype)
+    )
     last = (len(slots) - 1,)
     here = draft.add(Reduce("max", last), [scores], q.dtype, slots[:-1])
     peak = draft.elementwise("max", [running.peak, here])

@@ -67,5 +67,3 @@ def _movement(machine: Wafer, mesh: Mesh, op: AllReduce | Multicast | Shift, ope
         )
     through = words * max(machine.core.exchange_cycles_per_word, pitch)
     return 2 * startup + through + 2 * pitch * hop + 2 * machine.fabric.ramp_cycles
-
-

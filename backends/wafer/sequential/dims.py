@@ -111,7 +111,9 @@ class _Finder:
             n, m = self.extents[x], self.extents[y]
             if n == m:
                 self.parent[max(x, y)] = min(x, y)
-                self.marked |= {min(x, y)} & self.marked or ({min(x, y)} if max(x, y) in self.marked else set())
+                self.marked |= {min(x, y)} & self.marked or (
+                    {min(x, y)} if max(x, y) in self.marked else set()
+                )
             elif n % m == 0:
                 a += self._split(x, m)
                 b.append(y)

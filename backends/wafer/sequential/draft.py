@@ -103,7 +103,9 @@ class Draft:
         """Append an instruction to the section at hand."""
         self.sections[-1].append(instruction)
 
-    def buffer(self, does: str, type: TensorType, layout: Layout, role: str = "local", key: str = "") -> Buffer:
+    def buffer(
+        self, does: str, type: TensorType, layout: Layout, role: str = "local", key: str = ""
+    ) -> Buffer:
         """A new buffer, named after what it holds."""
         buffer = Buffer(f"{does}{len(self.buffers)}", type, layout, role, key)
         self.buffers[buffer.name] = buffer
@@ -157,7 +159,9 @@ class Draft:
 
     def _moved(self, value: Value, slots: Sequence[int | None]) -> Layout:
         known = dict(zip(value.slots, value.buffer.layout.cuts, strict=True))
-        return replace(value.buffer.layout, cuts=tuple(known.get(a, ()) if a is not None else () for a in slots))
+        return replace(
+            value.buffer.layout, cuts=tuple(known.get(a, ()) if a is not None else () for a in slots)
+        )
 
     def shaped(self, value: Value, slots: Sequence[int | None]) -> Value:
         """The same memory with dimensions of extent 1 added or left out."""
@@ -168,7 +172,9 @@ class Draft:
         tile = layout.tile(type.shape)
         return self.add(Reshape(tile), [value], value.dtype, slots, layout)
 
-    def elementwise(self, fn: str, operands: Sequence[Value], scalars: tuple[float | None, ...] = ()) -> Value:
+    def elementwise(
+        self, fn: str, operands: Sequence[Value], scalars: tuple[float | None, ...] = ()
+    ) -> Value:
         """A scalar function over values that are broadcast against each other."""
         most = max(operands, key=lambda v: len(v.atoms))
         extra = [a for v in operands for a in v.atoms if a not in most.atoms]

@@ -83,7 +83,9 @@ class _Streams:
         target = _end(placed, value)
         if label in placed.laid.segment.received:
             assert before is not None
-            source = next(v for name, _, v in before.laid.drafted.outward if name in (label, self._later(label)))
+            source = next(
+                v for name, _, v in before.laid.drafted.outward if name in (label, self._later(label))
+            )
             order = tuple(source.atoms.index(a) for a in value.atoms)
             views: tuple[Op, ...] = () if order == tuple(range(len(order))) else (Permute(order),)
             end = _end(before, source)
@@ -119,4 +121,3 @@ class _Streams:
 def _end(placed: PlacedSegment, value: Value) -> Endpoint:
     buffer = value.buffer
     return Endpoint(placed.laid.segment.name, buffer.name, buffer.type, at=(placed.x, placed.y))
-

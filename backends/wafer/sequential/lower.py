@@ -71,7 +71,9 @@ class Lowering:
         op, dims = node.op, self.draft.dims.of
         assert isinstance(op, Contract)
         left, right, out = (dims[name] for name in (*node.inputs, node.name))
-        of = [letters_of(letters, found) for letters, found in zip(op.letters[:2], (left, right), strict=True)]
+        of = [
+            letters_of(letters, found) for letters, found in zip(op.letters[:2], (left, right), strict=True)
+        ]
         pairs = [(x, a) for x, found in zip(op.letters[2], out, strict=True) for a in found]
         slots = tuple(a for _, a in pairs)
         summed = [a for a, letter in of[0].items() if letter not in op.letters[2]]

@@ -32,7 +32,9 @@ def placed(buffers: Sequence[Buffer], body: Sequence[Instruction]) -> tuple[Buff
     taken: list[tuple[_Life, int, int]] = []
     for buffer in sorted(others, key=lambda b: (-b.bytes, b.name)):
         life = lives[buffer.name]
-        busy = sorted((a, e) for other, a, e in taken if other.start <= life.stop and life.start <= other.stop)
+        busy = sorted(
+            (a, e) for other, a, e in taken if other.start <= life.stop and life.start <= other.stop
+        )
         at = address
         for begin, end in busy:
             if begin - at >= buffer.bytes:

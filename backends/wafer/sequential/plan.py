@@ -18,7 +18,14 @@ from wsc.compiler.ir.model import Model
 from wsc.compiler.layout import Mesh
 from wsc.compiler.passes.rewrite import weight_key
 
-_GRIDS = (1.0, 0.8, 0.65, 0.5, 0.35, 0.25)  # shares of the fabric's sides that are tried where no grid is asked for
+_GRIDS = (
+    1.0,
+    0.8,
+    0.65,
+    0.5,
+    0.35,
+    0.25,
+)  # shares of the fabric's sides that are tried where no grid is asked for
 
 
 @dataclass(frozen=True)
@@ -256,7 +263,9 @@ def _given(rolled: Rolled, number: int, start: int) -> tuple[str, ...]:
     return tuple(rolled.carried.values()) if start else tuple(rolled.carried)
 
 
-def _cone(rolled: Rolled, before: Iterable[str], seeds: Iterable[str], given: tuple[str, ...]) -> tuple[str, ...]:
+def _cone(
+    rolled: Rolled, before: Iterable[str], seeds: Iterable[str], given: tuple[str, ...]
+) -> tuple[str, ...]:
     """Nodes before the layers that some values need, but for what is given."""
     inside, found, waiting = set(before), set(), list(seeds)
     stop = {*given, *(first for first, result in rolled.carried.items() if result in given)}

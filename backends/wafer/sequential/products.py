@@ -23,7 +23,12 @@ class Letters:
         return self._names.setdefault((letter, atom), chr(ord("a") + len(self._names)))
 
 
-def equation(op: Contract, operands: Sequence[Mapping[int, str]], values: Sequence[Value], out: Sequence[tuple[str, int]]) -> str:
+def equation(
+    op: Contract,
+    operands: Sequence[Mapping[int, str]],
+    values: Sequence[Value],
+    out: Sequence[tuple[str, int]],
+) -> str:
     """The equation over the atoms of two values; `operands[i][atom]` is the letter that an atom of value i is in."""
     name = Letters()
     left, right = ("".join(name(of[a], a) for a in v.atoms) for of, v in zip(operands, values, strict=True))
@@ -44,7 +49,9 @@ def product(draft: Draft, value: Value, other: Value, text: str, slots: Sequence
     return draft.all_reduce(partial, summed)
 
 
-def shifted_product(draft: Draft, value: Value, weight: Value, text: str, slots: Sequence[int], along: Axes) -> Value:
+def shifted_product(
+    draft: Draft, value: Value, weight: Value, text: str, slots: Sequence[int], along: Axes
+) -> Value:
     """MeshGEMM (WaferLLM, arXiv 2502.04563): both operands go round interleaved rings and meet tile by tile.
 
     `along` are the column axes that the value's summed dimensions are cut over; the weight's are cut over the rows'.
@@ -73,6 +80,8 @@ def rings(draft: Draft, rows: Sequence[int], summed: Sequence[int]) -> Axes:
     along = [a for atom in summed for a in draft.axes(atom)]
     if not set(over) & set(ROWS) or not set(along) & set(COLUMNS):
         return ()
-    if not set(along) <= set(COLUMNS) or any(draft.mesh[a].parts != draft.mesh[ACROSS[a]].parts for a in along):
+    if not set(along) <= set(COLUMNS) or any(
+        draft.mesh[a].parts != draft.mesh[ACROSS[a]].parts for a in along
+    ):
         raise Conflict("a product's sum is cut along both directions, or over unequal numbers of parts")
     return tuple(a for a in COLUMNS if a in along)

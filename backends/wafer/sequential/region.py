@@ -72,7 +72,9 @@ def lay(task: Task, segment: Segment, mesh: Mesh, cuts: Cuts) -> Laid:
     cycles = expected_cycles(task.machine, mesh, by_name, drafted.body)
     code = code_bytes(_instructions(drafted), task.machine)
     drafted = Drafted(mesh, buffers, drafted.body, drafted.inward, drafted.outward)
-    return Laid(segment, drafted, cuts, cycles, code + _data(buffers) + task.machine.core.runtime_code_bytes, code)
+    return Laid(
+        segment, drafted, cuts, cycles, code + _data(buffers) + task.machine.core.runtime_code_bytes, code
+    )
 
 
 def _data(buffers: tuple[Buffer, ...]) -> int:

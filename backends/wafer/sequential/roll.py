@@ -29,7 +29,9 @@ class Rolled:
     stacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     carried: Mapping[str, str] = field(default_factory=dict)
     states: Mapping[str, str] = field(default_factory=dict)
-    after: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # numbers of a state's outputs, by layer
+    after: Mapping[str, tuple[int, ...]] = field(
+        default_factory=dict
+    )  # numbers of a state's outputs, by layer
     outputs: tuple[tuple[int, str], ...] = ()
 
 
@@ -155,7 +157,9 @@ class _Roller:
         dropped |= {name for names in stacks.values() for name in names[1:]}
         again = {n.name: self.layers[0][j].name for j, n in enumerate(self.layers[-1])}
         kept = tuple(
-            n if n.name in self.first else replace(n, inputs=tuple(again.get(name, name) for name in n.inputs))
+            n
+            if n.name in self.first
+            else replace(n, inputs=tuple(again.get(name, name) for name in n.inputs))
             for n in graph.nodes
             if n.name not in dropped
         )

@@ -96,7 +96,11 @@ class Builder:
 
     def _arrive(self) -> None:
         """Everything that streams in, first of all."""
-        needed = (*self.segment.before, *(self.rolled.body if self.segment.layers else ()), *self.segment.after)
+        needed = (
+            *self.segment.before,
+            *(self.rolled.body if self.segment.layers else ()),
+            *self.segment.after,
+        )
         read = dict.fromkeys(name for n in needed for name in self.graph[n].inputs)
         inputs = [n.name for n in self.graph.inputs if n.name in read and n.name not in self.rolled.states]
         for name in (*inputs, *self.segment.received):
@@ -148,9 +152,7 @@ class Builder:
         after = self.rolled.after[node.name]
         after = after[self.segment.first : self.segment.stop] if names else after
         buffer = self.draft.buffer("state", type, layout, "state", "" if names else node.name)
-        buffer = replace(
-            buffer, keys=names, copies=max(1, len(names)), after=tuple(f"out{n}" for n in after)
-        )
+        buffer = replace(buffer, keys=names, copies=max(1, len(names)), after=tuple(f"out{n}" for n in after))
         self.draft.buffers[buffer.name] = buffer
         return buffer
 

@@ -55,9 +55,7 @@ def local_cost(machine: Wafer, op: Op, operands: Sequence[TensorType], result: T
     if not macs:
         others = max(others, result.elements)
     length = op.vector_run(result) if isinstance(op, Contract) else 1
-    cycles = _mac_cycles(machine, macs, result, length) + _other_cycles(
-        machine, others, operands, result
-    )
+    cycles = _mac_cycles(machine, macs, result, length) + _other_cycles(machine, others, operands, result)
     occupancy = max(1, ceil(machine.core.task_startup_cycles + cycles))
     return Cost(COMPUTE, occupancy, occupancy, macs=macs)
 

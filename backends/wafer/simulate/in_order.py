@@ -214,4 +214,3 @@ def _in_order(program: Program) -> Sequence[Kernel]:
         if HOST not in (stream.source.kernel, stream.target.kernel):
             order.add(stream.target.kernel, stream.source.kernel)
     return [program.kernel(name) for name in order.static_order()]
-

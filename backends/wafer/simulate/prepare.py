@@ -44,7 +44,9 @@ def prepare(program: Program, machine: Wafer) -> Prepared:
     _check(program, machine)
     traffic = find_traffic(program, machine)
     by_name = {t.stream.name: t for t in traffic}
-    costs = tuple(tuple(instruction_cost(machine, k, i, by_name) for i in k.instructions()) for k in program.kernels)
+    costs = tuple(
+        tuple(instruction_cost(machine, k, i, by_name) for i in k.instructions()) for k in program.kernels
+    )
     return Prepared(program, machine, costs, traffic, build_network(program, machine, traffic))
 
 
@@ -78,7 +80,9 @@ def instruction_cost(
         case Repeat(steps, body):
             return _repeated(steps, [instruction_cost(machine, kernel, i, traffic) for i in body])
         case Loop(_, body):
-            return loop_cost(kernel, instruction, [instruction_cost(machine, kernel, i, traffic) for i in body])
+            return loop_cost(
+                kernel, instruction, [instruction_cost(machine, kernel, i, traffic) for i in body]
+            )
         case MultiplyAdd():
             types = [b.tile_type for b in operands]
             return multiply_add_cost(machine, op, types, kernel[instruction.result].tile_type)
@@ -118,9 +122,7 @@ def _repeated(steps: int, costs: Sequence[Cost]) -> Cost:
     lines = tuple(sorted({line for cost in costs for line in cost.lines}))
     on_lines = max((sum(c.line_cycles for c in costs if line in c.lines) for line in lines), default=0)
     busy, through = (sum(getattr(c, key) for c in costs) for key in ("occupancy", "latency"))
-    return Cost(
-        COMPUTE if macs else MOVEMENT, steps * busy, steps * through, lines, steps * on_lines, macs
-    )
+    return Cost(COMPUTE if macs else MOVEMENT, steps * busy, steps * through, lines, steps * on_lines, macs)
 
 
 def _pushed(traffic: Traffic, words: int, chunks: int) -> Cost:
