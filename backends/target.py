@@ -56,6 +56,13 @@ class Target(ABC):
     def machine(self, path: Path) -> Any:
         """The machine that a file describes, named after the file; raises MachineError."""
 
+    def configured(self, options: Mapping[str, str]) -> Target:
+        """The target, with options of its own as they were asked for; raises UserError for those it does not have."""
+        if options:
+            named = ", ".join(f"--{key}" for key in options)
+            raise UserError(f"{named}: the target '{self.name}' has no such option.")
+        return self
+
     def integers(self, machine: Any) -> str:
         """The `--dtype` that a machine needs products by weights in; "" where it takes models as they are."""
         return ""

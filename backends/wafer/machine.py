@@ -67,6 +67,13 @@ class Whole(Part):
     rated_watts: Rate
 
 
+class Cluster(Part):
+    """Several wafers in a row."""
+
+    link_bytes_per_second: Rate  # from one wafer to the next, each direction
+    link_seconds: Rate  # from the last core of one to the first of the next
+
+
 class Wafer(Part):
     """A wafer-scale engine."""
 
@@ -75,6 +82,7 @@ class Wafer(Part):
     grid: Grid
     core: Core
     fabric: Fabric
+    cluster: Cluster
     energy: Energy
     whole: Whole
     defects: Defects = Defects()
@@ -106,6 +114,11 @@ class Wafer(Part):
     def edge_bytes_per_cycle(self) -> float:
         """Bytes a core-clock cycle over the wafer's edge, each direction."""
         return self.fabric.edge_bytes_per_second / self.core.clock_hz
+
+    def link_cycles(self, size_bytes: int) -> float:
+        """Cycles of the core clock for bytes from one wafer to the next."""
+        seconds = self.cluster.link_seconds + size_bytes / self.cluster.link_bytes_per_second
+        return seconds * self.core.clock_hz
 
     def peak_macs_per_cycle(self, dtype: DType) -> float:
         """Peak multiply-adds a cycle and core."""
