@@ -25,10 +25,11 @@ from wsc.backends.gpu_cluster.machine import Cluster
 from wsc.backends.gpu_cluster.program import Program, RankClass, rank_mesh
 from wsc.backends.gpu_cluster.transformer import memory
 from wsc.backends.gpu_cluster.transformer.blocks import Blocks, parts_of, pointwise
-from wsc.backends.gpu_cluster.transformer.layer import LayerWriter, Sizes
+from wsc.backends.gpu_cluster.transformer.layer import LayerWriter
 from wsc.backends.gpu_cluster.transformer.loops import rolled
 from wsc.backends.gpu_cluster.transformer.schedule import Action, Actions, actions
 from wsc.backends.gpu_cluster.transformer.shape import Parallelism, TransformerShape, check, fits
+from wsc.backends.gpu_cluster.transformer.sizes import Sizes
 from wsc.backends.gpu_cluster.transformer.stages import Stage, even_stages
 
 AHEAD = 2  # units of weights that are gathered before they are used, where weights are fully sharded
