@@ -93,9 +93,6 @@ OutputPictures = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FOLDER", help="For the pictures. [default: BUILD/maps]"),
 ]
-OutputCode = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="For the code. [default: BUILD/torch]")
-]
 InputArrays = Annotated[
     Path | None,
     typer.Option(
