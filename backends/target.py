@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from wsc.compiler.ir.model import Model
+from wsc.compiler.machine import Capacity
 from wsc.compiler.ops.base import Array
 from wsc.simulation.floorplan import Floorplan
+from wsc.simulation.timeline import Timeline
 from wsc.simulation.trace import Trace
 
 Progress = Callable[[str, int, int], None]  # what is done, how many are done, of how many
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A change of one resource, in words, and the program and machine with it."""
+
+    change: str
+    program: Any
+    machine: Any
 
 
 class Target(ABC):
@@ -32,6 +44,10 @@ class Target(ABC):
     @abstractmethod
     def machine(self, path: Path) -> Any:
         """The machine that a file describes, named after the file; raises MachineError."""
+
+    def integers(self, machine: Any) -> str:
+        """The `--dtype` that a machine needs products by weights in; "" where it takes models as they are."""
+        return ""
 
     @abstractmethod
     def legalize(self, model: Model, machine: Any) -> Model:
@@ -72,6 +88,10 @@ class Target(ABC):
         """Cycles between inputs that no program doing this work on this machine can beat."""
 
     @abstractmethod
+    def capacity(self, program: Any, machine: Any) -> Capacity:
+        """What the machine, or as much of it as the program is for, has to offer."""
+
+    @abstractmethod
     def weight_keys(self, program: Any) -> frozenset[str]:
         """Keys of the weights that the program holds."""
 
@@ -82,3 +102,15 @@ class Target(ABC):
     @abstractmethod
     def facts(self, plan: Any) -> tuple[tuple[str, str], ...]:
         """What a person should know of the plan, as (name, value): what was used, what it is far from, why."""
+
+    def validated(self, machine: Any) -> str:
+        """What of the cycles was held against measurements, and the error; nothing unless a target says so."""
+        return ""
+
+    def timeline(self, program: Any, machine: Any, inputs: int) -> Timeline | None:
+        """What happens when in the first inputs of a run; None where the target does not say."""
+        return None
+
+    def variants(self, program: Any, machine: Any) -> Sequence[Variant]:
+        """Programs and machines that differ in one resource, to learn by simulation what it is worth."""
+        return ()

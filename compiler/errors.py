@@ -8,6 +8,7 @@ WscError
 │   ├── UnknownTarget        no target or machine of that name
 │   ├── MachineError         a machine file with a missing or absurd figure
 │   ├── DoesNotFit           a memory or a fabric too small, by how much, and what would help
+│   ├── PlacementError       a placement problem or a file of one that is malformed, or contradicts itself
 │   ├── AlgorithmError       an algorithm asked for by name that there is not, or where it cannot serve
 │   └── BuildError           a build folder that is missing, corrupt, of another version or unwritable
 └── InternalError            our own mistake; exit code 1
@@ -50,6 +51,10 @@ class MachineError(UserError):
 
 class DoesNotFit(UserError):
     """The model needs more of some resource than the machine has."""
+
+
+class PlacementError(UserError):
+    """A placement problem, or a file of one, is malformed or contradicts itself."""
 
 
 class AlgorithmError(UserError):

@@ -7,6 +7,7 @@ unit in the key (`link_bytes_per_cycle`). Unknown keys, missing keys and absurd 
 from __future__ import annotations
 
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -15,16 +16,19 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from wsc.compiler.errors import MachineError
 
 
-def _value(entry: Any) -> Any:
-    """The bare value of a sourced entry."""
+def sourced(entry: Any) -> Any:
+    """The bare value of an entry { value = ..., source = ... }; raises ValueError for anything else."""
     if not isinstance(entry, dict) or set(entry) != {"value", "source"} or not str(entry["source"]).strip():
         raise ValueError('expected { value = ..., source = "where the figure comes from" }')
     return entry["value"]
 
 
-Count = Annotated[int, BeforeValidator(_value), Field(ge=0, strict=True)]
-Positive = Annotated[int, BeforeValidator(_value), Field(gt=0, strict=True)]
-Rate = Annotated[float, BeforeValidator(_value), Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, BeforeValidator(sourced), Field(ge=0, strict=True)]
+Positive = Annotated[int, BeforeValidator(sourced), Field(gt=0, strict=True)]
+Flag = Annotated[bool, BeforeValidator(sourced), Field(strict=True)]
+Share = Annotated[float, BeforeValidator(sourced), Field(ge=0, le=1)]
+Text = Annotated[str, BeforeValidator(sourced), Field(min_length=1)]
+Rate = Annotated[float, BeforeValidator(sourced), Field(gt=0, allow_inf_nan=False)]
 
 
 class Part(BaseModel):
@@ -38,6 +42,25 @@ class Grid(Part):
 
     width_cores: Positive
     height_cores: Positive
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What the part of a machine that a program runs on has; None where nothing is published.
+
+    `unit` is what one of the `units` is called (core, GPU, array); `chips` are wafers, packages or dies as they are
+    sold; `peak_macs_per_second` is dense and in the program's element type; `network_bytes_per_second` is what all
+    units together can take from the network between them.
+    """
+
+    unit: str
+    units: int
+    chips: int
+    memory_bytes: int
+    peak_macs_per_second: float
+    area_mm2: float | None = None
+    rated_watts: float | None = None
+    network_bytes_per_second: float | None = None
 
 
 MachineT = TypeVar("MachineT", bound=BaseModel)

@@ -1,62 +1,99 @@
-"""The candidate shapes as sorted arrays, and what they say about areas and times before anything is placed."""
+"""The candidate shapes as arrays, and what they say about areas and times before anything is placed."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wsc.compiler.errors import DoesNotFit
-from wsc.placement.problem import Block, Fabric, Problem, Shape
+from wsc.placement.problem import Fabric, Ints, Problem, Shape, ShapeSource, Table
 
-Ints = NDArray[np.int64]
+NO_HEIGHT = np.iinfo(np.int64).max
+
+
+class Listed:
+    """Shapes that are all written down, as a source."""
+
+    def __init__(self, shapes: tuple[Shape, ...]) -> None:
+        kept = [shape for tag in sorted({s.ports for s in shapes}) for shape in _of_ports(shapes, tag)]
+        kept.sort(key=lambda s: (s.time, s.width, s.height))
+        self._shapes = frozenset(shapes)
+        columns = [(s.width, s.height, s.time, s.payload, s.memory) for s in kept]
+        rows = np.array(columns, dtype=np.int64).T
+        self._table = Table(*rows, np.array([s.ports for s in kept], dtype=np.int64).reshape(len(kept), -1))
+
+    def within(self, limit: int) -> Table:
+        """The undominated shapes that take at most `limit` ticks, by increasing time."""
+        count = int(np.searchsorted(self._table.time, limit, side="right"))
+        return Table(*(column[:count] for column in self._table))
+
+    def times(self, low: int, high: int) -> Ints:
+        """The times from `low` to `high` that some shape takes."""
+        every = np.unique(self._table.time)
+        return every[(every >= low) & (every <= high)]
+
+    def slowest(self) -> int:
+        """The longest time."""
+        return int(self._table.time[-1])
+
+    def offers(self, shape: Shape) -> bool:
+        """Whether it is on the list."""
+        return shape in self._shapes
+
+
+def _of_ports(shapes: tuple[Shape, ...], ports: tuple[int, ...]) -> tuple[Shape, ...]:
+    return undominated(tuple(shape for shape in shapes if shape.ports == ports))
 
 
 @dataclass(frozen=True, eq=False)
 class Menu:
-    """The undominated shapes of a block that the fabric can hold, by increasing time.
+    """The shapes of a source that the fabric can hold."""
 
-    `least_cores[k]` is the smallest area among shapes 0..k.
-    """
+    source: ShapeSource
+    fabric: Fabric
+    _tables: dict[int, Table] = field(default_factory=dict)
 
-    width: Ints
-    height: Ints
-    time: Ints
-    payload: Ints
-    least_cores: Ints
+    def within(self, limit: int) -> Table:
+        """The shapes that take at most `limit` ticks."""
+        if limit not in self._tables:
+            table = self.source.within(limit)
+            fits = (table.width <= self.fabric.width) & (table.height <= self.fabric.height)
+            if len(self._tables) > 3:  # a search goes back to the last few limits, not to all
+                self._tables.pop(next(iter(self._tables)))
+            self._tables[limit] = Table(*(column[fits] for column in table))
+        return self._tables[limit]
 
-    def within(self, limit: int) -> int:
-        """How many shapes take at most `limit` cycles; they come first."""
-        return int(np.searchsorted(self.time, limit, side="right"))
+    def cores(self, limit: int) -> int | None:
+        """The fewest cores among the shapes within `limit` ticks; None where there is none."""
+        table = self.within(limit)
+        return int(np.min(table.width * table.height)) if len(table.width) else None
 
-    def cores(self, limit: int) -> int:
-        """The fewest cores among the shapes within `limit` cycles, of which there is at least one."""
-        return int(self.least_cores[self.within(limit) - 1])
+    def pick(self, width: int, height: int, limit: int, ports: tuple[int, ...] | None = None) -> Shape:
+        """The shape of fewest cores, then least time, that fits `width` x `height` within `limit` ticks.
 
-    def pick(self, width: int, height: int, limit: int) -> Shape:
-        """The shape of fewest cores, then least time, that fits `width` x `height` within `limit` cycles.
-
-        The caller knows that there is one.
+        `ports` asks for that port tuple. The caller knows that there is one.
         """
-        count = self.within(limit)
-        fits = np.flatnonzero((self.width[:count] <= width) & (self.height[:count] <= height))
-        best = int(
-            fits[np.argmin(self.width[fits] * self.height[fits])]
-        )  # the first of equals is the fastest
-        return Shape(*(int(row[best]) for row in (self.width, self.height, self.time, self.payload)))
+        table = self.within(limit)
+        fits = (table.width <= width) & (table.height <= height)
+        if ports is not None:
+            fits &= (table.ports == np.array(ports, np.int64)).all(axis=1)
+        rows = np.flatnonzero(fits)
+        order = np.lexsort((table.time[rows], table.width[rows] * table.height[rows]))
+        return table.shape(int(rows[order[0]]))
 
     def front(self, limit: int) -> list[tuple[int, int]]:
-        """The (width, height) pairs within `limit` cycles that no other is as narrow and as low as, by width."""
-        least = self.heights(limit, int(self.width.max()))
-        return [(int(width), int(least[width])) for width in np.flatnonzero(np.diff(least) < 0) + 1]
+        """The (width, height) pairs within `limit` ticks that no other is as narrow and as low as, by width."""
+        least = self.heights(limit, self.fabric.width)
+        return [(int(width), int(least[width])) for width in np.flatnonzero(least[1:] < least[:-1]) + 1]
 
     def heights(self, limit: int, side: int) -> Ints:
-        """For each width 0..side the least height among the shapes no wider; `np.iinfo` maximum where none is."""
-        count = self.within(limit)
-        least = np.full(side + 1, np.iinfo(np.int64).max)
-        np.minimum.at(least, self.width[:count], self.height[:count])
+        """For each width 0..side the least height among the shapes no wider; NO_HEIGHT where there is none."""
+        table = self.within(limit)
+        least = np.full(side + 1, NO_HEIGHT)
+        np.minimum.at(least, table.width, table.height)
         return np.minimum.accumulate(least)
 
 
@@ -71,16 +108,24 @@ class Catalogue:
         """The menu of one block."""
         return self.menus[self.of_block[block]]
 
-    def cores(self, limit: int) -> int:
-        """The sum over the blocks of the fewest cores within `limit` cycles; no placement uses less."""
-        each = [menu.cores(limit) for menu in self.menus]
-        return sum(each[index] for index in self.of_block)
+    def cores(self, limit: int) -> int | None:
+        """The sum over the blocks of the fewest cores within `limit` ticks; None where a block has no shape.
 
-    def times(self) -> list[int]:
-        """The attainable slowest times: every shape's time that leaves each block a shape, increasing."""
-        floor = max(int(menu.time[0]) for menu in self.menus)
-        every = np.unique(np.concatenate([menu.time for menu in self.menus]))
-        return [int(time) for time in every[np.searchsorted(every, floor) :]]
+        No placement within the limit uses less.
+        """
+        each = [menu.cores(limit) for menu in self.menus]
+        found = [cores for index in self.of_block if (cores := each[index]) is not None]
+        return sum(found) if len(found) == len(self.of_block) else None
+
+    def slowest(self) -> int:
+        """A limit at which every block has all its shapes."""
+        return max(menu.source.slowest() for menu in self.menus)
+
+    def times(self, low: int, high: int) -> list[int]:
+        """The times from `low` to `high` that a shape takes, increasing."""
+        return [
+            int(t) for t in np.unique(np.concatenate([m.source.times(low, high) for m in self.menus]))
+        ]
 
 
 def catalogue(problem: Problem) -> Catalogue:
@@ -90,9 +135,12 @@ def catalogue(problem: Problem) -> Catalogue:
     for block in problem.blocks:
         if (
             id(block.shapes) not in index
-        ):  # blocks of one kind share one tuple; hashing thousands of shapes is slow
+        ):  # blocks of one kind share their shapes; hashing thousands of them is slow
             index[id(block.shapes)] = len(menus)
-            menus.append(_menu(block, problem.fabric))
+            source = Listed(block.shapes) if isinstance(block.shapes, tuple) else block.shapes
+            menus.append(Menu(source, problem.fabric))
+            if menus[-1].cores(source.slowest()) is None:
+                raise DoesNotFit(_no_shape(block.name, source, problem.fabric))
     return Catalogue(tuple(menus), tuple(index[id(block.shapes)] for block in problem.blocks))
 
 
@@ -125,26 +173,36 @@ def undominated(shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
     return tuple(kept)
 
 
+def least_limit(low: int, high: int, enough: Callable[[int], bool]) -> int | None:
+    """The least whole number from `low` to `high` that is enough, where more never is less; None if none is."""
+    if not enough(high):
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle + 1, high)
+    return high
+
+
 def time_bound(catalogue: Catalogue, free: int) -> int | None:
     """The shortest attainable time at which the blocks' least areas add up to at most `free` cores.
 
     No placement has a shorter slowest time. None where even the longest time needs more cores than there are.
     """
-    times = catalogue.times()
-    if catalogue.cores(times[-1]) > free:
-        return None
-    return times[bisect_left(times, -free, key=lambda time: -catalogue.cores(time))]
+
+    def fits(limit: int) -> bool:
+        cores = catalogue.cores(limit)
+        return cores is not None and cores <= free
+
+    return least_limit(0, catalogue.slowest(), fits)
 
 
-def _menu(block: Block, fabric: Fabric) -> Menu:
-    fitting = tuple(s for s in block.shapes if s.width <= fabric.width and s.height <= fabric.height)
-    if not fitting:
-        least = min(block.shapes, key=lambda s: s.width * s.height)
-        raise DoesNotFit(
-            f"Block {block.name!r} has no shape that the fabric of {fabric.width} x {fabric.height} cores can "
-            f"hold; its smallest of {len(block.shapes)} is {least.width} x {least.height}. A larger fabric, or "
-            "finer tiles that spread the block over a narrower rectangle, would help."
-        )
-    rows = np.array([(s.width, s.height, s.time, s.payload) for s in undominated(fitting)], dtype=np.int64)
-    width, height, time, payload = rows.T
-    return Menu(width, height, time, payload, np.minimum.accumulate(width * height))
+def _no_shape(name: str, source: ShapeSource, fabric: Fabric) -> str:
+    table = source.within(source.slowest())
+    if not len(table.width):
+        return f"Block {name!r} has no shape whose tiles fit the memory of a core."
+    least = table.shape(int(np.argmin(table.width * table.height)))
+    return (
+        f"Block {name!r} has no shape that the fabric of {fabric.width} x {fabric.height} cores can "
+        f"hold; its smallest of {len(table.width)} is {least.width} x {least.height}. A larger fabric, or "
+        "finer tiles that spread the block over a narrower rectangle, would help."
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from wsc.placement.problem import Problem
+from wsc.placement.problem import Problem, Shape
 from wsc.placement.result import Placed, Placement
 
 
@@ -12,8 +12,8 @@ def check(problem: Problem, placement: Placement) -> list[str]:
     """What is wrong with the placement, a line each; nothing where it is a lawful answer to the problem.
 
     Rectangles must be candidate shapes of their blocks, lie on the fabric, and cover no core twice and no blocked
-    one; the slowest time, the wire length and the cores used must be what the rectangles make them. Whether the
-    bound is right cannot be told from here.
+    one; pins and groups must be kept; the slowest time, the wire length, the adapters, the total and the cores used
+    must be what the rectangles make them. Whether the bounds are right cannot be told from here.
     """
     if len(placement.placed) != len(problem.blocks):
         return [f"{len(placement.placed)} rectangles for {len(problem.blocks)} blocks"]
@@ -21,6 +21,7 @@ def check(problem: Problem, placement: Placement) -> list[str]:
         *_not_candidates(problem, placement),
         *_outside(problem, placement),
         *_blocked(problem, placement),
+        *_elsewhere(problem, placement),
         *_overlaps(problem, placement),
         *_figures(problem, placement),
     ]
@@ -29,9 +30,27 @@ def check(problem: Problem, placement: Placement) -> list[str]:
 def _not_candidates(problem: Problem, placement: Placement) -> list[str]:
     wrong = []
     for block, at in zip(problem.blocks, placement.placed, strict=True):
-        wanted = (at.width, at.height, at.time, at.payload)
-        if not any((s.width, s.height, s.time, s.payload) == wanted for s in block.shapes):
-            wrong.append(f"{block.name}: (width, height, time, payload) {wanted} is none of its shapes")
+        shape = Shape(at.width, at.height, at.time, at.payload, at.memory, at.ports)
+        offered = shape in block.shapes if isinstance(block.shapes, tuple) else block.shapes.offers(shape)
+        if not offered:
+            wrong.append(f"{block.name}: {shape} is none of its shapes")
+    return wrong
+
+
+def _elsewhere(problem: Problem, placement: Placement) -> list[str]:
+    """Blocks that are not where a pin or a group wants them."""
+    wrong = [
+        f"{block.name}: lies at ({at.x}, {at.y}), not where it is pinned, {block.pin}"
+        for block, at in zip(problem.blocks, placement.placed, strict=True)
+        if block.pin is not None and block.pin != (at.x, at.y)
+    ]
+    for group in problem.groups:
+        left, below, width, height = group.box
+        for index in group.blocks:
+            at = placement.placed[index]
+            across = left <= at.x and at.x + at.width <= left + width
+            if not (across and below <= at.y and at.y + at.height <= below + height):
+                wrong.append(f"{problem.blocks[index].name}: reaches outside the box of group {group.name!r}")
     return wrong
 
 
@@ -45,11 +64,15 @@ def _outside(problem: Problem, placement: Placement) -> list[str]:
 
 
 def _blocked(problem: Problem, placement: Placement) -> list[str]:
+    blocked: dict[int, list[int]] = {}
+    for x, y in problem.fabric.blocked:
+        blocked.setdefault(x, []).append(y)
     return [
-        f"{block.name}: covers the blocked cell {cell}"
+        f"{block.name}: covers the blocked cell {(x, y)}"
         for block, at in zip(problem.blocks, placement.placed, strict=True)
-        for cell in problem.fabric.blocked
-        if at.x <= cell[0] < at.x + at.width and at.y <= cell[1] < at.y + at.height
+        for x in range(at.x, at.x + at.width)
+        for y in blocked.get(x, ())
+        if at.y <= y < at.y + at.height
     ]
 
 
@@ -71,15 +94,23 @@ def _overlaps(problem: Problem, placement: Placement) -> list[str]:
 def _figures(problem: Problem, placement: Placement) -> list[str]:
     placed = placement.placed
     length = Fraction(0)
+    adapters = 0
     for net in problem.nets:
-        (ax, ay), (bx, by) = _centre(placed[net.source]), _centre(placed[net.target])
+        source, target = placed[net.source], placed[net.target]
+        (ax, ay), (bx, by) = _centre(source), _centre(target)
         length += net.weight * (abs(ax - bx) + abs(ay - by))
-    whole = length.numerator // length.denominator + (length.denominator > 1)
+        adapters += sum(1 for a, b in zip(source.ports, target.ports, strict=False) if a != b)
+    slowest = max(at.time for at in placed)
     figures = [
-        ("slowest time", placement.slowest, max(at.time for at in placed)),
-        ("wire length", placement.wire_length, whole),
+        ("slowest time", placement.slowest, slowest),
+        ("twice the wire length", placement.half_hops, 2 * length),
+        ("number of adapters", placement.adapters, adapters),
         ("cores used", placement.cores_used, sum(at.width * at.height for at in placed)),
     ]
+    if problem.weights is not None:
+        cost = problem.weights.time * Fraction(slowest, problem.ticks_per_cycle)
+        cost += problem.weights.wire * length + problem.weights.adapter * adapters
+        figures.append(("total", placement.total, cost))
     return [f"{name} is {real}, not {told}" for name, told, real in figures if told != real]
 
 

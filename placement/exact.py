@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from ortools.sat.python import cp_model
 
 from wsc.placement.candidates import Catalogue
@@ -59,12 +60,11 @@ def fastest(
     slowest = model.new_int_var(floor, limit, "slowest")
     rectangles = {block: _rectangle(model, window.box) for block in window.blocks}
     for block, it in rectangles.items():
-        menu = catalogue.menu(block)
-        count = menu.within(limit)
-        columns = (menu.width[:count], menu.height[:count], menu.time[:count])
+        table = catalogue.menu(block).within(limit)
+        columns = (table.width, table.height, table.time)
         time = model.new_int_var(0, limit, "time")
         model.add_allowed_assignments(
-            [it.width, it.height, time], list(zip(*map(list, columns), strict=True))
+            [it.width, it.height, time], list(zip(*(c.tolist() for c in columns), strict=True))
         )
         model.add(time <= slowest)
     _keep_apart(model, window, rectangles, problem)
@@ -97,6 +97,82 @@ def shortest(
             length.append(net.weight * apart)
     model.minimize(sum(length))
     return _solve(model, rectangles, [boxes[block] for block in window.blocks], effort)
+
+
+def compacted(
+    problem: Problem,
+    catalogue: Catalogue,
+    limit: int,
+    boxes: list[Box],
+    ports: Sequence[tuple[int, ...] | None],
+    effort: float,
+) -> Verdict:
+    """Seeks the shortest wire with every pair of blocks apart as they are now: left stays left, below stays below.
+
+    Corners are free, and sides among the shapes within `limit` ticks of the same port tuple, where one is asked for.
+    Pinned blocks stay. Knowing which way each pair is apart leaves difference constraints, which CP-SAT is good at.
+    """
+    model = cp_model.CpModel()
+    whole = Box(0, 0, problem.fabric.width, problem.fabric.height)
+    rectangles = {block: _rectangle(model, whole) for block in range(len(boxes))}
+    for block, it in rectangles.items():
+        sides = _sides(catalogue, block, limit, ports[block])
+        model.add_allowed_assignments([it.width, it.height], sides)
+        model.add(it.x + it.width <= whole.width)
+        model.add(it.y + it.height <= whole.height)
+        if problem.blocks[block].pin is not None:
+            model.add(it.x == boxes[block].x)
+            model.add(it.y == boxes[block].y)
+    for first, second, across in _apart(boxes):
+        low, high = rectangles[first], rectangles[second]
+        if across:
+            model.add(low.x + low.width <= high.x)
+        else:
+            model.add(low.y + low.height <= high.y)
+    _minimize_wire(model, problem, [_centre(rectangles[block]) for block in range(len(boxes))])
+    return _solve(model, rectangles, boxes, effort)
+
+
+def _sides(
+    catalogue: Catalogue, block: int, limit: int, ports: tuple[int, ...] | None
+) -> list[tuple[int, int]]:
+    """The (width, height) pairs that a block may have."""
+    if ports is None:
+        return catalogue.menu(block).front(limit)
+    table = catalogue.menu(block).within(limit)
+    rows = (table.ports == np.array(ports, np.int64)).all(axis=1)
+    return sorted({(int(w), int(h)) for w, h in zip(table.width[rows], table.height[rows], strict=True)})
+
+
+def _apart(boxes: list[Box]) -> list[tuple[int, int, bool]]:
+    """For each pair (the one that is left or below, the other, whether left), the way that they are further apart."""
+    found = []
+    for first, a in enumerate(boxes):
+        for second in range(first + 1, len(boxes)):
+            b = boxes[second]
+            ways = [
+                (b.x - a.x - a.width, first, second, True),
+                (a.x - b.x - b.width, second, first, True),
+                (b.y - a.y - a.height, first, second, False),
+                (a.y - b.y - b.height, second, first, False),
+            ]
+            _, low, high, across = max(ways)
+            found.append((low, high, across))
+    return found
+
+
+def _minimize_wire(
+    model: cp_model.CpModel, problem: Problem, centres: list[tuple[Expression, Expression]]
+) -> None:
+    reach = 2 * max(problem.fabric.width, problem.fabric.height)
+    length: list[Expression] = []
+    for net in problem.nets:
+        for a, b in zip(centres[net.source], centres[net.target], strict=True):
+            apart = model.new_int_var(0, reach, "apart")
+            model.add(apart >= a - b)
+            model.add(apart >= b - a)
+            length.append(net.weight * apart)
+    model.minimize(sum(length))
 
 
 def _rectangle(model: cp_model.CpModel, box: Box) -> _Rectangle:

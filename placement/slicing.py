@@ -8,17 +8,19 @@ fills a box of its own, and dynamic programming over runs takes the best of all 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wsc.placement.candidates import Catalogue
-from wsc.placement.problem import MAX_SIDE, Fabric
+from wsc.placement.jit import jit
+from wsc.placement.problem import Fabric
 from wsc.placement.regions import Box
+from wsc.placement.tree import NONE, invert
 
 Curve = NDArray[np.int16]
-NONE = MAX_SIDE + 1  # no box of that side will do; MAX_SIDE is such that two of them add up within 16 bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,25 +55,56 @@ class Curves:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """Blocks start..stop-1 and the box that a slicing floorplan of them fits."""
+class Strips:
+    """A box cut into strips, side by side where `across`, else stacked; each holds a run of the chain, first..stop-1."""
 
-    start: int
-    stop: int
     box: Box
+    across: bool
+    runs: tuple[tuple[int, int], ...]
 
 
-def curves(catalogue: Catalogue, fabric: Fabric, limit: int, reach: int) -> Curves:
-    """The shape curves at `limit` cycles; time grows with blocks x reach^2 x the sides of the fabric."""
+def curves(catalogue: Catalogue, fabric: Fabric, limit: int, reach: int, order: Sequence[int]) -> Curves:
+    """The shape curves at `limit` ticks of runs of the blocks in this order.
+
+    Time grows with blocks x reach^2 x the sides of the fabric.
+    """
     menus = [np.minimum(menu.heights(limit, fabric.width), NONE) for menu in catalogue.menus]
-    heights = [np.stack([menus[index] for index in catalogue.of_block]).astype(np.int16)]
-    widths = [_inverse(heights[0], fabric.height)]
+    least = np.stack([menus[catalogue.of_block[block]] for block in order]).astype(np.int16)
+    least[least > fabric.height] = NONE
+    heights = [least]
+    widths = [_inverse(least, fabric.height)]
     for length in range(2, reach + 1):
-        stacked = _best_split(heights, length)
-        beside = _best_split(widths, length)
+        rows = len(order) - length + 1
+        stacked, beside = (np.full((rows, parts[0].shape[1]), NONE, np.int16) for parts in (heights, widths))
+        for first in range(1, length):
+            _add_split(heights[first - 1], heights[length - first - 1], first, stacked)
+            _add_split(widths[first - 1], widths[length - first - 1], first, beside)
         heights.append(np.minimum(stacked, _inverse(beside, fabric.width)))
         widths.append(_inverse(heights[-1], fabric.height))
     return Curves(limit, tuple(heights), tuple(widths))
+
+
+@jit
+def _add_split(first: Curve, second: Curve, offset: int, best: Curve) -> None:
+    """Lowers `best` to what a run's first part and the rest of it, `offset` blocks on, add up to."""
+    for row in range(best.shape[0]):
+        for side in range(best.shape[1]):
+            total = first[row, side] + second[row + offset, side]
+            if total < best[row, side]:
+                best[row, side] = total
+
+
+@jit
+def _invert_rows(curve: Curve, out: Curve) -> None:
+    for row in range(curve.shape[0]):
+        invert(curve[row], out[row])
+
+
+def _inverse(curve: Curve, side: int) -> Curve:
+    """For each run and each 0 <= v <= side, the least index at which its falling curve is at most v."""
+    out = np.empty((len(curve), side + 1), np.int16)
+    _invert_rows(curve, out)
+    return out
 
 
 def affordable_reach(blocks: int, splits: int) -> int:
@@ -83,47 +116,28 @@ def affordable_reach(blocks: int, splits: int) -> int:
     return reach
 
 
-def fill(curves: Curves, boxes: tuple[Box, ...]) -> list[Run] | None:
-    """Runs of the whole chain in boxes, taken in order, as much of the chain in each as fits; None where it is not.
+def fill(curves: Curves, boxes: tuple[Box, ...]) -> list[Strips] | None:
+    """Strips of the whole chain in boxes, taken in order, as much of the chain in each as fits; None where it is not.
 
     Taking the most is best: any end of the chain that is left fits wherever a longer end does.
     """
-    runs: list[Run] = []
+    filled: list[Strips] = []
     done = 0
     for box in boxes:
         columns = _longest(curves, done, box.width, [curve[:, box.height] for curve in curves.widths])
         rows = _longest(curves, done, box.height, [curve[:, box.width] for curve in curves.heights])
         across = len(columns) > 0 and (not rows or columns[-1][1] >= rows[-1][1])
-        runs += _stretched(columns if across else rows, box, across)
-        done = runs[-1].stop if runs else 0
+        runs = columns if across else rows
+        if runs:
+            filled.append(Strips(box, across, tuple(runs)))
+            done = runs[-1][1]
         if done == curves.blocks:
-            return runs
+            return filled
     return None
 
 
-def _best_split(parts: list[Curve], length: int) -> Curve:
-    """The curves of runs of `length` blocks made of two runs one after the other along the axis of the values."""
-    rows, side = parts[0].shape
-    rows -= length - 1
-    best = np.full((rows, side), NONE, dtype=np.int16)
-    total = np.empty_like(best)
-    for first in range(1, length):
-        np.add(parts[first - 1][:rows], parts[length - first - 1][first : first + rows], out=total)
-        np.minimum(best, total, out=best)
-    return best
-
-
-def _inverse(curve: Curve, side: int) -> Curve:
-    """For each run and each 0 <= v <= side, the least index at which its falling curve is at most v."""
-    rows, indices = curve.shape
-    level = np.minimum(curve, side + 1).astype(np.int64) + np.arange(rows)[:, None] * (side + 2)
-    count = np.bincount(level.ravel(), minlength=rows * (side + 2)).reshape(rows, side + 2)
-    least = indices - np.cumsum(count[:, :-1], axis=1)  # as many as there are indices with a value above v
-    return np.where(least == indices, NONE, least).astype(np.int16)
-
-
-def _longest(curves: Curves, start: int, side: int, least: list[Curve]) -> list[tuple[int, int, int]]:
-    """The strips (first, stop, thickness) that hold the most blocks from `start` on, at the least total thickness.
+def _longest(curves: Curves, start: int, side: int, least: list[Curve]) -> list[tuple[int, int]]:
+    """The strips (first, stop) that hold the most blocks from `start` on, at the least total thickness.
 
     `least[n - 1][i]` is the thickness of a strip of blocks i..i+n-1; the strips lie along a line of `side` cores.
     """
@@ -138,25 +152,8 @@ def _longest(curves: Curves, start: int, side: int, least: list[Curve]) -> list[
             break
         stop += 1
         total[stop], before[stop] = cost, first
-    strips: list[tuple[int, int, int]] = []
+    strips: list[tuple[int, int]] = []
     while stop > start:
-        first = before[stop]
-        strips.append((first, stop, total[stop] - total[first]))
-        stop = first
+        strips.append((before[stop], stop))
+        stop = before[stop]
     return strips[::-1]
-
-
-def _stretched(strips: list[tuple[int, int, int]], box: Box, across: bool) -> list[Run]:
-    """The strips as runs that share out the whole box in proportion, side by side where `across`, else stacked."""
-    side = box.width if across else box.height
-    least = sum(thickness for *_, thickness in strips)
-    runs: list[Run] = []
-    below = 0
-    for first, stop, thickness in strips:
-        low, high = (below * side // least, (below + thickness) * side // least)
-        below += thickness
-        if across:
-            runs.append(Run(first, stop, Box(box.x + low, box.y, high - low, box.height)))
-        else:
-            runs.append(Run(first, stop, Box(box.x, box.y + low, box.width, high - low)))
-    return runs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 from typing import Protocol
@@ -44,6 +45,7 @@ class Channel:
         self.offered: float = 0
         self.sent = 0
         self.arrived = 0  # contents of the target
+        self.watch: Callable[[int, int], None] | None = None  # told when each transfer starts, and its cycles
         self.blocked_cycles = 0  # in which a transfer was ready but the target had no room
         self._blocked_since: int | None = None
 
@@ -83,6 +85,8 @@ class Channel:
             self.blocked_cycles += now - self._blocked_since
             self._blocked_since = None
         wait = self.links.reserve(now, self.path) - now
+        if self.watch is not None:
+            self.watch(now + wait, self.path.arrival)
         if self.sender is not None and (transfer + 1) % self.split.per_send == 0:
             Call(self.env, wait + self.path.drain, self._drained)
         if (transfer + 1) % self.split.per_receive == 0:

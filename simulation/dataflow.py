@@ -10,7 +10,7 @@ contents that every reader is done with.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from math import inf
@@ -35,10 +35,14 @@ class Reader(Waiting, Protocol):
 
 
 class Engine:
-    """Serves tasks one at a time, of those that are ready the one of the lowest key."""
+    """Serves tasks one at a time, of those that are ready the one of the lowest key.
+
+    `watch`, where there is one, is told of every run: the task, when it starts, and for how many cycles it is served.
+    """
 
     def __init__(self, env: Environment) -> None:
         self.env = env
+        self.watch: Callable[[Task, int, int], None] | None = None
         self._queue: list[tuple[int, Task]] = []
         self._current: Task | None = None
         self._woken = False
@@ -55,7 +59,10 @@ class Engine:
         self._woken = False
         _key, task = heappop(self._queue)
         self._current = task
-        Call(self.env, task.start(), self._done, LAST)
+        cycles = task.start()
+        if self.watch is not None:
+            self.watch(task, int(self.env.now), cycles)
+        Call(self.env, cycles, self._done, LAST)
 
     def _done(self, _: Event) -> None:
         task, self._current, self._woken = self._current, None, True

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from wsc.compiler.errors import VerificationError
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,20 @@ class StreamTrace:
 
 
 @dataclass(frozen=True)
+class EnergyPart:
+    """Joules of one input in one component of the machine; `moves_data` where they move bits rather than compute."""
+
+    component: str
+    joules: float
+    moves_data: bool
+
+
+@dataclass(frozen=True)
 class Trace:
-    """A simulated run: `latency_cycles` of one input alone, `interval_cycles` between inputs in the steady state."""
+    """A simulated run: `latency_cycles` of one input alone, `interval_cycles` between inputs in the steady state.
+
+    `energy` is that of one input in the steady state, by component; empty where the target has no model of it.
+    """
 
     clock_hz: float
     latency_cycles: int
@@ -65,6 +77,23 @@ class Trace:
     kernels: tuple[KernelTrace, ...]
     streams: tuple[StreamTrace, ...]
     bounded_by: str
+    energy: tuple[EnergyPart, ...] = ()
+
+    @property
+    def energy_joules(self) -> float:
+        """Energy of one input; 0 where the target has no model of it."""
+        return sum(part.joules for part in self.energy)
+
+    @property
+    def moving_share(self) -> float:
+        """Part of the energy that moves data, 0 to 1."""
+        moving = sum(part.joules for part in self.energy if part.moves_data)
+        return moving / self.energy_joules if self.energy else 0.0
+
+    @property
+    def mean_watts(self) -> float:
+        """Power of the steady state."""
+        return self.energy_joules * self.inputs_per_second
 
     @property
     def latency_seconds(self) -> float:

@@ -39,11 +39,12 @@ OWNERS = {
 }
 
 # file or folder of a target: what it must not reach, directly or through other files of that target.
-DECIDING = {"plan", "emit", "estimate", "legalize", "wsc.placement"}
+DECIDING = {"plan", "emit", "estimate", "legalize", "algorithms", "wsc.placement"}
 ROLES = {
     "simulate": DECIDING,
     "execute": DECIDING,
     "estimate": {"simulate", "wsc.simulation"},
+    "algorithms": {"simulate", "execute", "wsc.simulation"},
 }
 
 MAX_FILE_LINES = 400

@@ -111,13 +111,20 @@ class Executable:
 
 
 def compile(
-    module: Module, example_inputs: Inputs, target: str = "wse2", *, name: str = "", stage: Stage = silent
+    module: Module,
+    example_inputs: Inputs,
+    target: str = "wse2",
+    *,
+    name: str = "",
+    dtype: str = "",
+    stage: Stage = silent,
 ) -> Executable:
     """Compile a module (or torch.fx.GraphModule) for a machine, by its name or by the path of its file.
 
     `example_inputs` are positional arguments in a tuple, keyword arguments in a dict, or one tensor. The program's
-    weights share the module's memory. `stage` is told what begins. Raises a subclass of `wsc.WscError` that says what
-    is wrong with the model, the target, or the fit of the two.
+    weights share the module's memory. `dtype` "int8" or "int16" quantises products by weights, calibrated on the
+    example inputs, and "float" does not; by default it is what the machine needs. `stage` is told what begins. Raises
+    a subclass of `wsc.WscError` that says what is wrong with the model, the target, or the fit of the two.
     """
     from wsc.frontend.capture import capture
     from wsc.frontend.values import as_arguments
@@ -125,13 +132,14 @@ def compile(
     selection = select(target)
     stage("capturing the model")
     captured = capture(module, as_arguments(example_inputs), name or type(module).__name__)
-    return Executable(build_of(captured, selection, stage))
+    return Executable(build_of(captured, selection, stage, dtype))
 
 
-def build_of(captured: Captured, selection: Selection, stage: Stage = silent) -> Build:
+def build_of(captured: Captured, selection: Selection, stage: Stage = silent, dtype: str = "") -> Build:
     """Compile what was captured, with the inputs and PyTorch's answer to compare with where there is data."""
-    compiled = compile_model(captured.model, selection, stage)
     inputs = captured.example_inputs
+    samples = [] if inputs is None else [inputs]
+    compiled = compile_model(captured.model, selection, stage, dtype=dtype, samples=samples)
     if inputs is None or compiled.model.missing_weights():
         return Build.of(compiled)
     if captured.rounded:  # the reference interpreter will judge it

@@ -11,96 +11,33 @@ from typer.core import TyperCommand, TyperGroup
 
 from wsc import __version__
 from wsc.compiler.errors import InternalError, WscError
+from wsc.options import (
+    AlgorithmName,
+    Batch,
+    BuildFolder,
+    Context,
+    Define,
+    Download,
+    DType,
+    Extent,
+    Format,
+    InputArrays,
+    Json,
+    Layers,
+    Machine,
+    ModelFile,
+    OtherMachine,
+    OutputArrays,
+    OutputFolder,
+    OutputPictures,
+    Overrides,
+    Phase,
+    Seq,
+    Terminal,
+    WeightsDType,
+)
 
 _INTERRUPTED = 130  # as shells count: 128 and the number of SIGINT
-
-ModelFile = Annotated[
-    str,
-    typer.Argument(
-        metavar="MODEL",
-        help="A file that defines model() and example_inputs(), or FILE:factory; hf:NAME or hf:FOLDER for a "
-        "configuration of transformers or diffusers.",
-    ),
-]
-BuildFolder = Annotated[
-    Path | None, typer.Argument(metavar="BUILD", help="A build folder. [default: the last in build/]")
-]
-Machine = Annotated[
-    str,
-    typer.Option("--target", "-t", metavar="NAME", help="A machine (see `wsc targets`) or a machine file."),
-]
-OtherMachine = Annotated[
-    str | None,
-    typer.Option(
-        "--machine", "-m", metavar="NAME", help="Another machine or machine file. [default: the build's]"
-    ),
-]
-Define = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--define", "-D", metavar="KEY=VALUE", help="A keyword argument for the factory; may be repeated."
-    ),
-]
-Phase = Annotated[
-    str | None,
-    typer.Option(
-        "--phase", metavar="PHASE", help="prefill or decode, for models that generate token by token."
-    ),
-]
-Batch = Annotated[int | None, typer.Option("--batch", metavar="N", min=1, help="Inputs taken at once.")]
-Context = Annotated[
-    int | None,
-    typer.Option("--context", metavar="N", min=1, help="Positions that keys and values are kept for."),
-]
-Seq = Annotated[int | None, typer.Option("--seq", metavar="N", min=1, help="Tokens in the input.")]
-DType = Annotated[
-    str | None,
-    typer.Option(
-        "--dtype", metavar="TYPE", help="fp32, fp16, bf16, fp8 or int8; the last two for weights alone."
-    ),
-]
-WeightsDType = Annotated[
-    str | None, typer.Option("--weights-dtype", metavar="TYPE", help="What weights are stored in.")
-]
-Overrides = Annotated[
-    Path | None,
-    typer.Option(
-        "--dtype-overrides",
-        metavar="FILE",
-        help="A TOML file of patterns of weights' names, each with a type or keep.",
-    ),
-]
-Download = Annotated[
-    bool, typer.Option("--download", help="Fetch the configuration of hf:NAME where it is not cached.")
-]
-OutputFolder = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", metavar="FOLDER", help="The build folder. [default: build/NAME]"),
-]
-OutputArrays = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the outputs to this .npz file.")
-]
-OutputPictures = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", metavar="FOLDER", help="For the pictures. [default: BUILD/maps]"),
-]
-InputArrays = Annotated[
-    Path | None,
-    typer.Option(
-        "--input", "-i", metavar="FILE", help="A .npz file of inputs. [default: the example inputs]"
-    ),
-]
-Layers = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--layer", "-l", metavar="NAME", help="What to draw; may be repeated. [default: every layer]"
-    ),
-]
-Format = Annotated[str, typer.Option("--format", "-f", metavar="KIND", help="png or svg.")]
-Terminal = Annotated[
-    bool, typer.Option("--terminal/--no-terminal", help="Draw coarsely in the terminal too.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 class _Group(TyperGroup):
@@ -169,6 +106,12 @@ def options(
     """Compile PyTorch models to programs for wafer-scale machines, simulate their cycles, run them, draw them."""
 
 
+def _sizes(phase: str | None, batch: int | None, context: int | None, seq: int | None) -> list[str]:
+    """The options that models which generate token by token take, as -D gives them."""
+    sizes = {"phase": phase, "batch": batch, "context": context, "seq": seq}
+    return [f"{key}={value}" for key, value in sizes.items() if value is not None]
+
+
 @app.command(cls=_Command)
 def compile(
     model: ModelFile,
@@ -178,20 +121,32 @@ def compile(
     batch: Batch = None,
     context: Context = None,
     seq: Seq = None,
-    dtype: DType = None,
+    download: Download = False,
+    dtype: DType = "",
     weights_dtype: WeightsDType = None,
     dtype_overrides: Overrides = None,
-    download: Download = False,
     output: OutputFolder = None,
+    page: Annotated[
+        bool, typer.Option("--page/--no-page", help="Write report.html into the build folder.")
+    ] = True,
     json: Json = False,
 ) -> None:
     """Compile and simulate a model; write a build folder."""
-    from wsc.commands.compile import chosen_precision, compile_file
+    from wsc.commands.compile import compile_file
+    from wsc.commands.precision import chosen_precision
 
-    sizes = {"phase": phase, "batch": batch, "context": context, "seq": seq}
-    given = [f"{key}={value}" for key, value in sizes.items() if value is not None]
-    precision = chosen_precision(dtype, weights_dtype, dtype_overrides)
-    compile_file(model, target, [*(define or []), *given], output, json, download, precision)
+    precision, quantised = chosen_precision(dtype, weights_dtype, dtype_overrides)
+    compile_file(
+        model,
+        target,
+        [*(define or []), *_sizes(phase, batch, context, seq)],
+        precision=precision,
+        dtype=quantised,
+        output=output,
+        page=page,
+        json=json,
+        download=download,
+    )
 
 
 @app.command(cls=_Command)
@@ -225,6 +180,185 @@ def inspect(
     from wsc.commands.inspect import inspect_build
 
     inspect_build(build, layer or [], output, format, terminal and not json, json)
+
+
+@app.command(cls=_Command)
+def compare(
+    model: ModelFile,
+    targets: Annotated[
+        str,
+        typer.Option(
+            "--targets", "-t", metavar="NAMES", help="Machines or machine files, separated by commas."
+        ),
+    ],
+    define: Define = None,
+    phase: Phase = None,
+    batch: Batch = None,
+    context: Context = None,
+    seq: Seq = None,
+    download: Download = False,
+    dtype: DType = "",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FOLDER", help="For the tables. [default: comparison/NAME]"),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Compile a model for several machines and compare them."""
+    from wsc.commands.compare import compare_file
+
+    given = [*(define or []), *_sizes(phase, batch, context, seq)]
+    compare_file(model, targets, given, dtype=dtype, output=output, json=json, download=download)
+
+
+@app.command(cls=_Command)
+def report(
+    build: BuildFolder = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="The page. [default: BUILD/report.html]"),
+    ] = None,
+    open: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    json: Json = False,
+) -> None:
+    """Write a page about a build, in one HTML file."""
+    from wsc.commands.report import report_build
+
+    report_build(build, output, open, json)
+
+
+@app.command(cls=_Command)
+def trace(
+    build: BuildFolder = None,
+    inputs: Annotated[int, typer.Option("--inputs", "-n", min=1, help="How many inputs to follow.")] = 2,
+    format: Annotated[
+        str, typer.Option("--format", "-f", metavar="KIND", help="perfetto or json.")
+    ] = "perfetto",
+    most: Annotated[
+        int, typer.Option("--spans", min=1, help="Put short spans together beyond so many.")
+    ] = 200_000,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="[default: BUILD/timeline.perfetto-trace]"),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write what happens when, to look at in Perfetto."""
+    from wsc.commands.trace import trace_build
+
+    trace_build(build, inputs, format, most, output, json)
+
+
+@app.command(cls=_Command)
+def explain(build: BuildFolder = None, json: Json = False) -> None:
+    """Say what bounds a program, and simulate what would help most."""
+    from wsc.commands.explain import explain_build
+
+    explain_build(build, json)
+
+
+@app.command(cls=_Command)
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="BUILD_A", help="A build folder.")],
+    after: Annotated[Path, typer.Argument(metavar="BUILD_B", help="The build folder to compare it with.")],
+    json: Json = False,
+) -> None:
+    """Say what differs between two builds."""
+    from wsc.commands.diff import diff_builds
+
+    diff_builds(before, after, json)
+
+
+@app.command(cls=_Command)
+def results(
+    where: Annotated[
+        str,
+        typer.Option(
+            "--where", "-w", metavar="CONDITION", help="SQL, as in \"machine='wse3' AND cycles < 1e5\"."
+        ),
+    ] = "",
+    sort: Annotated[
+        str, typer.Option("--sort", "-s", metavar="COLUMN", help="Smallest first. [default: newest first]")
+    ] = "",
+    descending: Annotated[bool, typer.Option("--descending", help="Largest first.")] = False,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="At most so many rows.")] = None,
+    builds: Annotated[
+        Path | None, typer.Option("--builds", metavar="FOLDER", help="The folder of builds. [default: build]")
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            "--export", "-o", metavar="FILE", help="Write to a .csv, .json, .parquet or .duckdb file."
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List what was compiled, with its figures."""
+    from wsc.commands.results import show_results
+
+    show_results(where, sort, descending, limit, builds, export, json)
+
+
+@app.command(cls=_Command)
+def algorithm(
+    name: AlgorithmName = None,
+    machine: Annotated[
+        str, typer.Option("--machine", "-m", metavar="NAME", help="A wafer, or its machine file.")
+    ] = "wse2",
+    parts: Annotated[
+        str | None,
+        typer.Option(metavar="WxH", help="Columns and rows of cores; P for P x P, or a line of P."),
+    ] = None,
+    m: Extent = None,
+    k: Extent = None,
+    n: Extent = None,
+    heads: Extent = None,
+    taps: Extent = None,
+    groups: Annotated[int | None, typer.Option(help="Groups of columns: of a k-split, or of heads.")] = None,
+    inner: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The product within a k-split's groups, or of scores."),
+    ] = None,
+    reduce: Annotated[
+        str | None, typer.Option(metavar="NAME", help="How sums are made. [default: by modelled cycles]")
+    ] = None,
+    group: Annotated[int | None, typer.Option(help="Parts to a group of two-phase or k-tree.")] = None,
+    root: Annotated[
+        str | None, typer.Option(metavar="PART", help="Where an all-reduce leads to: a number, or middle.")
+    ] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Append to one row of cores, out of balance.")
+    ] = False,
+    shape: Annotated[
+        str | None, typer.Option(metavar="AxB", help="Of the tensor that is laid out anew.")
+    ] = None,
+    source: Annotated[str | None, typer.Option("--from", metavar="LAYOUT", help="E.g. [i:16,j:16].")] = None,
+    target: Annotated[str | None, typer.Option("--to", metavar="LAYOUT", help="E.g. [j:16,i:16].")] = None,
+    mesh: Annotated[
+        str | None, typer.Option(metavar="AXES", help="E.g. 'h=2x j=4x i=8y', in place of --parts.")
+    ] = None,
+    to_mesh: Annotated[
+        str | None, typer.Option(metavar="AXES", help="The axes of --to, where they are others.")
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option(metavar="TYPE", help="f32, f16 or bf16. [default: f32]")
+    ] = None,
+    check: Annotated[
+        bool | None, typer.Option("--check/--no-check", help="Run it on random numbers. [default: if small]")
+    ] = None,
+    program: Annotated[bool, typer.Option("--program", help="Print the program's text alone.")] = False,
+    json: Json = False,
+) -> None:
+    """Make a mesh algorithm by name, simulate it and check its numbers; without a name, list all."""
+    from wsc.commands.algorithm import list_algorithms, run_algorithm
+
+    if name is None:
+        list_algorithms(json)
+        return
+    sizes = {"m": m, "k": k, "n": n, "heads": heads, "taps": taps, "groups": groups, "group": group}
+    names = {"inner": inner, "reduce": reduce, "root": root, "plain": plain or None}
+    layouts = {"shape": shape, "source": source, "target": target, "mesh": mesh, "to_mesh": to_mesh}
+    run_algorithm(name, machine, parts, {**sizes, **names, **layouts, "dtype": dtype}, check, program, json)
 
 
 @app.command(cls=_Command)

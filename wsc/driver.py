@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,9 @@ from wsc.backends.registry import Selection
 from wsc.backends.target import Progress
 from wsc.compiler.ir.graph import Graph
 from wsc.compiler.ir.model import Model
+from wsc.compiler.ops.base import Array
 from wsc.compiler.passes.pipeline import run_pipeline
+from wsc.compiler.passes.quantize import precision_named, quantize
 from wsc.simulation.trace import Trace
 
 Stage = Callable[[str], None]
@@ -32,11 +34,26 @@ class Compiled:
     trace: Trace = field(repr=False)
 
 
-def compile_model(model: Model, selection: Selection, stage: Stage = silent) -> Compiled:
-    """Compile a captured model for a machine and simulate the program; `stage` is told what begins."""
+AS_IT_IS = "float"
+
+
+def compile_model(
+    model: Model,
+    selection: Selection,
+    stage: Stage = silent,
+    *,
+    dtype: str = "",
+    samples: Sequence[Sequence[Array]] = (),
+) -> Compiled:
+    """Compile a captured model for a machine and simulate the program; `stage` is told what begins.
+
+    Products by weights are quantised to `dtype`, "float" leaves them; by default it is what the machine needs. Ranges
+    are calibrated on `samples`, sets of inputs. Raises UserError for a dtype that there is not.
+    """
     target, machine = selection.target, selection.machine
     stage("simplifying the graph")
-    legal = target.legalize(run_pipeline(model), machine)
+    simple = quantized(run_pipeline(model), selection, stage, dtype=dtype, samples=samples)
+    legal = target.legalize(simple, machine)
     stage("sizing and placing kernels")
     plan = target.plan(legal, machine, within("sizing and placing kernels", stage))
     stage("emitting the program")
@@ -44,6 +61,23 @@ def compile_model(model: Model, selection: Selection, stage: Stage = silent) -> 
     stage("simulating")
     trace = target.simulate(program, machine, within("simulating", stage))
     return Compiled(selection, model.graph, legal, plan, program, trace)
+
+
+def quantized(
+    model: Model,
+    selection: Selection,
+    stage: Stage = silent,
+    *,
+    dtype: str = "",
+    samples: Sequence[Sequence[Array]] = (),
+) -> Model:
+    """The model with products by weights in integers, where that is asked for or the machine needs it."""
+    wanted = dtype or selection.target.integers(selection.machine)
+    if wanted in ("", AS_IT_IS):
+        return model
+    precision = precision_named(wanted)
+    stage(f"quantising to {wanted}")
+    return quantize(model, precision, samples)
 
 
 def within(title: str, stage: Stage) -> Progress:

@@ -26,7 +26,9 @@ MANIFEST = "manifest.json"
 FILES = frozenset(
     {"machine.toml", "graph.txt", "program.txt", "trace.json", "plan.json", "weights.npz", "examples.npz"}
 )
-ADDED = frozenset({"maps"})  # what commands add, and can make again
+ADDED = frozenset(
+    {"maps", "report.html", "timeline.json", "timeline.perfetto-trace"}
+)  # what commands add, and can make again
 
 
 @dataclass(frozen=True)

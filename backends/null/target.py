@@ -16,7 +16,7 @@ from wsc.compiler.ir.graph import Graph
 from wsc.compiler.ir.interpret import interpret
 from wsc.compiler.ir.model import Model
 from wsc.compiler.ir.types import DType
-from wsc.compiler.machine import read_machine
+from wsc.compiler.machine import Capacity, read_machine
 from wsc.compiler.ops import Constant, Parameter
 from wsc.compiler.ops.base import Array
 from wsc.simulation.floorplan import Floorplan, Region
@@ -85,6 +85,10 @@ class NullTarget(Target):
 
     def lower_bound(self, program: NullProgram, machine: NullMachine) -> int:
         return max(1, ceil(program.steps.work().macs / machine.unit.macs_per_cycle))
+
+    def capacity(self, program: NullProgram, machine: NullMachine) -> Capacity:
+        unit = machine.unit
+        return Capacity("unit", 1, 1, unit.memory_bytes, unit.macs_per_cycle * unit.clock_hz)
 
     def weight_keys(self, program: NullProgram) -> frozenset[str]:
         return frozenset(n.op.key for n in program.steps if isinstance(n.op, (Parameter, Constant)))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
+from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.plan import Plan
 from wsc.compiler.blocks import find_repeats
+from wsc.placement.result import Placement
 
 _ENOUGH = 0.6  # a share of the cores below which the plan says what stops it
 
@@ -28,9 +30,21 @@ def plan_facts(plan: Plan) -> tuple[tuple[str, str], ...]:
             f"{widest.candidate.bytes:,} of {machine.core.sram_bytes:,} B, in {widest.kernel.name}",
         ),
     ]
+    if plan.undamaged is not None:
+        facts.append(("defects", _cost_of_defects(machine, placement, plan.undamaged)))
     if used < _ENOUGH:
         facts.append(("why not more cores", _what_stops(plan)))
     return tuple(facts)
+
+
+def _cost_of_defects(machine: Wafer, placement: Placement, undamaged: Placement) -> str:
+    lost, places = machine.cores - machine.usable_cores, len(machine.keep_outs)
+    slower = placement.slowest / undamaged.slowest - 1
+    longer = placement.wire_length / max(1, undamaged.wire_length) - 1
+    return (
+        f"{lost:,} cores out of use in {places:,} places; against a wafer without defects the slowest stage takes "
+        f"{slower:+.1%} cycles, and wires are {longer:+.1%} long"
+    )
 
 
 def _classes(plan: Plan) -> str:

@@ -37,10 +37,16 @@ class Multicast:
 
 @dataclass(frozen=True)
 class Broadcast:
-    """In step s of a loop: copy the operand from part s of `axis`, modulo the number of parts, to all its parts."""
+    """In step s of a loop: copy the operand from part s of `axis`, modulo the number of parts, to all its parts.
+
+    `pieces` cuts the tile's dimension `dim` into equal pieces and s counts these: piece s modulo `pieces` of part
+    s // `pieces` is copied, and the result is as large as a piece.
+    """
 
     kind: ClassVar[str] = "broadcast"
     axis: str
+    dim: int | None = None
+    pieces: int | None = None
 
 
 @dataclass(frozen=True)
@@ -69,11 +75,36 @@ class ReduceScatter:
 
 @dataclass(frozen=True)
 class AllReduce:
-    """Combine the parts of `axis` by `fn` and give every part the result."""
+    """Combine the parts of `axis` by `fn` and give every part the result: a chain to part 0, and a multicast back.
+
+    `algorithm` names another order, with `group` parts to a group where it has groups: a tree towards part `root` from
+    both sides (0 where not given), and a multicast from there; or "ring", in which every part combines its share of
+    the tile on an interleaved ring and passes it round.
+    """
 
     kind: ClassVar[str] = "all_reduce"
     axis: str
     fn: str = "sum"
+    algorithm: str | None = None
+    group: int | None = None
+    root: int | None = None
+
+
+@dataclass(frozen=True)
+class ReduceInto:
+    """In step s of a loop: put the operand's sum over the parts of `axis` into the loop's result, on one part.
+
+    `pieces` cuts the result's tile into equal pieces along `dim`. Block b of them goes to piece b modulo `pieces` of
+    part b // `pieces`; the sum is block s. With `skew`, block of the parts there is the tile that they hold after s
+    shifts by one part along `skew`, on a ring as in Shift.
+    """
+
+    kind: ClassVar[str] = "reduce_into"
+    axis: str
+    dim: int
+    pieces: int = 1
+    skew: str | None = None
+    ring: str | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +127,9 @@ class Shift:
     """Cyclic shift along `axis`: part p receives the operand of part (p + by) modulo the number of parts.
 
     `ring` "interleaved" counts parts in the order 0, 2, 4, ..., 5, 3, 1, in which neighbours are at most two parts
-    apart. `skew` names another axis: parts there shift `by` times their own number in that order.
+    apart. `skew` names another axis: parts there shift `by` times their own number in that order. `pieces` cuts the
+    tile's dimension `dim` into equal pieces, and `by` then counts pieces of the whole ring. `enter` says that only the
+    result is counted on the ring, and the operand in line: number n of the ring receives part n + by.
     """
 
     kind: ClassVar[str] = "shift"
@@ -104,6 +137,23 @@ class Shift:
     by: int
     ring: str | None = None
     skew: str | None = None
+    dim: int | None = None
+    pieces: int | None = None
+    enter: bool | None = None
+
+
+@dataclass(frozen=True)
+class Rotate:
+    """In step s of a loop: a cyclic shift by one part of piece s modulo `pieces` of dimension `dim`; others stay.
+
+    The operand is the result. `ring` as in Shift.
+    """
+
+    kind: ClassVar[str] = "rotate"
+    axis: str
+    dim: int
+    pieces: int
+    ring: str | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +164,71 @@ class AllToAll:
     axis: str
     split: int
     join: int
+
+
+@dataclass(frozen=True)
+class AllGather:
+    """Join dimension `dim`, that was cut over the parts of `axis`, on every part."""
+
+    kind: ClassVar[str] = "all_gather"
+    axis: str
+    dim: int
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Of a tensor that all parts of `axis` hold, each part keeps its tile of dimension `dim`: a local copy."""
+
+    kind: ClassVar[str] = "keep"
+    axis: str
+    dim: int
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Bring the operand, which has no overlaps, into the result's layout, which has no copies.
+
+    Every element goes from the core that owns it, part 0 of the axes that cut nothing, straight to the cores whose tile
+    holds it, first along x and then along y.
+    """
+
+    kind: ClassVar[str] = "exchange"
+
+
+@dataclass(frozen=True)
+class Append:
+    """Put operand 0, one element of dimension `dim`, into the cache (operand 1), of which n (operand 2) are there.
+
+    Dimension `dim` of the cache is cut along `axis`, and counts slots. The new element is on part 0 of `axis`. Without
+    `balanced` it stays there. With it every part before part n modulo P hands its oldest element on to the next part,
+    so that no part ever holds two more than another; the slots of a part are a ring buffer. The result overwrites the
+    cache. `start` elements, in balance, were there before those that stay on part 0.
+    """
+
+    kind: ClassVar[str] = "append"
+    axis: str
+    dim: int
+    balanced: bool = True
+    start: int = 0
+
+
+@dataclass(frozen=True)
+class Filled:
+    """Which slots of a cache hold one of its n (operand 0) elements: truth values; attributes as of Append."""
+
+    kind: ClassVar[str] = "filled"
+    axis: str
+    dim: int
+    balanced: bool = True
+    start: int = 0
+
+
+@dataclass(frozen=True)
+class Position:
+    """The global index along dimension `dim` of every element of the result, which is of integers."""
+
+    kind: ClassVar[str] = "position"
+    dim: int
 
 
 @dataclass(frozen=True)
@@ -132,11 +247,14 @@ class MultiplyAdd:
     """In a loop: add the contraction of two tiles to the loop's result, rounded to its element type in every step.
 
     `vector` is the letter of the result's dimension that its vector instructions run along; the longest if not given.
+    With `pieces`, an operand's tile holds so many pieces along the dimension that is summed, and step s takes piece s
+    modulo their number.
     """
 
     kind: ClassVar[str] = "multiply_add"
     equation: str
     vector: str | None = None
+    pieces: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -152,11 +270,19 @@ Move = (
     | Multicast
     | Broadcast
     | ReduceTo
+    | ReduceInto
     | ReduceScatter
     | AllReduce
     | Halo
     | Shift
+    | Rotate
     | AllToAll
+    | AllGather
+    | Keep
+    | Exchange
+    | Append
+    | Filled
+    | Position
     | Lookup
     | MultiplyAdd
     | Wait

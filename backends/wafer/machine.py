@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
+from pydantic import model_validator
+
+from wsc.backends.wafer.defects import Box, Defects, keep_outs
 from wsc.compiler.ir.types import DType
 from wsc.compiler.machine import Count, Grid, Part, Positive, Rate
 
@@ -38,6 +41,26 @@ class Fabric(Part):
     edge_bytes_per_second: Rate  # each direction, all edges together
 
 
+class Energy(Part):
+    """What things cost besides time."""
+
+    f32_mac_pj: Rate  # the arithmetic alone, without its operands
+    f16_mac_pj: Rate
+    f32_vector_op_pj: Rate
+    f16_vector_op_pj: Rate
+    sram_pj_per_byte: Rate  # read or written
+    hop_pj_per_byte: Rate  # a router and the link to the next core
+    edge_pj_per_byte: Rate  # off the wafer or onto it
+    static_watts: Rate  # the whole wafer: leakage, clocks, and what runs whether or not there is work
+
+
+class Whole(Part):
+    """The machine as it is sold."""
+
+    area_mm2: Rate
+    rated_watts: Rate
+
+
 class Wafer(Part):
     """A wafer-scale engine."""
 
@@ -46,11 +69,32 @@ class Wafer(Part):
     grid: Grid
     core: Core
     fabric: Fabric
+    energy: Energy
+    whole: Whole
+    defects: Defects = Defects()
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        try:
+            keep_outs(self.defects, self.grid.width_cores, self.grid.height_cores)
+        except ValueError as error:
+            raise ValueError(f"defects: {error}") from error
+        return self
+
+    @property
+    def keep_outs(self) -> tuple[Box, ...]:
+        """Rectangles that no kernel may use and that streams go round."""
+        return keep_outs(self.defects, self.grid.width_cores, self.grid.height_cores)
 
     @property
     def cores(self) -> int:
-        """Number of cores."""
+        """Number of cores, those out of use included."""
         return self.grid.width_cores * self.grid.height_cores
+
+    @property
+    def usable_cores(self) -> int:
+        """Number of cores that a kernel may use."""
+        return self.cores - sum(box.cores for box in self.keep_outs)
 
     @property
     def edge_bytes_per_cycle(self) -> float:
@@ -72,3 +116,11 @@ class Wafer(Part):
     def vector_ops_per_cycle(self, dtype: DType) -> float:
         """Elementary vector operations a cycle and core."""
         return self.core.f32_vector_ops_per_cycle if dtype.bytes >= 4 else self.core.f16_vector_ops_per_cycle
+
+    def mac_pj(self, dtype: DType) -> float:
+        """Energy of one multiply-add."""
+        return self.energy.f32_mac_pj if dtype.bytes >= 4 else self.energy.f16_mac_pj
+
+    def vector_op_pj(self, dtype: DType) -> float:
+        """Energy of one elementary vector operation."""
+        return self.energy.f32_vector_op_pj if dtype.bytes >= 4 else self.energy.f16_vector_op_pj

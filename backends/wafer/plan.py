@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from wsc.backends.wafer.chunks import SHORTENING, ChunkParams, plan_chunks
 from wsc.backends.wafer.coarse import Coarse, Job, SizingParams
+from wsc.backends.wafer.defects import Box
 from wsc.backends.wafer.depths import plan_depths
 from wsc.backends.wafer.kernels import FusedKernel, cut_kernels, resolve
 from wsc.backends.wafer.machine import Wafer
@@ -19,7 +20,7 @@ from wsc.compiler.ir.graph import Graph
 from wsc.placement.check import check
 from wsc.placement.problem import Block, Fabric, Net, Problem, Shape
 from wsc.placement.result import Placement
-from wsc.placement.solve import solve
+from wsc.placement.solver import solve
 
 _AIM = 0.9  # share of the fabric that rectangles of given shapes can be hoped to fill
 
@@ -36,12 +37,13 @@ class PlannedKernel:
 
 @dataclass(frozen=True)
 class Plan:
-    """All kernels of a graph on a wafer."""
+    """All kernels of a graph on a wafer; `undamaged` is the placement on one without defects, where it has some."""
 
     graph: Graph
     machine: Wafer
     kernels: tuple[PlannedKernel, ...]
     placement: Placement
+    undamaged: Placement | None = None
 
 
 def make_plan(graph: Graph, machine: Wafer) -> Plan:
@@ -76,19 +78,20 @@ def _plan_chunked(graph: Graph, kernels: Sequence[FusedKernel], machine: Wafer, 
         PlannedKernel(k, menu[spot.payload], spot.x, spot.y)
         for k, menu, spot in zip(kernels, choices, placement.placed, strict=True)
     )
-    return Plan(graph, machine, planned, placement)
+    undamaged = solve(replace(problem, fabric=_fabric(machine, ()))) if machine.keep_outs else None
+    return Plan(graph, machine, planned, placement, undamaged)
 
 
 def _check_capacity(graph: Graph, machine: Wafer) -> None:
     """Refuse at once a model whose weights alone are more than all SRAM."""
     weights = sum(node.type.bytes for node in graph.weights)
     code = machine.core.runtime_code_bytes
-    room = machine.cores * (machine.core.sram_bytes - code)
+    room = machine.usable_cores * (machine.core.sram_bytes - code)
     if weights > room:
         raise DoesNotFit(
             f"'{graph.name}' does not fit {machine.name}: in a pipeline all weights stay in SRAM, and its "
             f"{weights / 2**30:,.2f} GiB of weights are {(weights - room) / 2**30:,.2f} GiB more than the "
-            f"{room / 2**30:,.2f} GiB of all {machine.cores:,} cores ({machine.core.sram_bytes:,} B a core less "
+            f"{room / 2**30:,.2f} GiB of all {machine.usable_cores:,} cores ({machine.core.sram_bytes:,} B a core less "
             f"{code:,} B of runtime). A 16-bit or narrower element type, fewer layers, or a larger fabric would "
             "make it fit."
         )
@@ -111,7 +114,7 @@ def _target_cycles(jobs: Sequence[Job], machine: Wafer) -> float:
     while high / low > 1.02:
         middle = (low * high) ** 0.5
         cores = sum(_least_cores(made[id(job)], middle) for job in jobs)
-        low, high = (low, middle) if cores <= _AIM * machine.cores else (middle, high)
+        low, high = (low, middle) if cores <= _AIM * machine.usable_cores else (middle, high)
     return high
 
 
@@ -142,8 +145,12 @@ def _problem(kernels: Sequence[FusedKernel], choices: Sequence[list[Candidate]],
         if id(menu) not in shapes:
             shapes[id(menu)] = tuple(Shape(c.width, c.height, c.cycles, i) for i, c in enumerate(menu))
     blocks = tuple(Block(k.name, shapes[id(m)], k.group) for k, m in zip(kernels, choices, strict=True))
-    fabric = Fabric(machine.grid.width_cores, machine.grid.height_cores)
-    return Problem(fabric, blocks, _nets(kernels))
+    return Problem(_fabric(machine, machine.keep_outs), blocks, _nets(kernels))
+
+
+def _fabric(machine: Wafer, keep_outs: Sequence[Box]) -> Fabric:
+    blocked = tuple(cell for box in keep_outs for cell in box.cells)
+    return Fabric(machine.grid.width_cores, machine.grid.height_cores, blocked)
 
 
 def _nets(kernels: Sequence[FusedKernel]) -> tuple[Net, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from wsc.backends.target import Progress, Target
+from wsc.backends.target import Progress, Target, Variant
 from wsc.backends.wafer.emit.program import emit
 from wsc.backends.wafer.execute import execute
 from wsc.backends.wafer.facts import plan_facts
@@ -15,13 +15,17 @@ from wsc.backends.wafer.plan import Plan, make_plan
 from wsc.backends.wafer.program import Program
 from wsc.backends.wafer.simulate import simulate
 from wsc.backends.wafer.simulate.bound import lower_bound
+from wsc.backends.wafer.simulate.capacity import capacity
 from wsc.backends.wafer.simulate.floorplan import floorplan
+from wsc.backends.wafer.simulate.timeline import timeline
 from wsc.backends.wafer.text import parse_program, print_program
+from wsc.backends.wafer.variants import variants
 from wsc.backends.wafer.verify import verify
 from wsc.compiler.ir.model import Model
-from wsc.compiler.machine import read_machine
+from wsc.compiler.machine import Capacity, read_machine
 from wsc.compiler.ops.base import Array
 from wsc.simulation.floorplan import Floorplan
+from wsc.simulation.timeline import Timeline
 from wsc.simulation.trace import Trace
 
 
@@ -70,6 +74,9 @@ class WaferTarget(Target):
     def lower_bound(self, program: Program, machine: Wafer) -> int:
         return lower_bound(program, machine)
 
+    def capacity(self, program: Program, machine: Wafer) -> Capacity:
+        return capacity(program, machine)
+
     def weight_keys(self, program: Program) -> frozenset[str]:
         return frozenset(b.key for k in program.kernels for b in k.buffers if b.role == "weight")
 
@@ -78,6 +85,12 @@ class WaferTarget(Target):
 
     def facts(self, plan: Plan) -> tuple[tuple[str, str], ...]:
         return plan_facts(plan)
+
+    def timeline(self, program: Program, machine: Wafer, inputs: int) -> Timeline:
+        return timeline(program, machine, inputs)
+
+    def variants(self, program: Program, machine: Wafer) -> tuple[Variant, ...]:
+        return variants(program, machine)
 
 
 TARGET = WaferTarget()

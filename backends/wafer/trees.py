@@ -31,6 +31,11 @@ def ring_order(parts: int) -> NDArray[np.int64]:
     return np.concatenate([there, back])
 
 
+def ring_numbers(parts: int, ring: str | None) -> NDArray[np.int64]:
+    """The number of every part on a ring: its place in line, or on an interleaved ring."""
+    return np.argsort(ring_order(parts)) if ring else np.arange(parts, dtype=np.int64)
+
+
 @lru_cache(maxsize=4096)
 def reduction_tree(parts: int, algorithm: str, group: int | None = None) -> tuple[Phases, ...]:
     """For each part the parts that it receives from, phase by phase; sources have higher numbers than their part.
@@ -53,6 +58,22 @@ def reduction_tree(parts: int, algorithm: str, group: int | None = None) -> tupl
         size = group or 2
         levels = [size] * next(k for k in range(1, parts + 2) if size**k >= parts)
     return tuple(_chained(part, parts, levels) for part in range(parts))
+
+
+@lru_cache(maxsize=4096)
+def rooted_tree(parts: int, algorithm: str, group: int | None, root: int) -> tuple[Phases, ...]:
+    """As `reduction_tree`, towards part `root` from both sides: first from the parts after it, then from those before.
+
+    Raises ValueError where there is no such part or no such algorithm.
+    """
+    if not 0 <= root < parts:
+        raise ValueError(f"there is no part {root} among {parts}")
+    after = reduction_tree(parts - root, algorithm, group)
+    before = reduction_tree(root + 1, algorithm, group)
+    tree = [tuple(tuple(root - s for s in phase) for phase in before[root - p]) for p in range(root)]
+    tree += [tuple(tuple(root + s for s in phase) for phase in after[p]) for p in range(parts - root)]
+    tree[root] += tuple(tuple(root - s for s in phase) for phase in before[0] if phase)
+    return tuple(tree)
 
 
 def _chained(part: int, parts: int, levels: list[int]) -> Phases:

@@ -10,6 +10,7 @@ gather        rows of a table by index        update   a tensor with a slice rep
 pool          max or mean over sliding windows
 topk, scan    selection and running sums along one dimension
 cast          another element type
+quantize, contract_int       floats rounded to integers, and exact contraction of integers
 reshape permute slice expand concat pad       movement; no arithmetic
 custom        an operation of a plugin's
 input parameter constant                      where tensors come from
@@ -26,6 +27,7 @@ from wsc.compiler.ops.grouped import Grouped
 from wsc.compiler.ops.movement import Concat, Expand, Pad, Permute, Reshape, Slice
 from wsc.compiler.ops.norm import Norm
 from wsc.compiler.ops.pool import Pool
+from wsc.compiler.ops.quantized import IntegerContract, Quantize
 from wsc.compiler.ops.recurrence import Recurrence
 from wsc.compiler.ops.reduce import Reduce
 from wsc.compiler.ops.scan import Scan
@@ -48,12 +50,14 @@ __all__ = [
     "Gather",
     "Grouped",
     "Input",
+    "IntegerContract",
     "Norm",
     "Op",
     "Pad",
     "Parameter",
     "Permute",
     "Pool",
+    "Quantize",
     "Recurrence",
     "Reduce",
     "Reshape",

@@ -14,6 +14,7 @@ from wsc.commands.run import relative_error, tolerance
 
 FILES = {
     "examples.npz",
+    "report.html",
     "graph.txt",
     "machine.toml",
     "manifest.json",

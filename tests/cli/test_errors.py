@@ -48,6 +48,8 @@ COMPILE = {
     "unknown_option": ("mlp.py", "-D", "widht=4"),
     "define_without_value": ("mlp.py", "-D", "width"),
     "define_without_name": ("mlp.py", "-D", "=4"),
+    "precision_of_no_activations": ("mlp.py", "--weights-dtype", "fp4"),
+    "overrides_missing": ("mlp.py", "--dtype-overrides", "nowhere.toml"),
     "option_twice": ("mlp.py", "-D", "batch=4", "--batch", "2"),
     "no_phases": ("mlp.py", "--phase", "decode", "--context", "64"),
     "unknown_target": ("mlp.py", "-t", "wafer-4x5"),
@@ -235,7 +237,7 @@ def test_usage(folder: Path, arguments: tuple[str, ...], said: str) -> None:
 
 def test_every_message_is_tested() -> None:
     """No file of errors/ is left over: the names here are all there are."""
-    source = Path(__file__).read_text(encoding="utf-8")
+    source = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
     assert not [
         path.name for path in ERRORS.glob("*.txt") if path.stem.split("_Z")[0].split("_A")[0] not in source
     ]

@@ -14,10 +14,15 @@ from wsc.compiler.errors import InputMismatch, UnsupportedModel, VerificationErr
 from wsc.compiler.ir.interpret import interpret
 from wsc.compiler.ir.model import Model
 from wsc.compiler.ir.types import DType
+from wsc.driver import quantized
 from wsc.simulation.trace import Trace
 
 TARGETS = sorted(targets())
-SMALL = {"wafer": "wafer-8x8"}  # the machine to test on, where a target's first is not small
+SMALL = {
+    "cim": "isaac",
+    "gpu_cluster": "h100x8",
+    "wafer": "wafer-8x8",
+}  # the machine to test on, where a target's first is not small
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,10 @@ def compiled(target: str, model: str) -> Case:
     return compile_now(small(target), model_named(model))
 
 
-def compile_now(selection: Selection, found: Captured) -> Case:
+def compile_now(selection: Selection, given: Captured) -> Case:
     target, machine = selection.target, selection.machine
+    # A target that needs integers gets them as from the driver; from there on the numbers must be the same.
+    found = Captured(quantized(given.model, selection, samples=[given.inputs]), given.inputs)
     model = target.legalize(found.model, machine)
     plan = target.plan(model, machine)
     program = target.emit(plan)
@@ -159,6 +166,26 @@ def test_the_placement_is_on_the_machine(case: Case) -> None:
         assert region.x + region.width <= plan.width
         assert region.y + region.height <= plan.height
     assert case.captured.model.graph.name in plan.title
+
+
+def test_the_program_stays_within_the_capacity(case: Case) -> None:
+    offered = case.selection.target.capacity(case.program, case.selection.machine)
+    assert offered.unit
+    assert min(offered.units, offered.chips, offered.memory_bytes) > 0
+    assert sum(kernel.bytes_per_unit * kernel.units for kernel in case.trace.kernels) <= offered.memory_bytes
+    macs = case.captured.model.graph.work().macs
+    assert macs / (case.trace.interval_cycles / case.trace.clock_hz) <= offered.peak_macs_per_second
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_its_variants_run_and_are_told_apart(target: str) -> None:
+    found = compiled(target, "mlp")
+    own, machine = found.selection.target, found.selection.machine
+    variants = own.variants(found.program, machine)
+    assert len({variant.change for variant in variants}) == len(variants)
+    for variant in variants:
+        assert (variant.program, variant.machine) != (found.program, machine)
+        assert own.simulate(variant.program, variant.machine).interval_cycles > 0
 
 
 def test_facts_are_told_in_words(case: Case) -> None:

@@ -4,7 +4,7 @@ from math import ceil, sqrt
 
 from wsc.placement.check import check
 from wsc.placement.problem import Block, Fabric, Net, Problem, Shape
-from wsc.placement.solve import solve
+from wsc.placement.solver import solve
 
 WIDTH, HEIGHT = 750, 994
 LAYER = ("norm", "qkv", "attention", "projection", "norm", "up", "down")

@@ -11,7 +11,7 @@ from wsc.placement.check import check
 from wsc.placement.problem import Block, Fabric, Net, Problem, Shape
 from wsc.placement.refine import Search
 from wsc.placement.result import from_json
-from wsc.placement.solve import SolveParams, solve
+from wsc.placement.solver import SolveParams, solve
 
 BRISK = SolveParams(
     search=Search(starts=4, keep=2, rounds=20, finish=20), exact_effort=0.01, window_effort=0.002

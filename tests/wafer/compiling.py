@@ -23,7 +23,7 @@ from wsc.compiler.ir.model import Model
 from wsc.compiler.machine import read_machine
 from wsc.compiler.ops.base import Array
 from wsc.compiler.passes.pipeline import run_pipeline
-from wsc.placement.solve import SolveParams, solve
+from wsc.placement.solver import SolveParams, solve
 
 TOLERANCE = 1e-4  # largest error, relative to the largest number of the output
 MACHINES = Path(plan_module.__file__).parent / "machines"

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import sys
-import tomllib
 from contextlib import redirect_stdout
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -15,27 +12,32 @@ from wsc.api import build_of
 from wsc.backends.registry import select
 from wsc.build import Build, write_build
 from wsc.commands.console import DEFAULT_FOLDER, print_json, stages
-from wsc.commands.summary import kernel_rows, summary_items, summary_json
-from wsc.compiler.errors import UserError
+from wsc.commands.report import FILE as PAGE
+from wsc.commands.report import write_page
+from wsc.commands.source import load_source, options_of
+from wsc.commands.summary import kernel_rows, result_row, summary_items, summary_json
 from wsc.compiler.passes.precision import Precision
 from wsc.folder import check_place
 from wsc.reports.tables import kernel_table, summary_panel
+from wsc.store import add_row, store_of
 
-if TYPE_CHECKING:
-    from wsc.frontend.model_file import ModelSource
+AS_IT_IS = Precision()
 
 
 def compile_file(
     spec: str,
     target: str,
     defines: list[str],
-    output: Path | None,
-    json: bool,
-    download: bool,
-    precision: Precision,
+    *,
+    precision: Precision = AS_IT_IS,
+    dtype: str = "",
+    output: Path | None = None,
+    page: bool = True,
+    json: bool = False,
+    download: bool = False,
 ) -> None:
-    """Compile the model of a file, write its build folder, print the summary."""
-    options = _options(defines)
+    """Compile the model of a file, write its build folder and its page, print the summary."""
+    options = options_of(defines)
     selection = select(target)
     if output is not None:
         check_place(output)
@@ -44,68 +46,23 @@ def compile_file(
         from wsc.frontend.capture import capture
 
         stage(f"loading {spec}")
-        source = _source(spec, options, download)
+        source = load_source(spec, options, download)
         folder = output or DEFAULT_FOLDER / source.name
         check_place(folder)
         stage("capturing the model")
         captured = capture(source.module, source.example_inputs, source.name)
         captured = captured.in_precision(precision)
-        build = build_of(captured, selection, stage)
+        build = build_of(captured, selection, stage, dtype)
         stage(f"writing {folder}")
         write_build(build, folder)
+        add_row(store_of(folder), result_row(build, folder))
+        if page:
+            stage(f"writing {folder / PAGE}")
+            write_page(build, folder / PAGE)
     if json:
         print_json(summary_json(build, folder))
     else:
         _print(build, folder)
-
-
-def chosen_precision(dtype: str | None, weights: str | None, overrides: Path | None) -> Precision:
-    """The precision that the options ask for; raises UserError."""
-    whole = Precision.of(dtype) if dtype else Precision()
-    return replace(whole, weights=weights or whole.weights, overrides=_overrides(overrides))
-
-
-def _overrides(file: Path | None) -> tuple[tuple[str, str], ...]:
-    if file is None:
-        return ()
-    try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"Cannot read {file}: {error.strerror or error}.") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UserError(f"{file} is no TOML: {error}.") from error
-    if wrong := [key for key, value in table.items() if not isinstance(value, str)]:
-        raise UserError(
-            f'{file} must give each pattern a type, as "lm_head.*" = "bf16"; not so \'{wrong[0]}\'.'
-        )
-    return tuple(table.items())
-
-
-def _source(spec: str, options: dict[str, str], download: bool) -> ModelSource:
-    """The model of a file, or of a configuration."""
-    from wsc.frontend import hf, model_file
-
-    if spec.startswith(hf.PREFIX):
-        return hf.load_hf(spec, options, download)
-    if download:
-        raise UserError(f"--download is for hf: models; '{spec}' is a file.")
-    return model_file.load(spec, options)
-
-
-def _options(defines: list[str]) -> dict[str, str]:
-    """The options by key; raises UserError for one that is given twice with different values."""
-    options: dict[str, str] = {}
-    for key, value in map(_split, defines):
-        if options.setdefault(key, value) != value:
-            raise UserError(f"The option '{key}' is given twice, as {options[key]} and as {value}.")
-    return options
-
-
-def _split(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key.isidentifier():
-        raise UserError(f"-D takes KEY=VALUE, as in -D seq=512; '{text}' was given.")
-    return key, value
 
 
 def _print(build: Build, folder: Path) -> None:

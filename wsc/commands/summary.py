@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from wsc import __version__
 from wsc.build import Build
 from wsc.compiler.ir.graph import Graph
 from wsc.reports.quantities import (
@@ -17,6 +21,7 @@ from wsc.reports.quantities import (
 )
 from wsc.reports.tables import KernelRow
 from wsc.simulation.trace import KernelTrace, Trace
+from wsc.store import Row
 
 
 def summary_items(build: Build) -> list[tuple[str, str]]:
@@ -44,7 +49,20 @@ def timing_items(trace: Trace, bound: int) -> list[tuple[str, str]]:
             f"{_time(bound, trace)}, {format_percent(bound / interval)} of the interval",
         ),
         ("bounded by", trace.bounded_by),
+        *_energy_items(trace),
     ]
+
+
+def _energy_items(trace: Trace) -> list[tuple[str, str]]:
+    """(name, value) of the energy, where the target has a model of it: its parts with the largest first."""
+    if not trace.energy:
+        return []
+    parts = sorted(trace.energy, key=lambda part: -part.joules)
+    shares = ", ".join(f"{p.component} {format_percent(p.joules / trace.energy_joules)}" for p in parts)
+    total = format_quantity(trace.energy_joules, "J")
+    moving = format_percent(trace.moving_share)
+    power = format_quantity(trace.mean_watts, "W")
+    return [("energy an input", f"{total} ({power}), {moving} of it moves data: {shares}")]
 
 
 def _time(cycles: int, trace: Trace) -> str:
@@ -105,6 +123,8 @@ def timing_json(trace: Trace, bound: int) -> dict[str, Any]:
         "lower_bound_cycles": bound,
         "clock_hz": trace.clock_hz,
         "bounded_by": trace.bounded_by,
+        "energy_joules": {part.component: part.joules for part in trace.energy},
+        "moving_energy_share": trace.moving_share,
     }
 
 
@@ -119,3 +139,31 @@ def _kernel_json(kernel: KernelTrace) -> dict[str, Any]:
         "bytes_per_core": kernel.bytes_per_unit,
         "macs": kernel.macs,
     }
+
+
+def result_row(build: Build, folder: Path) -> Row:
+    """The row of a build in the results store."""
+    trace, work, selection = build.trace, build.graph.work(), build.selection
+    text = selection.target.print(build.program)
+    return Row(
+        {
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "name": build.name,
+            "target": selection.target.name,
+            "machine": selection.machine.name,
+            "folder": str(folder.resolve()),
+            "version": __version__,
+            "program": hashlib.blake2b(text.encode(), digest_size=16).hexdigest(),
+            "latency_cycles": trace.latency_cycles,
+            "cycles": trace.interval_cycles,
+            "lower_bound_cycles": _bound(build),
+            "clock_hz": trace.clock_hz,
+            "inputs_per_second": trace.inputs_per_second,
+            "energy_joules": trace.energy_joules if trace.energy else None,
+            "macs": work.macs,
+            "weight_bytes": _weight_bytes(build.graph),
+            "units": sum(kernel.units for kernel in trace.kernels),
+            "bounded_by": trace.bounded_by,
+            "facts": json.dumps(dict(build.facts)),
+        }
+    )

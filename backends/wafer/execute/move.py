@@ -8,23 +8,27 @@ from typing import Any
 
 import numpy as np
 
+from wsc.backends.wafer.execute.caches import append, filled, position
 from wsc.backends.wafer.instructions import (
+    AllGather,
     AllReduce,
     AllToAll,
-    Broadcast,
+    Append,
+    Exchange,
+    Filled,
     Halo,
+    Keep,
     Lookup,
     Move,
     Multicast,
-    MultiplyAdd,
+    Position,
     ReduceScatter,
     ReduceTo,
     Shift,
 )
 from wsc.backends.wafer.program import Buffer
-from wsc.backends.wafer.trees import reduction_tree, ring_order
+from wsc.backends.wafer.trees import Phases, reduction_tree, ring_numbers, ring_order, rooted_tree
 from wsc.compiler.layout import Layout, Mesh
-from wsc.compiler.ops import Contract
 from wsc.compiler.ops.base import Array, wide
 
 _COMBINE: dict[str, Callable[..., Array]] = {"sum": np.sum, "max": np.max, "min": np.min}
@@ -68,22 +72,50 @@ def _reduce_to(
     if op.algorithm is None:
         np.moveaxis(moved, axis, 0)[0] = _combine(op.fn, operands[0], axis)
         return moved
-    values = list(np.moveaxis(wide(operands[0]), axis, 0))
-    children = reduction_tree(len(values), op.algorithm, op.group)
-    for part in reversed(range(len(values))):  # a part combines what it has received before it sends
-        for child in (child for phase in children[part] for child in phase):
-            values[part] = _COMBINE[op.fn]([values[part], values[child]], axis=0)
-    np.moveaxis(moved, axis, 0)[0] = values[0].astype(moved.dtype, copy=False)
+    values = np.moveaxis(wide(operands[0]), axis, 0)
+    total = _along_tree(op.fn, values, reduction_tree(len(values), op.algorithm, op.group), 0)
+    np.moveaxis(moved, axis, 0)[0] = total.astype(moved.dtype, copy=False)
     return moved
+
+
+def _along_tree(fn: str, parts: Array, tree: tuple[Phases, ...], root: int) -> Array:
+    """What the root of a tree has in the end; a part combines what it has received before it sends."""
+    values = list(parts)
+    for part in sorted(range(len(values)), key=lambda p: -abs(p - root)):
+        for source in (source for phase in tree[part] for source in phase):
+            values[part] = _COMBINE[fn]([values[part], values[source]], axis=0)
+    return np.asarray(values[root])
 
 
 @_move.register
 def _all_reduce(
     op: AllReduce, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]
 ) -> Array:
-    axis = mesh.index(op.axis)
-    total = np.expand_dims(_combine(op.fn, operands[0], axis), axis)
+    axis, dtype = mesh.index(op.axis), operands[0].dtype
+    if op.algorithm is None:
+        total = _combine(op.fn, operands[0], axis)
+    else:
+        values, root = np.moveaxis(wide(operands[0]), axis, 0), op.root or 0
+        if op.algorithm == "ring":
+            total = _round_a_ring(op.fn, values)
+        else:
+            tree = rooted_tree(len(values), op.algorithm, op.group, root)
+            total = _along_tree(op.fn, values, tree, root)
+    total = np.expand_dims(total.astype(dtype, copy=False), axis)
     return np.array(np.broadcast_to(total, operands[0].shape), order="C")
+
+
+def _round_a_ring(fn: str, parts: Array) -> Array:
+    """Every share of the tile combined part after part, in the order of the ring, up to the part that it is for."""
+    count, shape = len(parts), parts.shape[1:]
+    flat = parts[ring_order(count)].reshape(count, -1)
+    width = -(-flat.shape[1] // count) * count
+    shares = np.pad(flat, ((0, 0), (0, width - flat.shape[1]))).reshape(count, count, -1)
+    number = np.arange(count)
+    total = shares[(number + 1) % count, number]
+    for step in range(2, count + 1):
+        total = _COMBINE[fn]([total, shares[(number + step) % count, number]], axis=0)
+    return np.asarray(total.reshape(-1)[: flat.shape[1]].reshape(shape))
 
 
 @_move.register
@@ -117,19 +149,65 @@ def _halo(
 def _shift(
     op: Shift, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]
 ) -> Array:
-    axis, parts = mesh.index(op.axis), mesh[op.axis].parts
-    order = ring_order(parts) if op.ring else np.arange(parts)
+    """On the ring of pieces, `pieces` to a part, each takes the one that lies `by` (times the skew's number) on."""
+    (tiles,) = operands
+    lead, axis, parts, pieces = len(mesh.axes), mesh.index(op.axis), mesh[op.axis].parts, op.pieces or 1
+    numbers = ring_numbers(parts, op.ring)
+    order = np.arange(parts) if op.enter else np.argsort(numbers)
     steps: Any = op.by
     if op.skew is not None:
-        others = mesh[op.skew].parts
-        numbers = np.argsort(ring_order(others)) if op.ring else np.arange(others)
-        steps = op.by * numbers.reshape(
-            [-1 if a == mesh.index(op.skew) else 1 for a in range(len(mesh.axes))]
-        )
-    number = np.argsort(order).reshape([-1 if a == axis else 1 for a in range(len(mesh.axes))])
-    source = np.asarray(order[(number + steps) % parts])
-    index = source.reshape(source.shape + (1,) * (operands[0].ndim - source.ndim))
-    return np.take_along_axis(operands[0], index, axis=axis)
+        others = ring_numbers(mesh[op.skew].parts, op.ring)
+        steps = op.by * _on_axis(others, mesh.index(op.skew), lead + 1)
+    if pieces == 1:
+        cut = np.expand_dims(tiles, lead)
+    else:
+        assert op.dim is not None
+        cut = np.stack(np.split(tiles, pieces, axis=lead + op.dim), axis=lead)
+    here = _on_axis(numbers, axis, lead + 1) * pieces + _on_axis(np.arange(pieces), lead, lead + 1)
+    place = (here + steps) % (parts * pieces)
+    part, piece = np.broadcast_arrays(order[place // pieces], place % pieces)
+    index = [_on_axis(np.arange(a.parts), n, lead + 1) for n, a in enumerate(mesh.axes)]
+    index[axis] = part
+    moved = cut[(*index, piece)]
+    return moved[(slice(None),) * lead + (0,)] if pieces == 1 else _joined(moved, lead, op.dim)
+
+
+def _joined(pieces: Array, lead: int, dim: int | None) -> Array:
+    """Pieces of a tile, counted by the dimension after the mesh's, as one tile."""
+    assert dim is not None
+    return np.concatenate(list(np.moveaxis(pieces, lead, 0)), axis=lead + dim)
+
+
+def _on_axis(values: Array, axis: int, rank: int) -> Array:
+    return values.reshape([-1 if a == axis else 1 for a in range(rank)])
+
+
+@_move.register
+def _all_gather(
+    op: AllGather, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]
+) -> Array:
+    (tiles,) = operands
+    axis, dim = mesh.index(op.axis), len(mesh.axes) + op.dim
+    joined = np.concatenate(np.split(tiles, mesh[op.axis].parts, axis=axis), axis=dim)
+    extent = result.tile_type.shape[op.dim]  # what lies past the end of a ragged tensor is not joined
+    joined = np.take(joined, range(extent), axis=dim)
+    return np.repeat(joined, mesh[op.axis].parts, axis=axis)
+
+
+@_move.register
+def _keep(
+    op: Keep, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]
+) -> Array:
+    (tiles,) = operands
+    axis, dim, parts = mesh.index(op.axis), len(mesh.axes) + op.dim, mesh[op.axis].parts
+    extent = result.tile_type.shape[op.dim]
+    missing = max(0, parts * extent - tiles.shape[dim])
+    padded = np.pad(tiles, [(0, missing if a == dim else 0) for a in range(tiles.ndim)])
+    kept = [
+        np.take(np.take(padded, [part], axis=axis), range(part * extent, (part + 1) * extent), axis=dim)
+        for part in range(parts)
+    ]
+    return np.concatenate(kept, axis=axis)
 
 
 @_move.register
@@ -139,7 +217,7 @@ def _all_to_all(
     (tiles,) = operands
     axis, lead = mesh.index(op.axis), len(mesh.axes)
     split, join, parts = lead + op.split, lead + op.join, mesh[op.axis].parts
-    tile = -(-tiles.shape[split] // parts)
+    tile = result.tile_type.shape[op.split]
     pads = [(0, parts * tile - n) if a == split else (0, 0) for a, n in enumerate(tiles.shape)]
     pieces = np.stack(
         np.split(np.pad(tiles, pads), parts, axis=split)
@@ -147,21 +225,38 @@ def _all_to_all(
     arrived = np.moveaxis(
         np.moveaxis(pieces, 0, axis + 1), axis, 0
     )  # [source, ..., destination at axis, ...]
-    return np.concatenate(list(arrived), axis=join)
+    joined = np.concatenate(list(arrived), axis=join)
+    return np.take(joined, range(result.tile_type.shape[op.join]), axis=join)
 
 
-def broadcast(op: Broadcast, mesh: Mesh, step: int, tiles: Array) -> Array:
-    """Tiles of the result of a broadcast in a step of a loop."""
-    axis = mesh.index(op.axis)
-    root = np.take(tiles, [step % mesh[op.axis].parts], axis=axis)
-    return np.array(np.broadcast_to(root, tiles.shape), order="C")
+@_move.register
+def _exchange(
+    op: Exchange, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]
+) -> Array:
+    dense = sources[0].layout.collect(mesh, operands[0], result.type.shape)
+    return held(mesh, result.layout, result.layout.distribute(mesh, dense))
 
 
-def multiply_add(op: MultiplyAdd, mesh: Mesh, total: Array, operands: Sequence[Array]) -> Array:
-    """The total with the product added; the product and the sum are taken in at least 32 bits."""
-    flat = [wide(a).reshape(-1, *a.shape[len(mesh.axes) :]) for a in operands]
-    product = Contract(op.equation).lifted().reference(flat).reshape(total.shape)
-    return np.asarray(wide(total) + product).astype(total.dtype, copy=False)
+@_move.register
+def _append(
+    op: Append, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]
+) -> Array:
+    fresh, cache, length = operands
+    return append(op, mesh, sources[1], fresh, cache, length)
+
+
+@_move.register
+def _filled(
+    op: Filled, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]
+) -> Array:
+    return filled(op, mesh, result, operands[0])
+
+
+@_move.register
+def _position(
+    op: Position, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]
+) -> Array:
+    return position(op, mesh, result)
 
 
 def held(mesh: Mesh, layout: Layout, tiles: Array) -> Array:

@@ -11,9 +11,10 @@ from graphlib import TopologicalSorter
 import numpy as np
 
 from wsc.backends.wafer.execute.compute import compute
-from wsc.backends.wafer.execute.move import broadcast, held, move, multiply_add
+from wsc.backends.wafer.execute.move import held, move
 from wsc.backends.wafer.execute.network import Network
-from wsc.backends.wafer.instructions import Broadcast, MultiplyAdd, Recv, Send, Wait
+from wsc.backends.wafer.execute.stepped import Stepped, step_of
+from wsc.backends.wafer.instructions import Recv, Send, Wait
 from wsc.backends.wafer.program import HOST, Buffer, Instruction, Kernel, Loop, Program
 from wsc.compiler.errors import InputMismatch
 from wsc.compiler.ops.base import Array, Op
@@ -109,12 +110,11 @@ class _Region:
         self.tiles[result] = np.zeros((*kernel.mesh.shape, *kept.tile_type.shape), kept.type.dtype.numpy)
         for step in range(loop.steps):
             for inner in loop.body:
-                operands = [self.tiles[name] for name in inner.operands]
-                if isinstance(inner.op, MultiplyAdd):
-                    total = self.tiles[inner.result]
-                    self.tiles[inner.result] = multiply_add(inner.op, kernel.mesh, total, operands)
-                elif isinstance(inner.op, Broadcast):
-                    self.tiles[inner.result] = broadcast(inner.op, kernel.mesh, step, operands[0])
+                if isinstance(inner.op, Stepped):
+                    operands = [self.tiles[name] for name in inner.operands]
+                    before = self.tiles.get(inner.result)
+                    tiles = step_of(inner.op, kernel.mesh, step, operands, before)
+                    self.tiles[inner.result] = tiles
                 elif not isinstance(inner.op, Wait):
                     self._step(inner)
 

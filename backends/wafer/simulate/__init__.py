@@ -1,6 +1,7 @@
 """Cycles of a wafer program: an event-driven simulation that knows the program and the machine, and nothing else.
 
-costs, moves, reduces    cycles of an instruction
+costs, moves             cycles of an instruction
+lines, shifts, combines, reduces    of movements of one kind
 loops                    cycles of a loop of them
 flows, routes, traffic   what a stream puts on the links
 prepare, network         all of these, before anything runs

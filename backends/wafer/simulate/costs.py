@@ -61,12 +61,29 @@ def multiply_add_cost(
 ) -> Cost:
     """Cost of a contraction added to the result: the additions are those of the multiply-adds."""
     contract = Contract(op.equation)
-    macs, _ = contract.arithmetic(operands, result)
+    macs, _ = contract.arithmetic(step_types(op, operands), result)
     length = max(1, *result.shape, 1)
     if op.vector is not None:
         length = result.shape[contract.letters[2].index(op.vector)]
     cycles = ceil(machine.core.task_startup_cycles + _mac_cycles(machine, macs, result, length))
     return Cost(COMPUTE, cycles, cycles, macs=macs)
+
+
+def step_types(op: MultiplyAdd, operands: Sequence[TensorType]) -> list[TensorType]:
+    """The types of what a step takes of its operands' tiles."""
+    if op.pieces is None:
+        return list(operands)
+    contract = Contract(op.equation)
+    rows = zip(range(2), op.pieces, operands, strict=True)
+    return [_one_piece(contract, operand, pieces, type) for operand, pieces, type in rows]
+
+
+def _one_piece(contract: Contract, operand: int, pieces: int, type: TensorType) -> TensorType:
+    lhs, rhs, result = contract.letters
+    summed = next(letter for letter in lhs if letter in rhs and letter not in result)
+    dim = contract.letters[operand].index(summed)
+    shape = (n // pieces if d == dim else n for d, n in enumerate(type.shape))
+    return TensorType(type.dtype, tuple(shape))
 
 
 def lookup_cost(machine: Wafer, table: TensorType, index: TensorType) -> Cost:

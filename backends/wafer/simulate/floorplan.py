@@ -19,6 +19,7 @@ def floorplan(program: Program, machine: Wafer, trace: Trace) -> Floorplan:
         width=program.width,
         height=program.height,
         regions=tuple(Region(k.name, k.x, k.y, k.width, k.height, k.group) for k in program.kernels),
+        blocked=tuple(cell for box in machine.keep_outs for cell in box.cells),
         fields=(
             Field(
                 "SRAM used",

@@ -2,7 +2,8 @@
 
 An instruction starts when the core is free, its operands are there and its result has a free copy. Nothing else holds
 it up: there is no barrier between steps. So the way to the farthest core counts only once, after the last step, where
-an operand comes from a core that goes on as soon as it has sent (`Cost.flight`).
+an operand comes from a core that goes on as soon as it has sent (`Cost.flight`). Of a tile that is used piece by piece
+(Rotate, MultiplyAdd), every piece is there, and is read, by itself.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from wsc.backends.wafer.instructions import MultiplyAdd, Rotate
 from wsc.backends.wafer.program import RESIDENT, Instruction, Kernel, Loop
 from wsc.backends.wafer.simulate.costs import COMPUTE, MOVEMENT, Cost
 
@@ -19,10 +21,10 @@ def loop_cost(kernel: Kernel, instruction: Instruction, costs: Sequence[Cost]) -
     assert isinstance(instruction.op, Loop)
     steps, body = instruction.op.steps, instruction.op.body
     core = _Core()
-    states = {b.name: _Memory(b.copies) for b in kernel.buffers if b.role not in RESIDENT}
-    for _ in range(steps):
+    states = _States(kernel)
+    for step in range(steps):
         for inner, cost in zip(body, costs, strict=True):
-            core.run(inner, cost, states)
+            core.run(cost, states.read(inner, step), states.written(inner, step))
     end = max(core.free, core.arrived) + max((cost.flight for cost in costs), default=0)
     macs = steps * sum(cost.macs for cost in costs)
     lines = tuple(sorted({line for cost in costs for line in cost.lines}))
@@ -50,6 +52,39 @@ class _Memory:
         self.there, self.read = there, there
 
 
+class _States:
+    """The state of every buffer that something writes, or of each piece of it."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._copies = {b.name: b.copies for b in kernel.buffers if b.role not in RESIDENT}
+        self._states: dict[tuple[str, int], _Memory] = {}
+
+    def read(self, instruction: Instruction, step: int) -> list[_Memory]:
+        """Of what an instruction reads in a step."""
+        names = enumerate(instruction.operands)
+        return [self._of(name, _piece(instruction, n, step)) for n, name in names if name in self._copies]
+
+    def written(self, instruction: Instruction, step: int) -> _Memory | None:
+        """Of what an instruction writes in a step."""
+        if instruction.result not in self._copies:
+            return None
+        piece = _piece(instruction, 0, step) if isinstance(instruction.op, Rotate) else 0
+        return self._of(instruction.result, piece)
+
+    def _of(self, name: str, piece: int) -> _Memory:
+        return self._states.setdefault((name, piece), _Memory(self._copies[name]))
+
+
+def _piece(instruction: Instruction, operand: int, step: int) -> int:
+    """Which piece of an operand's tile a step takes."""
+    match instruction.op:
+        case Rotate(pieces=pieces):
+            return step % pieces
+        case MultiplyAdd(pieces=(_, _) as both):
+            return step % both[operand]
+    return 0
+
+
 @dataclass
 class _Core:
     """The busiest core: when it is free again, and when the latest content is there."""
@@ -57,18 +92,15 @@ class _Core:
     free: int = 0
     arrived: int = 0
 
-    def run(self, instruction: Instruction, cost: Cost, states: dict[str, _Memory]) -> None:
+    def run(self, cost: Cost, read: Sequence[_Memory], result: _Memory | None) -> None:
         """Run one instruction as soon as it can start."""
-        start = self.free
-        for name in instruction.operands:
-            start = max(start, states[name].there if name in states else 0)
-        result = states.get(instruction.result)
-        if result is not None and instruction.result not in instruction.operands:
+        start = max([self.free, *(operand.there for operand in read)])
+        in_place = any(operand is result for operand in read)
+        if result is not None and not in_place:
             start = max(start, result.room())
         self.free = start + cost.occupancy
-        for name in instruction.operands:
-            if name in states:
-                states[name].read = max(states[name].read, self.free)
+        for operand in read:
+            operand.read = max(operand.read, self.free)
         if result is not None:
             result.write(start + cost.latency - cost.flight)
             self.arrived = max(self.arrived, result.there)

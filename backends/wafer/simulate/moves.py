@@ -12,85 +12,57 @@ kernels that pass through the region are not seen.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import ceil, prod
+from math import ceil
+from typing import Any
 
 from wsc.backends.wafer.instructions import (
+    AllGather,
     AllReduce,
     AllToAll,
+    Append,
     Broadcast,
+    Exchange,
+    Filled,
     Halo,
+    Keep,
     Move,
     Multicast,
+    Position,
+    ReduceInto,
     ReduceScatter,
     ReduceTo,
+    Rotate,
     Shift,
 )
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Buffer
-from wsc.backends.wafer.simulate.costs import MOVEMENT, Cost
-from wsc.backends.wafer.simulate.reduces import reduce_line
-from wsc.backends.wafer.trees import reduction_tree
+from wsc.backends.wafer.simulate.combines import all_reduce, reduce_into, reduce_scatter, reduce_to
+from wsc.backends.wafer.simulate.costs import Cost
+from wsc.backends.wafer.simulate.exchanges import exchange_cost
+from wsc.backends.wafer.simulate.lines import broadcast_distance, flight_cycles, link_words, move_of, sharing
+from wsc.backends.wafer.simulate.shifts import hand_on, rotate, shift
 from wsc.compiler.layout import Mesh
 
 
-def move_cost(machine: Wafer, mesh: Mesh, op: Move, operand: Buffer) -> Cost:
-    """Cost of a movement of the operand's tiles; recv, send and lookup are not movements within a region."""
-    match op:
-        case Multicast(axes):
-            return _multicast(machine, mesh, axes, operand)
-        case Broadcast(axis):
-            return _broadcast(machine, mesh, axis, operand)
-        case ReduceTo(axis, algorithm=None):
-            return _chain(machine, mesh, axis, operand)
-        case ReduceTo():
-            return _reduce(machine, mesh, op, operand)
-        case ReduceScatter(axis):
-            # Every part is the root of a chain for its own P-th of the tile. The chains run at once in both
-            # directions and together put at most W words on a link, as one chain of the whole tile does; the
-            # longest of them passes all parts.
-            return _chain(machine, mesh, axis, operand)
-        case AllReduce(axis):
-            return _all_reduce(machine, mesh, axis, operand)
-        case Halo():
-            return _halo(machine, mesh, op, operand)
-        case Shift():
-            return _shift(machine, mesh, op, operand)
-        case AllToAll(axis):
-            return _all_to_all(machine, mesh, axis, operand)
-    raise TypeError(f"{op.kind} does not move tiles within a region")
+def move_cost(machine: Wafer, mesh: Mesh, op: Move, operands: Sequence[Buffer], result: Buffer) -> Cost:
+    """Cost of a movement of tiles; recv, send and lookup are not movements within a region."""
+    if isinstance(op, Exchange):
+        return exchange_cost(machine, mesh, operands[0], result)
+    if isinstance(op, Keep | Filled | Position):
+        return move_of(machine, link_words(machine, result.tile_type.bytes), 0, 0, ())
+    if type(op) not in _COSTS:
+        raise TypeError(f"{op.kind} does not move tiles within a region")
+    return _COSTS[type(op)](machine, mesh, op, operands[0])
 
 
-def link_words(machine: Wafer, size_bytes: int) -> int:
-    """Words of a link that hold this many bytes."""
-    return -(-size_bytes // machine.fabric.link_bytes_per_cycle)
-
-
-def _cost(machine: Wafer, busy: int, on_links: int, distance: int, lines: tuple[str, ...]) -> Cost:
-    startup = machine.core.task_startup_cycles
-    latency = startup + max(busy, on_links) + distance
-    return Cost(MOVEMENT, max(1, startup + busy), max(1, latency), lines, on_links)
-
-
-def _multicast(machine: Wafer, mesh: Mesh, axes: tuple[str, ...], operand: Buffer) -> Cost:
+def _multicast(machine: Wafer, mesh: Mesh, op: Multicast, operand: Buffer) -> Cost:
+    axes = op.axes
     words = link_words(machine, operand.tile_type.bytes)
-    shared = max((_sharing(mesh, axis, operand, axes) for axis in axes), default=1)
+    shared = max((sharing(mesh, axis, operand, axes) for axis in axes), default=1)
     lines = tuple(sorted({mesh[axis].along for axis in axes}))
-    return _cost(machine, words, words * shared, _broadcast_distance(machine, mesh, axes), lines)
-
-
-def _chain(machine: Wafer, mesh: Mesh, axis: str, operand: Buffer) -> Cost:
-    words = link_words(machine, operand.tile_type.bytes)
-    on_links = words * _sharing(mesh, axis, operand)
-    return _cost(machine, words, on_links, _chain_distance(machine, mesh, axis), (mesh[axis].along,))
-
-
-def _all_reduce(machine: Wafer, mesh: Mesh, axis: str, operand: Buffer) -> Cost:
-    """A chain to part 0, and a broadcast back over the links of the other direction."""
-    words = 2 * link_words(machine, operand.tile_type.bytes)
-    distance = _chain_distance(machine, mesh, axis) + _broadcast_distance(machine, mesh, (axis,))
-    cost = _cost(machine, words, words * _sharing(mesh, axis, operand), distance, (mesh[axis].along,))
-    return replace(cost, line_cycles=cost.line_cycles // 2)
+    return move_of(machine, words, words * shared, broadcast_distance(machine, mesh, axes), lines)
 
 
 def _halo(machine: Wafer, mesh: Mesh, op: Halo, operand: Buffer) -> Cost:
@@ -98,77 +70,63 @@ def _halo(machine: Wafer, mesh: Mesh, op: Halo, operand: Buffer) -> Cost:
     tile = operand.tile_type
     row_bytes = tile.bytes // max(1, tile.shape[op.dim])
     lo, hi = link_words(machine, op.lo * row_bytes), link_words(machine, op.hi * row_bytes)
-    on_links = max(lo, hi) * _sharing(mesh, op.axis, operand)
-    return _cost(machine, 2 * (lo + hi), on_links, _flight(machine, mesh, op.axis, 1), (mesh[op.axis].along,))
+    on_links = max(lo, hi) * sharing(mesh, op.axis, operand)
+    return move_of(
+        machine, 2 * (lo + hi), on_links, flight_cycles(machine, mesh, op.axis, 1), (mesh[op.axis].along,)
+    )
 
 
-def _shift(machine: Wafer, mesh: Mesh, op: Shift, operand: Buffer) -> Cost:
-    """Two tasks, one that sends and one that receives; both at once take `exchange_cycles_per_word`.
-
-    The core is busy for a cycle a word, so that the next movement begins while this one goes on. On a line, those whose
-    source lies beyond the last part are served from the other end. On an interleaved ring a step is two parts at most,
-    and each link carries one tile of every step, since the ring passes it once each way.
-    """
-    parts = mesh[op.axis].parts
-    most = mesh[op.skew].parts - 1 if op.skew else 1
-    steps = {(op.by * k) % parts for k in (range(most + 1) if op.skew else (1,))}
-    tiles = max(min(step, parts - step) for step in steps)
-    farthest = max(max(step, parts - step) if step else 0 for step in steps)
-    if op.ring:
-        farthest = min(2 * tiles, parts - 1)
-    words = link_words(machine, operand.tile_type.bytes) if tiles else 0
-    on_links = words * tiles * _sharing(mesh, op.axis, operand)
-    startup = 2 * machine.core.task_startup_cycles
-    through = ceil(max(words * machine.core.exchange_cycles_per_word, on_links))
-    flight = _flight(machine, mesh, op.axis, farthest)
-    return Cost(MOVEMENT, startup + words, startup + through + flight, (mesh[op.axis].along,), on_links)
-
-
-def _broadcast(machine: Wafer, mesh: Mesh, axis: str, operand: Buffer) -> Cost:
+def _broadcast(machine: Wafer, mesh: Mesh, op: Broadcast, operand: Buffer) -> Cost:
     """A multicast whose root is the neighbour of the last one: in a loop, its data comes from one part further."""
-    cost = _multicast(machine, mesh, (axis,), operand)
+    axis = op.axis
+    words = link_words(machine, ceil(operand.tile_type.bytes / (op.pieces or 1)))
+    shared = words * sharing(mesh, axis, operand, (axis,))
+    cost = move_of(machine, words, shared, broadcast_distance(machine, mesh, (axis,)), (mesh[axis].along,))
     control = machine.core.root_move_cycles
     flight = max(0, mesh[axis].parts - 2) * mesh.pitch(axis) * machine.fabric.hop_cycles
     return replace(cost, occupancy=cost.occupancy + control, latency=cost.latency + control, flight=flight)
 
 
-def _reduce(machine: Wafer, mesh: Mesh, op: ReduceTo, operand: Buffer) -> Cost:
-    assert op.algorithm is not None
-    words = link_words(machine, operand.tile_type.bytes) * _sharing(mesh, op.axis, operand)
-    tree = reduction_tree(mesh[op.axis].parts, op.algorithm, op.group)
-    found = reduce_line(machine, tree, words, mesh.pitch(op.axis))
-    startup = machine.core.task_startup_cycles
-    busy = found.phases * startup + found.words
-    lines = (mesh[op.axis].along,)
-    return Cost(MOVEMENT, max(1, busy), max(1, busy, startup + found.cycles), lines, found.words)
+def _all_gather(machine: Wafer, mesh: Mesh, op: AllGather, operand: Buffer) -> Cost:
+    """Every part receives the tiles of all others; the links at the ends of the line carry as many."""
+    axis, parts = op.axis, mesh[op.axis].parts
+    received = link_words(machine, operand.tile_type.bytes) * (parts - 1)
+    on_links = received * sharing(mesh, axis, operand)
+    return move_of(
+        machine, received, on_links, flight_cycles(machine, mesh, axis, parts - 1), (mesh[axis].along,)
+    )
 
 
-def _all_to_all(machine: Wafer, mesh: Mesh, axis: str, operand: Buffer) -> Cost:
+def _all_to_all(machine: Wafer, mesh: Mesh, op: AllToAll, operand: Buffer) -> Cost:
     """The link in the middle of the line carries what a half of the cores sends to the other half: P W / 4 words."""
-    parts = mesh[axis].parts
+    axis, parts = op.axis, mesh[op.axis].parts
     words = link_words(machine, operand.tile_type.bytes)
-    on_links = ceil(parts * words / 4) * _sharing(mesh, axis, operand) if parts > 1 else 0
+    on_links = ceil(parts * words / 4) * sharing(mesh, axis, operand) if parts > 1 else 0
     sent = ceil(words * (parts - 1) / parts)
-    return _cost(machine, sent, on_links, _flight(machine, mesh, axis, parts - 1), (mesh[axis].along,))
+    return move_of(
+        machine, sent, on_links, flight_cycles(machine, mesh, axis, parts - 1), (mesh[axis].along,)
+    )
 
 
-def _chain_distance(machine: Wafer, mesh: Mesh, axis: str) -> int:
-    """Every part takes words from the router, adds (one cycle) and gives them back, and the words go on by p hops."""
-    step = 2 * machine.fabric.ramp_cycles + 1 + mesh.pitch(axis) * machine.fabric.hop_cycles
-    return step * (mesh[axis].parts - 1)
+def _append(machine: Wafer, mesh: Mesh, op: Append, operand: Buffer) -> Cost:
+    """Every part hands one element to the next while it takes one, or one part takes what it has."""
+    words = link_words(machine, operand.tile_type.bytes)
+    if not op.balanced:
+        return move_of(machine, words, 0, 0, ())
+    return hand_on(machine, mesh, op.axis, operand)
 
 
-def _broadcast_distance(machine: Wafer, mesh: Mesh, axes: tuple[str, ...]) -> int:
-    hops = sum((mesh[axis].parts - 1) * mesh.pitch(axis) for axis in axes)
-    return hops * machine.fabric.hop_cycles + 2 * machine.fabric.ramp_cycles
-
-
-def _flight(machine: Wafer, mesh: Mesh, axis: str, parts: int) -> int:
-    return parts * mesh.pitch(axis) * machine.fabric.hop_cycles + 2 * machine.fabric.ramp_cycles
-
-
-def _sharing(mesh: Mesh, axis: str, operand: Buffer, moved: tuple[str, ...] = ()) -> int:
-    """Lines that run over one link: the units between neighbouring parts of the axis that hold an operand."""
-    inner = mesh.axes[mesh.index(axis) + 1 :]
-    idle = {*operand.layout.at, *moved}
-    return prod(a.parts for a in inner if a.along == mesh[axis].along and a.name not in idle)
+_COSTS: dict[type, Callable[[Wafer, Mesh, Any, Buffer], Cost]] = {
+    Multicast: _multicast,
+    Broadcast: _broadcast,
+    ReduceTo: reduce_to,
+    ReduceInto: reduce_into,
+    ReduceScatter: reduce_scatter,
+    AllReduce: all_reduce,
+    Halo: _halo,
+    Shift: shift,
+    Rotate: rotate,
+    AllToAll: _all_to_all,
+    AllGather: _all_gather,
+    Append: _append,
+}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
+from wsc.backends.wafer.defects import Box
 from wsc.backends.wafer.instructions import Lookup, MultiplyAdd, Recv, Send, Wait
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import HOST, Instruction, Kernel, Loop, Program
@@ -42,6 +43,17 @@ def runs_per_input(kernel: Kernel) -> tuple[int, ...]:
     return (1,) * len(kernel.once) + (kernel.chunks,) * len(kernel.body)
 
 
+def executing_cores(kernel: Kernel, instruction: Instruction) -> int:
+    """Cores that execute an instruction on something: not those where its result lives on part 0 of an axis alone."""
+    if not instruction.result:
+        return kernel.cores
+    idle = kernel[instruction.result].layout.at
+    cores = kernel.cores
+    for axis in idle:
+        cores //= kernel.mesh[axis].parts
+    return cores
+
+
 def _cost(machine: Wafer, kernel: Kernel, instruction: Instruction, traffic: dict[str, Traffic]) -> Cost:
     op = instruction.op
     operands = [kernel[name] for name in instruction.operands]
@@ -67,7 +79,7 @@ def _cost(machine: Wafer, kernel: Kernel, instruction: Instruction, traffic: dic
             return _pushed(
                 traffic[stream], traffic[stream].target_words, traffic[stream].stream.target.chunks
             )
-    return move_cost(machine, kernel.mesh, op, operands[0])
+    return move_cost(machine, kernel.mesh, op, operands, kernel[instruction.result])
 
 
 def _pushed(traffic: Traffic, words: int, chunks: int) -> Cost:
@@ -82,6 +94,11 @@ def _check(program: Program, machine: Wafer) -> None:
             f"program '{program.name}' is for {program.width}x{program.height} cores, machine '{machine.name}'"
             f" has {machine.grid.width_cores}x{machine.grid.height_cores}"
         )
+    for kernel in program.kernels:
+        if box := next((b for b in machine.keep_outs if _covers(kernel, b)), None):
+            raise SimulationError(
+                f"kernel '{kernel.name}' lies on dead cores of '{machine.name}' at ({box.x}, {box.y})"
+            )
     resident = any(b.role == "output" for k in program.kernels for b in k.buffers)
     if not resident and not any(stream.target.kernel == HOST for stream in program.streams):
         raise SimulationError(
@@ -97,3 +114,8 @@ def _check(program: Program, machine: Wafer) -> None:
         raise SimulationError(
             f"program '{program.name}': not every stream from a kernel has exactly one send there"
         )
+
+
+def _covers(kernel: Kernel, box: Box) -> bool:
+    across = kernel.x <= box.right and box.x < kernel.x + kernel.width
+    return across and kernel.y <= box.bottom and box.y < kernel.y + kernel.height

@@ -24,18 +24,21 @@ class Reduction:
     phases: int
 
 
-def reduce_line(machine: Wafer, tree: tuple[Phases, ...], words: int, pitch: int) -> Reduction:
-    """Reduce `words` words a part, `pitch` cores between neighbouring parts; a part starts a task for every phase."""
+def reduce_line(machine: Wafer, tree: tuple[Phases, ...], words: int, pitch: int, root: int = 0) -> Reduction:
+    """Reduce `words` words a part towards part `root`, `pitch` cores between neighbours.
+
+    A part starts a task for every phase.
+    """
     ramps, hop = 2 * machine.fabric.ramp_cycles, machine.fabric.hop_cycles * pitch
     leaves = [0] * len(tree)  # when a part's first word leaves it
     ready = 0
-    for part in reversed(range(len(tree))):
+    for part in sorted(range(len(tree)), key=lambda part: -abs(part - root)):
         ready = 0  # when the words received so far are there, or the stream that is added on the way comes
         last = tree[part][-1][-1] if tree[part] else -1
         for number, sources in enumerate(tree[part]):
             ready += machine.core.task_startup_cycles if number else 0
             for source in sources:
-                ready = max(ready, leaves[source] + ramps + hop * (source - part))
+                ready = max(ready, leaves[source] + ramps + hop * abs(source - part))
                 ready += 1 if source == last else words
         leaves[part] = ready
     received = max(sum(map(len, phases)) for phases in tree)

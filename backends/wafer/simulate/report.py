@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from wsc.backends.wafer.machine import Wafer
-from wsc.backends.wafer.program import HOST, Instruction, Kernel, Program, Stream
+from wsc.backends.wafer.program import HOST, Kernel, Program, Stream
 from wsc.backends.wafer.simulate.costs import COMPUTE, Cost
+from wsc.backends.wafer.simulate.energy import energy
 from wsc.backends.wafer.simulate.network import Resource
-from wsc.backends.wafer.simulate.prepare import Prepared, runs_per_input
+from wsc.backends.wafer.simulate.prepare import Prepared, executing_cores, runs_per_input
 from wsc.backends.wafer.simulate.traffic import Traffic
 from wsc.backends.wafer.text import print_instruction
 from wsc.simulation.trace import KernelTrace, StepTrace, StreamTrace, Trace
@@ -39,18 +40,8 @@ def report(prepared: Prepared, latency: int, interval: int, blocked: Mapping[str
         ),
         streams=tuple(_stream(t, prepared.machine) for t in prepared.traffic),
         bounded_by=_bound(prepared, interval, blocked),
+        energy=energy(prepared, interval),
     )
-
-
-def executing_cores(kernel: Kernel, instruction: Instruction) -> int:
-    """Cores that execute an instruction on something: not those where its result lives on part 0 of an axis alone."""
-    if not instruction.result:
-        return kernel.cores
-    idle = kernel[instruction.result].layout.at
-    cores = kernel.cores
-    for axis in idle:
-        cores //= kernel.mesh[axis].parts
-    return cores
 
 
 def _kernel(kernel: Kernel, costs: tuple[Cost, ...], interval: int, machine: Wafer) -> KernelTrace:

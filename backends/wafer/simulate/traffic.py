@@ -11,7 +11,7 @@ import numpy as np
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import HOST, Endpoint, Program, Stream
 from wsc.backends.wafer.simulate.flows import Flows, Index, Port, find_flows
-from wsc.backends.wafer.simulate.routes import Flights, LinkLoads, link_loads
+from wsc.backends.wafer.simulate.routes import Flights, LinkLoads, Ways, find_ways
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +23,7 @@ class Traffic:
 
     stream: Stream
     parts: int
-    flights: Flights
-    loads: LinkLoads
+    ways: Ways
     source_words: int
     target_words: int
     bytes: int
@@ -35,10 +34,15 @@ class Traffic:
         """How often the figures above count for one input."""
         return self.stream.transfers // self.parts
 
+    @property
+    def loads(self) -> LinkLoads:
+        """What `parts` transfers put on the links."""
+        return self.ways.loads
+
     @cached_property
     def hops(self) -> int:
         """Links of the longest path."""
-        return int(self.flights.hops.max(initial=0))
+        return int(self.ways.hops.max(initial=0))
 
     @property
     def link_cycles(self) -> int:
@@ -97,17 +101,18 @@ def _port(program: Program, stream: Stream, end: Endpoint) -> Port:
 def _traffic(program: Program, machine: Wafer, stream: Stream, flows: Flows, parts: int) -> Traffic:
     sizes = flows.elements * stream.target.type.dtype.bytes
     words = -(-sizes // machine.fabric.link_bytes_per_cycle)
-    flights = _flights(program, stream, flows, words)
+    flights = _flights(program, machine, stream, flows, words)
+    route = "yx" if stream.target.kernel == HOST else stream.route  # to the row on which it leaves, then out
+    ways = find_ways(flights, route, machine.keep_outs, (program.width, program.height))
     tensors = stream.transfers // parts
     return Traffic(
         stream=stream,
         parts=parts,
-        flights=flights,
-        loads=link_loads(flights, stream.route),
+        ways=ways,
         source_words=_busiest(stream.source, flows.source, words),
         target_words=_busiest(stream.target, flows.target, words),
         bytes=int(sizes.sum()) * tensors,
-        hop_bytes=int((sizes * flights.hops).sum()) * tensors,
+        hop_bytes=int((sizes * ways.hops).sum()) * tensors,
     )
 
 
@@ -117,15 +122,27 @@ def _busiest(end: Endpoint, cores: Index, words: Index) -> int:
     return int(np.bincount(cores, words).max())
 
 
-def _flights(program: Program, stream: Stream, flows: Flows, words: Index) -> Flights:
-    """The host's tensors come in at the west edge on the target's row and leave at the east edge on the source's."""
+def _flights(program: Program, machine: Wafer, stream: Stream, flows: Flows, words: Index) -> Flights:
+    """The host's tensors come in at the west edge on the target's row and leave at the east edge on the source's.
+
+    Where the core at the edge is dead they take the nearest row beside it.
+    """
     sx, sy = _place(program, stream.source, flows.source)
     tx, ty = _place(program, stream.target, flows.target)
     if stream.source.kernel == HOST:
-        sx, sy = np.full_like(tx, -1), ty
+        sx, sy = np.full_like(tx, -1), _live_rows(machine, ty, 0)
     if stream.target.kernel == HOST:
-        tx, ty = np.full_like(sx, program.width), sy
+        tx, ty = np.full_like(sx, program.width), _live_rows(machine, sy, program.width - 1)
     return Flights(sx, sy, tx, ty, words)
+
+
+def _live_rows(machine: Wafer, rows: Index, column: int) -> Index:
+    """The rows, or where a row's core in that column is dead the nearest row beside the dead ones."""
+    for box in machine.keep_outs:
+        if box.x <= column <= box.right:
+            inside = (box.y <= rows) & (rows <= box.bottom)
+            rows = np.where(inside, box.y - 1 if box.y else box.bottom + 1, rows)
+    return rows
 
 
 def _place(program: Program, end: Endpoint, cores: Index) -> tuple[Index, Index]:

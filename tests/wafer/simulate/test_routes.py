@@ -4,11 +4,12 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from wsc.backends.wafer.defects import Box, Defects, keep_outs
 from wsc.backends.wafer.simulate.flows import Port, find_flows
-from wsc.backends.wafer.simulate.routes import EAST, NORTH, SOUTH, WEST, Flights, link_loads
+from wsc.backends.wafer.simulate.routes import EAST, NORTH, SOUTH, WEST, Flights, find_ways
 from wsc.compiler.ir.types import DType, TensorType
 from wsc.compiler.layout import Layout, Mesh
 from wsc.compiler.ops import Expand, Pad, Permute, Reshape, Slice
@@ -43,7 +44,7 @@ def walked(
 def test_loads_are_what_walking_every_path_counts(
     flows: list[tuple[tuple[int, int], tuple[int, int], int]], route: str
 ) -> None:
-    loads = link_loads(flights(flows), route)
+    loads = find_ways(flights(flows), route).loads
     found = {
         (int(d), int(i) + loads.x, int(j) + loads.y): int(loads.words[d, j, i])
         for d, j, i in zip(*np.nonzero(loads.words), strict=True)
@@ -53,14 +54,63 @@ def test_loads_are_what_walking_every_path_counts(
 
 @given(journeys)
 def test_both_ways_take_as_many_hops(flows: list[tuple[tuple[int, int], tuple[int, int], int]]) -> None:
-    there = flights(flows)
-    hop_words = int((there.hops * there.words).sum())
-    assert link_loads(there, "xy").words.sum() == link_loads(there, "yx").words.sum() == hop_words
+    xy, yx = (find_ways(flights(flows), route) for route in ("xy", "yx"))
+    assert xy.hops.tolist() == yx.hops.tolist() == [abs(a - c) + abs(b - d) for (a, b), (c, d), _ in flows]
+    assert xy.loads.words.sum() == yx.loads.words.sum() == int((xy.hops * xy.flights.words).sum())
+
+
+WIDTH, HEIGHT = 9, 8
+inner = st.tuples(st.integers(0, WIDTH - 1), st.integers(0, HEIGHT - 1))
+
+
+@given(
+    st.lists(st.tuples(inner, inner, st.integers(1, 9)), min_size=1, max_size=8),
+    st.sets(inner, max_size=4),
+    st.sampled_from(["xy", "yx"]),
+)
+def test_ways_go_round_dead_cores_and_lose_nothing(
+    flows: list[tuple[tuple[int, int], tuple[int, int], int]], dead: set[tuple[int, int]], route: str
+) -> None:
+    try:
+        boxes = keep_outs(Defects.model_construct(dead_cores=tuple(dead)), WIDTH, HEIGHT)
+    except ValueError:
+        assume(False)
+    lost = {cell for box in boxes for cell in box.cells}
+    flows = [flow for flow in flows if not lost & set(flow[:2])]
+    assume(flows)
+    ways = find_ways(flights(flows), route, boxes, (WIDTH, HEIGHT))
+    net: Counter[tuple[int, int]] = Counter()
+    for d, j, i in zip(*np.nonzero(ways.loads.words), strict=True):
+        x, y = int(i) + ways.loads.x, int(j) + ways.loads.y
+        behind = x + STEPS[int(d)][0], y + STEPS[int(d)][1]
+        assert 0 <= behind[0] < WIDTH
+        assert 0 <= behind[1] < HEIGHT
+        assert not lost & {(x, y), behind}
+        net[x, y] += int(ways.loads.words[d, j, i])
+        net[behind] -= int(ways.loads.words[d, j, i])
+    for source, target, words in flows:
+        net[source] -= words
+        net[target] += words
+    assert not any(net.values())
+    assert ways.loads.words.sum() == (ways.hops * ways.flights.words).sum()
+
+
+def test_the_way_around_is_the_shorter_one() -> None:
+    flow = [((0, 3), (8, 3), 5)]
+    ways = find_ways(flights(flow), "xy", [Box(3, 2, 4, 5)], (WIDTH, HEIGHT))
+    assert ways.hops.tolist() == [8 + 2 * 2]  # up to row 1 and back, not down to row 6
+    at_the_edge = find_ways(flights(flow), "xy", [Box(3, 0, 4, 5)], (WIDTH, HEIGHT))
+    assert at_the_edge.hops.tolist() == [8 + 2 * 3]
+
+
+def test_a_turn_in_dead_cores_moves_to_the_side_of_the_target() -> None:
+    flow = [((0, 3), (4, 7), 5)]
+    assert find_ways(flights(flow), "xy", [Box(3, 2, 5, 4)], (WIDTH, HEIGHT)).hops.tolist() == [8]
 
 
 def test_no_flow_loads_nothing() -> None:
     empty = np.zeros(0, np.int64)
-    assert link_loads(Flights(empty, empty, empty, empty, empty), "xy").busiest == 0
+    assert find_ways(Flights(empty, empty, empty, empty, empty), "xy").loads.busiest == 0
 
 
 def core_of(mesh: Mesh, parts: dict[str, int]) -> int:

@@ -65,6 +65,31 @@ MOVES = {
     "shift by two of four: two tiles on each link, which is less than to send and receive one": (
         "a=4x", "shift(axis='a', by=2)", "f32[32]", "[a:8]", "f32[32]", "[a:8]", 60 + 8, 60 + 22 + 2 + 4,
     ),
+    "shift by one of eight pieces: half of a tile, the first piece goes back three hops": (
+        "a=4x", "shift(axis='a', by=1, dim=0, pieces=2)", "f32[32]", "[a:8]", "f32[32]", "[a:8]",
+        60 + 4, 60 + 11 + 3 + 4,
+    ),
+    "shift onto a ring: the last two change places, and wait for none": (
+        "a=3x", "shift(axis='a', by=0, ring='interleaved', enter=True)", "f32[24]", "[a:8]", "f32[24]", "[a:8]",
+        60 + 8, 60 + 22 + 1 + 4,
+    ),
+    "all-reduce towards the third of four: 5 and 8 from one side, a task, a cycle for the other side, and back": (
+        "a=4x", "all_reduce(axis='a', fn='sum', algorithm='chain', root=2)", "f32[8]", "[.]", "f32[8]", "[.]",
+        3 * 30 + 2 * 8 + 8, 30 + (5 + 8 + 30 + 1 + 8) + 30 + 8 + 2 + 4,
+    ),
+    "all-reduce on a ring: six exchanges of a quarter, of which each is added in a cycle": (
+        "a=4x", "all_reduce(axis='a', fn='sum', algorithm='ring')", "f32[8]", "[.]", "f32[8]", "[.]",
+        6 * (60 + 2), 6 * (60 + 6 + 2 + 4 + 1),
+    ),
+    "all-gather: three tiles come, over three hops": (
+        "a=4x", "all_gather(axis='a', dim=0)", "f32[8]", "[a:2]", "f32[8]", "[.]", 30 + 6, 30 + 6 + 3 + 4,
+    ),
+    "keep: a quarter is copied": (
+        "a=4x", "keep(axis='a', dim=0)", "f32[8]", "[.]", "f32[8]", "[a:2]", 30 + 2, 30 + 2,
+    ),
+    "exchange of two cores across the diagonal: a task to send, one to receive, two hops": (
+        "i=2y j=2x", "exchange()", "f32[4,4]", "[i:2,j:2]", "f32[4,4]", "[j:2,i:2]", 60 + 4, 60 + 4 + 2 + 4,
+    ),
     "all-to-all: three quarters leave, a whole tile crosses the middle": (
         "a=4x", "all_to_all(axis='a', split=1, join=0)", "f32[8,4]", "[a:2,.]", "f32[8,4]", "[.,a:1]",
         30 + 6, 30 + 8 + 3 + 4,

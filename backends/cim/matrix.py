@@ -1,0 +1,94 @@
+"""A contraction of integers as products of a matrix by vectors, and how the matrix is cut into blocks of units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, prod
+
+from wsc.backends.cim.estimate import bits_of
+from wsc.backends.cim.machine import CimMachine
+from wsc.backends.cim.program import Convert, Drive, Loop, Product, ShiftAdd
+from wsc.compiler.ir.graph import Graph, Node
+from wsc.compiler.ops import IntegerContract
+from wsc.compiler.passes.rewrite import weight_key
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The letters of a contraction by what they do: `groups` in both operands and the result, and so on."""
+
+    groups: str
+    rows: str  # of the matrix: summed
+    columns: str  # of the matrix: outputs
+    positions: str  # of the activation alone
+
+
+def roles(op: IntegerContract) -> Roles:
+    """What each letter does; raises ValueError where the activation has a summed letter of its own."""
+    left, right, out = op.letters
+    taps = {tap for _, tap, *_ in op.windows}
+    groups = "".join(c for c in right if c in left and c in out)
+    rows = "".join(c for c in right if c not in out)
+    columns = "".join(c for c in right if c in out and c not in left)
+    positions = "".join(c for c in left if c in out and c not in right)
+    if set(left) - set(groups + rows + positions) or any(c in out for c in taps):
+        raise ValueError(f"'{op.equation}' sums the activation by itself")
+    return Roles(groups, rows, columns, positions)
+
+
+def make_product(graph: Graph, node: Node, machine: CimMachine, positions: int) -> Product:
+    """The product of a node on a machine, `positions` products a chunk and copy."""
+    op = node.op
+    assert isinstance(op, IntegerContract)
+    activation, weight = (graph[name] for name in node.inputs)
+    role = roles(op)
+    extents = op.extents([activation.type, weight.type])
+    weight_bits, input_bits = bits_of(weight.type), bits_of(activation.type)
+    width = machine.unit_weights(weight_bits)
+    columns = prod(extents[c] for c in role.columns)
+    # Units that share an issue slot work on one input: a block is a row of them.
+    together = min(machine.core.units, ceil(columns / width)) if machine.core.issue_cycles else 1
+    array = machine.array
+    used = min(width * together, columns)
+    rows = prod(extents[c] for c in role.rows)
+    driven = min(rows, machine.unit_rows) * (2 if array.encoding == "differential_rows" else 1)
+    slices = machine.slices(weight_bits)
+    per_array = ceil(min(width, used) * slices / array.arrays_per_unit)
+    phase = (Drive(driven), Convert(per_array, machine.adc.bits), ShiftAdd(slices))
+    loop = Loop("position", positions, (Loop("phase", machine.phases(input_bits), phase),))
+    return Product(
+        result=node.name,
+        type=node.type,
+        op=op,
+        operand=activation.name,
+        operand_type=activation.type,
+        weight=weight_key(weight),
+        weight_type=weight.type,
+        groups=prod(extents[c] for c in role.groups),
+        rows=rows,
+        columns=columns,
+        encoding=array.encoding,
+        weight_bits=weight_bits,
+        cell_bits=array.cell_bits,
+        input_encoding=array.input_encoding,
+        input_bits=input_bits,
+        dac_bits=array.dac_bits,
+        block_rows=machine.unit_rows,
+        block_columns=width * together,
+        block_units=together,
+        loop=loop,
+    )
+
+
+def block_units(product: Product, machine: CimMachine, block: int) -> int:
+    """Units of a block, the last of a row of blocks being narrower."""
+    column = block // product.row_blocks % product.column_blocks
+    width = machine.unit_weights(product.weight_bits)
+    left = product.columns - column * product.block_columns
+    return ceil(min(left, product.block_columns) / width)
+
+
+def copy_units(product: Product, machine: CimMachine) -> int:
+    """Units of one copy of the matrix."""
+    width = machine.unit_weights(product.weight_bits)
+    return product.groups * product.row_blocks * ceil(product.columns / width)

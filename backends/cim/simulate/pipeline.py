@@ -1,0 +1,248 @@
+"""The program runs: stages start chunks when their inputs are there and their outputs have room.
+
+A chunk of a stage takes the bus of its tiles to load inputs, their arrays (and turns to issue products) to multiply,
+the links for partial sums, and the lanes for additions and steps. Tiles' buses, turns and lanes are shared by all
+stages that have pieces there, and links by all transfers, first come, first served. The next chunk loads while one
+multiplies; lanes work on a third.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import inf
+
+import numpy as np
+from simpy import Environment
+
+from wsc.backends.cim.program import HOST, Stream
+from wsc.backends.cim.simulate.prepare import Prepared, StageCosts, StreamCosts
+from wsc.compiler.errors import SimulationError
+from wsc.simulation.events import Call
+from wsc.simulation.links import Links
+
+
+@dataclass(eq=False)
+class Flow:
+    """A stream under way; counts chunks over all inputs."""
+
+    costs: StreamCosts
+    sent: int = 0
+    arrived: int = 0
+    released: int = 0
+    blocked_cycles: int = 0
+
+    @property
+    def stream(self) -> Stream:
+        """What flows."""
+        return self.costs.stream
+
+    def has_room(self) -> bool:
+        """Whether the target could take the next chunk."""
+        return self.stream.target == HOST or self.sent < self.released + self.stream.capacity
+
+
+@dataclass(eq=False)
+class Runner:
+    """A stage under way."""
+
+    costs: StageCosts
+    inputs: list[Flow] = field(default_factory=list)
+    outputs: list[Flow] = field(default_factory=list)
+    fired: int = 0
+    loading: bool = False
+    booked: list[int] = field(default_factory=list)  # room taken in each output before it is sent
+    blocked_since: int | None = None
+
+    def __post_init__(self) -> None:
+        self.arrays_free = np.zeros(len(self.costs.tiles), np.int64)
+        self.last_end = 0
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """(input, chunk) that is next."""
+        return divmod(self.fired, self.costs.stage.chunks)
+
+
+class Pipeline:
+    """A program on its way through `inputs` inputs; stops as soon as the outputs' times are `enough`."""
+
+    def __init__(self, prepared: Prepared, enough: Callable[[list[int]], bool], inputs: float = inf) -> None:
+        self.prepared = prepared
+        self.env = Environment()
+        self.enough = enough
+        self.inputs = inputs
+        self.links = Links(prepared.links)
+        tiles = len(prepared.program.places)
+        self.bus, self.turns, self.lanes = (np.zeros(tiles, np.int64) for _ in range(3))
+        self.runners = {costs.stage.name: Runner(costs) for costs in prepared.stages}
+        self.flows = [Flow(costs) for costs in prepared.streams]
+        self.sinks = [flow for flow in self.flows if flow.stream.target == HOST]
+        self.times: list[int] = []
+        self.done = self.env.event()
+        self.round = 0
+        for flow in self.flows:
+            if flow.stream.source != HOST:
+                self.runners[flow.stream.source].outputs.append(flow)
+            if flow.stream.target != HOST:
+                self.runners[flow.stream.target].inputs.append(flow)
+
+    def run(self) -> list[int]:
+        """Cycles at which the outputs are complete; raises SimulationError where nothing moves any more."""
+        self._begin_round(0)
+        for flow in self.flows:
+            if flow.stream.source == HOST:
+                self._feed(flow)
+        for runner in self.runners.values():
+            self._look(runner)
+        try:
+            self.env.run(self.done)
+        except RuntimeError as error:
+            if self.done.triggered:
+                raise
+            raise SimulationError(f"at cycle {self.env.now} nothing can go on: {self._stuck()}") from error
+        return self.times
+
+    # --- streams
+
+    def _feed(self, flow: Flow) -> None:
+        """The host sends while there is room."""
+        while flow.sent < self.inputs * flow.stream.source_chunks and flow.has_room():
+            self._send(flow)
+
+    def _send(self, flow: Flow) -> None:
+        flow.sent += 1
+        now = int(self.env.now)
+        start = self.links.reserve(now, flow.costs.path)
+        Call(self.env, start - now + flow.costs.path.arrival, lambda _: self._arrive(flow))
+
+    def _arrive(self, flow: Flow) -> None:
+        flow.arrived += 1
+        if flow.stream.target != HOST:
+            self._look(self.runners[flow.stream.target])
+            return
+        complete = min(sink.arrived // sink.stream.source_chunks for sink in self.sinks)
+        if complete > len(self.times):
+            self.times.append(int(self.env.now))
+            if self.enough(self.times) and not self.done.triggered:
+                self.done.succeed()
+
+    # --- stages
+
+    def _look(self, runner: Runner) -> None:
+        """Start the next chunk of a stage if it can."""
+        if runner.loading or runner.fired >= self.inputs * runner.costs.stage.chunks:
+            return
+        if runner.costs.stage.round != self.round or not self._has_inputs(runner):
+            return
+        if not all(self._may_book(runner, flow) for flow in runner.outputs):
+            if runner.blocked_since is None:
+                runner.blocked_since = int(self.env.now)
+            return
+        self._fire(runner)
+
+    def _has_inputs(self, runner: Runner) -> bool:
+        number, chunk = runner.position
+        return all(
+            flow.arrived >= number * flow.stream.source_chunks + flow.stream.needed(chunk)
+            for flow in runner.inputs
+        )
+
+    def _gives(self, runner: Runner, flow: Flow, fired: int) -> bool:
+        """Whether a chunk of the stage gives a chunk of a stream: each does, or the last of an input."""
+        chunks = runner.costs.stage.chunks
+        return flow.stream.source_chunks > 1 or chunks == 1 or fired % chunks == chunks - 1
+
+    def _may_book(self, runner: Runner, flow: Flow) -> bool:
+        if flow.stream.target == HOST or not self._gives(runner, flow, runner.fired):
+            return True
+        number, chunk = runner.position
+        index = number * flow.stream.source_chunks + (chunk if flow.stream.source_chunks > 1 else 0)
+        return index < flow.released + flow.stream.capacity
+
+    def _fire(self, runner: Runner) -> None:
+        costs, now = runner.costs, int(self.env.now)
+        if runner.blocked_since is not None:
+            for flow in runner.outputs:
+                flow.blocked_cycles += now - runner.blocked_since
+            runner.blocked_since = None
+        number = runner.fired
+        runner.fired += 1
+        runner.loading = True
+        tiles = costs.tiles
+        loaded = np.maximum(self.bus[tiles], now) + costs.load
+        self.bus[tiles] = loaded
+        start = np.maximum(loaded, runner.arrays_free)
+        runner.arrays_free = start + costs.product
+        end = runner.arrays_free + costs.tail
+        if costs.issue.any():
+            self.turns[tiles] = np.maximum(self.turns[tiles], loaded) + costs.issue
+            end = np.maximum(end, self.turns[tiles])
+        # The next chunk loads from when the slowest tile begins to multiply this one, and has its turns.
+        free = max(
+            int(start.max()),
+            int(self.turns[tiles].max()) - int(costs.issue.max()) if costs.issue.any() else 0,
+        )
+        Call(self.env, max(0, free - now), lambda _: self._loaded(runner))
+        Call(self.env, max(0, int(end.max()) - now), lambda _: self._multiplied(runner, number))
+
+    def _loaded(self, runner: Runner) -> None:
+        runner.loading = False
+        self._look(runner)
+
+    def _multiplied(self, runner: Runner, number: int) -> None:
+        """Inputs are done with; partial sums travel, then the lanes take over."""
+        costs, now = runner.costs, int(self.env.now)
+        input_number, chunk = divmod(number, costs.stage.chunks)
+        for flow in runner.inputs:
+            flow.released = input_number * flow.stream.source_chunks + flow.stream.freed(chunk)
+            if flow.stream.source == HOST:
+                self._feed(flow)
+            else:
+                self._look(self.runners[flow.stream.source])
+        arrived = now
+        if costs.partial.resources.size:
+            arrived = self.links.reserve(now, costs.partial) + costs.partial.arrival
+        Call(self.env, arrived - now, lambda _: self._reduced(runner, number))
+
+    def _reduced(self, runner: Runner, number: int) -> None:
+        costs, now = runner.costs, int(self.env.now)
+        tiles = costs.tiles
+        end = np.maximum(self.lanes[tiles], now) + costs.digital
+        self.lanes[tiles] = end
+        # Chunks leave in order.
+        runner.last_end = max(runner.last_end, int(end.max()))
+        Call(self.env, runner.last_end - now, lambda _: self._finished(runner, number))
+
+    def _finished(self, runner: Runner, number: int) -> None:
+        for flow in runner.outputs:
+            if self._gives(runner, flow, number):
+                self._send(flow)
+        if self.prepared.reloads and (number + 1) % runner.costs.stage.chunks == 0:
+            self._end_of_round(number // runner.costs.stage.chunks)
+
+    # --- rounds of a program that is larger than its arrays
+
+    def _begin_round(self, number: int) -> None:
+        """Fill the arrays; nothing of the round runs before that."""
+        if not self.prepared.reloads:
+            return
+        self.round = -1
+        write = max(
+            (r.costs.write for r in self.runners.values() if r.costs.stage.round == number), default=0
+        )
+        Call(self.env, write, lambda _: self._start_round(number))
+
+    def _start_round(self, number: int) -> None:
+        self.round = number
+        for runner in self.runners.values():
+            self._look(runner)
+
+    def _end_of_round(self, input_number: int) -> None:
+        members = [r for r in self.runners.values() if r.costs.stage.round == self.round]
+        if all(r.fired >= (input_number + 1) * r.costs.stage.chunks for r in members):
+            self._begin_round((self.round + 1) % self.prepared.program.rounds)
+
+    def _stuck(self) -> str:
+        waiting = [name for name, r in self.runners.items() if r.fired < r.costs.stage.chunks]
+        return f"stages {', '.join(waiting[:4]) or 'of the second input'} wait for each other"

@@ -1,0 +1,143 @@
+"""The streams between stages, and how many chunks each must have room for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import ceil
+
+from wsc.backends.cim.program import HOST, Stream
+from wsc.backends.cim.sizing import Option, Sizing
+from wsc.backends.cim.stages import WHOLE, Cut, Draft
+from wsc.compiler.ir.graph import Node
+
+SLACK = 3  # chunks of room beyond the least, so that source and target work at the same time
+
+
+def make_streams(
+    cut: Cut, sizings: Sequence[Sizing], options: Sequence[Option], names: Sequence[str]
+) -> tuple[Stream, ...]:
+    """A stream for every value that a stage reads from another or from the host, and for every output."""
+    streams: list[Stream] = []
+    for draft in cut.drafts:
+        for name in dict.fromkeys(name for node in draft.nodes for name in node.inputs):
+            node = cut.graph[name]
+            if node.is_weight or cut.stage_of.get(name) == draft.index:
+                continue
+            span = cut.span(draft, name)
+            streams.append(_stream(cut, sizings, options, names, node, draft, span, len(streams)))
+    for name in cut.graph.outputs:
+        streams.append(_stream(cut, sizings, options, names, cut.graph[name], None, None, len(streams)))
+    return _with_room(streams)
+
+
+def _stream(
+    cut: Cut,
+    sizings: Sequence[Sizing],
+    options: Sequence[Option],
+    names: Sequence[str],
+    node: Node,
+    target: Draft | None,
+    span: object,
+    number: int,
+) -> Stream:
+    dim = cut.stream_dim.get(node.name, WHOLE)
+    source = cut.stage_of.get(node.name)
+    extent = 1 if dim == WHOLE else node.type.shape[dim]
+    if dim == WHOLE:
+        chunks = 1
+    elif source is None:
+        chunks = ceil(extent / ceil(extent / 64))
+    else:
+        chunks = options[source].chunks
+    target_chunks = options[target.index].chunks if target else 1
+    target_rows = ceil(cut.rows(target) / target_chunks) if target else 1
+    return Stream(
+        name=f"s{number}",
+        source=HOST if source is None else names[source],
+        target=HOST if target is None else names[target.index],
+        tensor=node.name,
+        type=node.type,
+        extent=extent,
+        source_rows=ceil(extent / chunks),
+        source_chunks=chunks,
+        target_rows=target_rows,
+        target_chunks=target_chunks,
+        span=span if dim != WHOLE else None,  # type: ignore[arg-type]
+        capacity=1,
+        homes=(),
+    )
+
+
+def _with_room(streams: list[Stream]) -> tuple[Stream, ...]:
+    """Streams with the room that an eager schedule of one input takes, and some slack; so no order of events blocks."""
+    most = least_room(streams)
+    return tuple(
+        s
+        if s.target == HOST
+        else replace(s, capacity=min(2 * s.source_chunks, room + min(SLACK, s.source_chunks)))
+        for s, room in zip(streams, most, strict=True)
+    )
+
+
+def least_room(streams: Sequence[Stream]) -> list[int]:
+    """Chunks that each stream holds at most where every stage runs as soon as it can, inputs one chunk at a time.
+
+    The schedule is a valid one, so a pipeline with that much room never deadlocks: more room or other delays only
+    let stages run earlier.
+    """
+    schedule = _Eager(streams)
+    hosts = [i for i, s in enumerate(streams) if s.source == HOST]
+    while feeding := [i for i in hosts if schedule.produced[i] < streams[i].source_chunks]:
+        # The input of which the smallest part is there is next, so that several inputs come side by side.
+        i = min(feeding, key=lambda i: (schedule.produced[i] / streams[i].source_chunks, i))
+        schedule.give(i)
+    return schedule.most
+
+
+class _Eager:
+    """One input through the pipeline, no time passing."""
+
+    def __init__(self, streams: Sequence[Stream]) -> None:
+        self.streams = streams
+        self.produced = [0] * len(streams)
+        self.released = [0] * len(streams)
+        self.most = [1] * len(streams)
+        self.fired: dict[str, int] = {}
+        self.inputs: dict[str, list[int]] = {}
+        self.outputs: dict[str, list[int]] = {}
+        self.chunks: dict[str, int] = {}
+        for i, stream in enumerate(streams):
+            self.inputs.setdefault(stream.target, []).append(i)
+            self.outputs.setdefault(stream.source, []).append(i)
+            self.chunks[stream.target] = stream.target_chunks
+
+    def give(self, stream: int) -> None:
+        """One more chunk of a stream; runs whatever that lets run."""
+        ready = self._deliver([stream])
+        while ready:
+            stage = ready.pop()
+            while self._can(stage):
+                ready += [other for other in self._fire(stage) if other not in ready]
+
+    def _deliver(self, streams: list[int]) -> list[str]:
+        for i in streams:
+            self.produced[i] += 1
+            self.most[i] = max(self.most[i], self.produced[i] - self.released[i])
+        return [self.streams[i].target for i in streams if self.streams[i].target != HOST]
+
+    def _can(self, stage: str) -> bool:
+        chunk = self.fired.get(stage, 0)
+        return chunk < self.chunks[stage] and all(
+            self.produced[i] >= self.streams[i].needed(chunk) for i in self.inputs[stage]
+        )
+
+    def _fire(self, stage: str) -> list[str]:
+        chunk = self.fired.get(stage, 0)
+        self.fired[stage] = chunk + 1
+        for i in self.inputs[stage]:
+            self.released[i] = self.streams[i].freed(chunk)
+        last = chunk + 1 == self.chunks[stage]
+        return self._deliver(
+            [i for i in self.outputs.get(stage, []) if self.streams[i].source_chunks > 1 or last]
+        )

@@ -1,0 +1,1 @@
+"""Programs from plans, and code that runs on real GPUs."""

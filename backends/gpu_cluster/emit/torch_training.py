@@ -1,0 +1,93 @@
+"""Code that runs a planned training step on real GPUs: run_torch.py, plan.json and schedule.csv.
+
+The code is a text file beside this one; what differs from plan to plan is in plan.json. Writing it needs no torch.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from wsc.backends.gpu_cluster.kernels import Precision
+from wsc.backends.gpu_cluster.transformer.schedule import actions
+from wsc.backends.gpu_cluster.transformer.shape import Parallelism, TransformerShape, check
+from wsc.backends.gpu_cluster.transformer.stages import Stage, even_stages
+from wsc.compiler.errors import UserError
+
+_TEMPLATE = Path(__file__).with_name("run_torch_training.tmpl")
+
+
+def write_torch_training(
+    shape: TransformerShape, plan: Parallelism, folder: Path, stages: tuple[Stage, ...] | None = None
+) -> tuple[Path, ...]:
+    """Write the files of a plan into a folder, and return them; raises UserError for what is not written yet."""
+    check(shape, plan)
+    _refuse(shape, plan)
+    stages = stages or even_stages(shape, plan.stages)
+    texts = {
+        "run_torch.py": _TEMPLATE.read_text(encoding="utf-8")
+        .replace("@NAME@", shape.name)
+        .replace("@RANKS@", str(plan.ranks)),
+        "plan.json": json.dumps(plan_values(shape, plan, stages), indent=1) + "\n",
+        "schedule.csv": schedule_csv(plan),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return tuple(folder / name for name in texts)
+
+
+def _refuse(shape: TransformerShape, plan: Parallelism) -> None:
+    """What the written code cannot do."""
+    faults = {
+        f"context = {plan.context}": plan.context > 1,
+        f"expert = {plan.expert}, or a model with experts": plan.expert > 1 or shape.experts > 0,
+        f"recompute = '{plan.recompute}'": plan.recompute != "none",
+        f"precision = '{plan.precision.value}'": plan.precision not in (Precision.BF16, Precision.FP32),
+        "dropout": shape.dropout,
+        "tied embeddings": shape.tied,
+        f"fewer heads of keys and values ({shape.kv_heads}) than tensor = {plan.tensor}": shape.kv_heads
+        < plan.tensor,
+    }
+    if found := [name for name, wrong in faults.items() if wrong]:
+        raise UserError(
+            f"The PyTorch code of '{shape.name}' cannot be written: no {', no '.join(found)} there yet."
+        )
+
+
+def plan_values(shape: TransformerShape, plan: Parallelism, stages: tuple[Stage, ...]) -> dict[str, Any]:
+    """What plan.json holds."""
+    model = ("hidden", "ffn", "heads", "kv_heads", "head_dim", "vocab", "sequence", "gated", "bias", "rotary")
+    spread = (
+        "data",
+        "tensor",
+        "pipeline",
+        "global_batch",
+        "micro_batch",
+        "microbatches",
+        "shard",
+        "sequence",
+    )
+    width = "float32" if plan.precision is Precision.FP32 else "bfloat16"
+    return {
+        "name": shape.name,
+        "model": {name: getattr(shape, name) for name in model},
+        "spread": {
+            **{name: getattr(plan, name) for name in spread},
+            "layers_of_stages": [stage.layers for stage in stages],
+            "schedule": plan.schedule,
+            "dtype": width,
+            "gradient_dtype": "float32" if plan.gradient_bytes == 4 else "bfloat16",
+        },
+    }
+
+
+def schedule_csv(plan: Parallelism) -> str:
+    """A row a rank of the pipeline: its passes in order, as torch's runtime reads them (stage, pass, microbatch)."""
+    orders = actions(plan.schedule, plan.pipeline, plan.virtual, plan.microbatches)
+    rows = [
+        ",".join(f"{a.chunk * plan.pipeline + rank}{a.kind}{a.microbatch}" for a in order)
+        for rank, order in enumerate(orders)
+    ]
+    return "\n".join(rows) + "\n"

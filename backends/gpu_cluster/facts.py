@@ -1,0 +1,40 @@
+"""What a person should know of a plan: what was chosen, what it is far from, and what the runners-up would lose."""
+
+from __future__ import annotations
+
+from wsc.backends.gpu_cluster.plan.graph_plan import Candidate, GraphPlan, room
+
+RUNNERS_UP = 3
+
+
+def plan_facts(plan: GraphPlan) -> tuple[tuple[str, str], ...]:
+    """(name, value) in reading order."""
+    mesh, chosen = plan.mesh, plan.estimate
+    shares = plan.spread.options.values()
+    cut = sum(option.result >= 0 for option in shares)
+    facts = [
+        ("mesh", f"{mesh.replicas} replicas of {mesh.stages} stages of {mesh.tensor} GPUs"),
+        ("memory of a GPU", f"{_gib(chosen.memory_bytes)} of {_gib(room(plan.cluster))} there is room for"),
+        ("estimated latency", _us(chosen.latency)),
+        ("results cut over a tensor group", f"{cut} of {len(plan.spread.options)}"),
+    ]
+    if not plan.others:
+        facts.append(("runners-up", "none: it is the only mesh that fits, or was asked for"))
+    for number, other in enumerate(plan.others[:RUNNERS_UP], start=1):
+        facts.append((f"runner-up {number}", _against(other, chosen)))
+    return tuple(facts)
+
+
+def _against(other: Candidate, chosen: Candidate) -> str:
+    more = other.latency / chosen.latency - 1 if chosen.latency else 0.0
+    rate = other.interval / chosen.interval - 1 if chosen.interval else 0.0
+    change = "more" if rate >= 0 else "less"
+    return f"{other.mesh}: {more:.0%} more latency, {abs(rate):.0%} {change} time between inputs"
+
+
+def _gib(count: int) -> str:
+    return f"{count / 2**30:,.2f} GiB"
+
+
+def _us(seconds: float) -> str:
+    return f"{seconds * 1e6:,.1f} us"

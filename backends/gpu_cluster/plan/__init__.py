@@ -1,0 +1,1 @@
+"""Plans: how a captured graph, or a transformer by its shape, is spread over a cluster."""

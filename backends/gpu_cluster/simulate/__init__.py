@@ -1,0 +1,1 @@
+"""What a program takes on a cluster, from the program and the machine alone."""

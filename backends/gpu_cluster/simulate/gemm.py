@@ -1,0 +1,81 @@
+"""Seconds of matrix products: tile, split of k and waves as a vendor's library would choose, the fastest taken.
+
+A block computes one tile; as many blocks run at once as there are SMs. A wave takes the tile's inner loop, bound by the
+matrix unit or by the L2 that feeds it, and `tile_seconds` to fill and drain. The memory's stream runs beside it.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsc.backends.gpu_cluster.kernels import Gemm, Precision
+from wsc.backends.gpu_cluster.machine import Gpu
+from wsc.backends.gpu_cluster.simulate.memory import stream_seconds
+
+Floats = NDArray[np.float64]
+
+# Rows x columns of a block's tile, and parts that k is cut into: what vendors' libraries ship.
+_TILES = ((16, 64), (16, 128), (32, 64), (32, 128), (64, 64), (64, 128), (128, 64), (64, 256))
+_LARGE_TILES = ((128, 128), (128, 256), (256, 128))
+_SPLITS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16)
+_ROWS, _COLUMNS, _PARTS = np.array(
+    [(*tile, parts) for tile, parts in product(_TILES + _LARGE_TILES, _SPLITS)], dtype=np.float64
+).T
+_LEAST_ROWS = 64  # of a matrix instruction; fewer rows leave it partly idle
+_STEP_BYTES = 128  # of k that one step of the inner loop takes from each row
+_LEAST_STEPS = 4  # of a part of k, to fill the pipeline of loads
+_L2_SHARE = 0.7  # of the L2 that operands may take and be read from memory but once
+
+
+def gemm_seconds(kernel: Gemm, gpu: Gpu) -> float:
+    """Seconds of one product in a CUDA graph; raises ValueError where the GPU lacks its precision."""
+    shape = np.array([[kernel.m, kernel.n, kernel.k, kernel.batch]], dtype=np.float64)
+    return float(shapes_seconds(shape, kernel.precision, 8 if kernel.accumulate else 2, gpu)[0])
+
+
+def shapes_seconds(shapes: Floats, precision: Precision, result_bytes: int, gpu: Gpu) -> Floats:
+    """Seconds of many products in a CUDA graph.
+
+    `shapes` is [products, 4]: m, n, k, batch; `result_bytes` are moved for each element of the result.
+    """
+    m, n, k, batch = (shapes[:, [column]] for column in range(4))
+    constants = gpu.common.products
+    tiles_m, tiles_n = np.ceil(m / _ROWS), np.ceil(n / _COLUMNS)
+    steps = np.ceil(k / _PARTS / (_STEP_BYTES / precision.bytes))
+    blocks = batch * tiles_m * tiles_n * _PARTS
+    waves = np.ceil(blocks / gpu.sms)
+    arithmetic = waves * (steps * _step_seconds(precision, gpu) + gpu.calibration.tile_seconds)
+    moved = _operand_bytes(shapes, blocks, waves, precision, gpu) + batch * m * n * result_bytes
+    power = constants.overlap_power
+    both = (arithmetic**power + stream_seconds(moved, gpu) ** power) ** (1 / power)
+    parts_bytes = 2 * 4 * batch * m * n * _PARTS
+    joined = constants.split_seconds + parts_bytes / (gpu.l2_bytes_per_second * constants.l2_efficiency)
+    seconds = constants.floor_seconds + both + np.where(_PARTS > 1, joined, 0.0)
+    allowed = (_PARTS == 1) | (steps >= _LEAST_STEPS)
+    fastest: Floats = np.where(allowed, seconds, np.inf).min(axis=1)
+    return fastest
+
+
+def _step_seconds(precision: Precision, gpu: Gpu) -> Floats:
+    """One step of a tile's inner loop on one SM: the matrix unit, or the L2's share that loads both operands."""
+    depth = _STEP_BYTES / precision.bytes
+    flops = 2 * np.maximum(_ROWS, _LEAST_ROWS) * _COLUMNS * depth
+    compute = flops * gpu.sms / (gpu.peak(precision) * gpu.calibration.tensor_efficiency)
+    multicast = gpu.l2_bytes_per_second * gpu.common.products.l2_efficiency * gpu.l2_multicast
+    load = (_ROWS + _COLUMNS) * _STEP_BYTES * gpu.sms / multicast
+    return np.asarray(np.maximum(compute, load))
+
+
+def _operand_bytes(shapes: Floats, blocks: Floats, waves: Floats, precision: Precision, gpu: Gpu) -> Floats:
+    """Bytes of the operands from memory: once where they fit the L2, else what each wave's square of tiles needs."""
+    m, n, k, batch = (shapes[:, [column]] for column in range(4))
+    once = batch * (m * k + k * n) * precision.bytes
+    running = np.minimum(blocks, gpu.sms)
+    down = np.minimum(np.ceil(m / _ROWS), np.maximum(1.0, np.sqrt(running * _COLUMNS / _ROWS)))
+    across = np.minimum(np.ceil(n / _COLUMNS), np.ceil(running / down))
+    each_wave = waves * (down * _ROWS + across * _COLUMNS) * (k / _PARTS) * precision.bytes
+    fits = once / batch < _L2_SHARE * gpu.l2_bytes
+    return np.asarray(np.where(fits, once, np.maximum(once, each_wave)))

@@ -1,0 +1,1 @@
+"""The scale-out network: tiers of switches with ports, made by a pattern or read from a file."""

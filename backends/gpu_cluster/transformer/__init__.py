@@ -1,0 +1,1 @@
+"""Programs of transformers from their shape: training steps and serving, without a captured graph."""

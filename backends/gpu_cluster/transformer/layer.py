@@ -1,0 +1,417 @@
+"""One layer of a transformer as one rank computes it: kernels and collectives, forward and backward.
+
+Spread as in Megatron-LM: the first matrices of attention and feed-forward part are cut by columns, the second by rows
+(Shoeybi et al., arXiv 1909.08053), norms and residuals by tokens (Korthikanti et al., arXiv 2205.05198). The backward
+pass has two products for each forward one; fused attention recomputes its scores (Dao et al., arXiv 2205.14135).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wsc.backends.gpu_cluster.instructions import COMPUTE, Alloc, Communicate, Free, Instruction, Launch, Wait
+from wsc.backends.gpu_cluster.kernels import Attention, CollectiveKind, Gemm, Pointwise, Precision
+from wsc.backends.gpu_cluster.transformer.shape import Parallelism, TransformerShape
+
+TENSOR = "tensor"  # the stream of collectives that are hidden behind kernels, and the axis they run over
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What one rank sees of a layer in one microbatch."""
+
+    shape: TransformerShape
+    plan: Parallelism
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that pass a rank's matrices."""
+        return self.plan.micro_batch * self.shape.sequence // self.plan.context
+
+    @property
+    def own_tokens(self) -> int:
+        """Tokens of norms and residuals on a rank."""
+        return self.tokens // self.plan.tensor if self.plan.sequence else self.tokens
+
+    @property
+    def heads(self) -> int:
+        """Heads of queries on a rank."""
+        return self.shape.heads // self.plan.tensor
+
+    @property
+    def kv_heads(self) -> int:
+        """Heads of keys and values on a rank; where there are fewer than ranks, each has a copy of one."""
+        return max(1, self.shape.kv_heads // self.plan.tensor)
+
+    @property
+    def qkv(self) -> int:
+        """Columns of the first matrix of attention on a rank."""
+        return (self.heads + 2 * self.kv_heads) * self.shape.head_dim
+
+    @property
+    def width(self) -> int:
+        """Rows of the second matrix of attention on a rank."""
+        return self.heads * self.shape.head_dim
+
+    @property
+    def ffn(self) -> int:
+        """Rows of the second matrix of a feed-forward part on a rank."""
+        return self.shape.ffn // self.plan.tensor
+
+    @property
+    def up(self) -> int:
+        """Columns of the first matrix of a feed-forward part on a rank."""
+        return self.ffn * (2 if self.shape.gated else 1)
+
+    @property
+    def scores(self) -> int:
+        """Scores of attention on a rank, where they are held in memory."""
+        return self.plan.micro_batch * self.heads * self.shape.sequence**2 // self.plan.context
+
+    @property
+    def local_experts(self) -> int:
+        """Experts on a rank."""
+        return self.shape.experts // self.plan.expert
+
+
+class LayerWriter:
+    """Collects the instructions of a block."""
+
+    def __init__(self, shape: TransformerShape, plan: Parallelism) -> None:
+        self.shape = shape
+        self.plan = plan
+        self.size = Sizes(shape, plan)
+        self.body: list[Instruction] = []
+
+    # -- what both passes are made of
+
+    def gemm(self, label: str, m: int, n: int, k: int, batch: int = 1, **more: bool) -> None:
+        """A product of the layer's precision; a sum of gradients takes a kernel of its own where it is not fused."""
+        accumulate, size = more.get("accumulate", False), self.plan.accumulate_bytes
+        fused = accumulate and self.plan.fused_accumulation
+        self.body.append(Launch(Gemm(m, n, k, batch, self.plan.precision, fused), label))
+        if accumulate and not fused:
+            self.stream(
+                f"accumulate.{label}", (self.plan.element + size) * batch * m * n, size * batch * m * n
+            )
+
+    def stream(self, label: str, read: int, written: int) -> None:
+        """A kernel that streams memory, in bytes."""
+        if read + written:
+            self.body.append(Launch(Pointwise(read, written), label))
+
+    def collective(
+        self,
+        kind: CollectiveKind,
+        bytes: int,
+        axis: str,
+        label: str,
+        hidden: str = "",
+        after: tuple[str, ...] = (),
+    ) -> None:
+        """A collective; under the event `hidden`, side by side with kernels. None where the axis has one rank."""
+        if self.plan.mesh()[axis] == 1:
+            return
+        stream = f"{axis} {kind}" if hidden else COMPUTE
+        self.body.append(Communicate(kind, bytes, (axis,), label, stream=stream, event=hidden, after=after))
+
+    def cast(self, label: str, tokens: int, width: int) -> None:
+        """Quantisation to fp8 with a transposed copy for the gradient, where products run in fp8."""
+        if self.plan.precision is Precision.FP8:
+            self.stream(f"{label}.cast", self.plan.element * tokens * width, 2 * tokens * width)
+
+    def gather_tokens(self, label: str, hidden: str = "") -> None:
+        """Bring a tensor group's tokens together, before matrices cut by columns."""
+        if self.plan.sequence:
+            self.collective("all_gather", self.residual_bytes, TENSOR, label, hidden)
+
+    def sum_partials(self, label: str, hidden: str = "", after: tuple[str, ...] = ()) -> None:
+        """Add up a tensor group's addends, after matrices cut by rows."""
+        kind: CollectiveKind = "reduce_scatter" if self.plan.sequence else "all_reduce"
+        self.collective(kind, self.residual_bytes, TENSOR, label, hidden, after)
+
+    @property
+    def residual_bytes(self) -> int:
+        """Bytes of the residual of all tokens that pass a rank."""
+        return self.plan.element * self.size.tokens * self.shape.hidden
+
+    @property
+    def own_bytes(self) -> int:
+        """Bytes of the residual of a rank's own tokens."""
+        return self.plan.element * self.size.own_tokens * self.shape.hidden
+
+    # -- forward
+
+    def forward(self) -> tuple[Instruction, ...]:
+        """The whole layer forward."""
+        size, shape = self.size, self.shape
+        self._norm("attention.norm")
+        self.gather_tokens("attention.gather")
+        self.cast("attention.qkv", size.tokens, shape.hidden)
+        self.gemm("attention.qkv", size.tokens, size.qkv, shape.hidden)
+        self._rotary()
+        self._keys_and_values()
+        self.attention_core()
+        self.cast("attention.out", size.tokens, size.width)
+        self.gemm("attention.out", size.tokens, shape.hidden, size.width)
+        self.sum_partials("attention.sum")
+        self._residual("attention.residual")
+        self._norm("feed_forward.norm")
+        self._feed_forward()
+        self._residual("feed_forward.residual")
+        return tuple(self.body)
+
+    def _norm(self, label: str) -> None:
+        self.stream(label, self.own_bytes, self.own_bytes)
+
+    def _residual(self, label: str) -> None:
+        mask = self.size.own_tokens * self.shape.hidden if self.shape.dropout else 0
+        self.stream(label, 2 * self.own_bytes, self.own_bytes + mask)
+
+    def _rotary(self) -> None:
+        if self.shape.rotary:
+            bytes = (
+                self.plan.element
+                * self.size.tokens
+                * (self.size.heads + self.size.kv_heads)
+                * self.shape.head_dim
+            )
+            self.stream("attention.rotary", bytes, bytes)
+
+    def _keys_and_values(self, kind: CollectiveKind = "all_gather") -> None:
+        """Keys and values of the whole sequence, where a context group shares it out."""
+        elements = 2 * self.size.tokens * self.plan.context * self.size.kv_heads * self.shape.head_dim
+        self.collective(kind, self.plan.element * elements, "context", "attention.keys")
+
+    def attention_core(self) -> None:
+        """Scores, softmax and the mixture of values."""
+        if self.plan.fused_attention:
+            self._fused("attention.core", backward=False)
+            return
+        seq, head = self.shape.sequence, self.shape.head_dim
+        batch, scores = self.plan.micro_batch * self.size.heads, self.plan.element * self.size.scores
+        own = seq // self.plan.context
+        self._product("attention.scores", own, seq, head, batch)
+        self.stream("attention.softmax", scores, scores)
+        if self.shape.dropout:
+            self.stream("attention.dropout", scores, scores + self.size.scores)
+        self._product("attention.mix", own, head, seq, batch)
+        mixed = self.plan.element * self.size.tokens * self.size.width
+        self.stream("attention.mix.copy", mixed, mixed)  # heads side by side again
+
+    def _product(self, label: str, m: int, n: int, k: int, batch: int) -> None:
+        """A product of activations, never in fp8."""
+        precision = Precision.BF16 if self.plan.precision is Precision.FP8 else self.plan.precision
+        self.body.append(Launch(Gemm(m, n, k, batch, precision), label))
+
+    def _fused(self, label: str, backward: bool) -> None:
+        """Fused attention; of a shared sequence a rank has the i-th chunk from the front and from the back."""
+        size, context = self.size, self.plan.context
+        precision = Precision.BF16 if self.plan.precision is Precision.FP8 else self.plan.precision
+        whole = self.shape.sequence
+        own = (
+            ((whole, whole),)
+            if context == 1
+            else ((whole // (2 * context),) * 2, (whole // (2 * context), whole))
+        )
+        for queries, keys in own:
+            kernel = Attention(
+                "backward" if backward else "forward",
+                self.plan.micro_batch,
+                size.heads,
+                size.kv_heads,
+                queries,
+                keys,
+                self.shape.head_dim,
+                precision,
+            )
+            self.body.append(Launch(kernel, label))
+
+    def _feed_forward(self) -> None:
+        size, shape = self.size, self.shape
+        if shape.experts:
+            self._experts()
+            return
+        self.gather_tokens("feed_forward.gather")
+        self.cast("feed_forward.up", size.tokens, shape.hidden)
+        self.gemm("feed_forward.up", size.tokens, size.up, shape.hidden)
+        self._activation(size.tokens)
+        self.cast("feed_forward.down", size.tokens, size.ffn)
+        self.gemm("feed_forward.down", size.tokens, shape.hidden, size.ffn)
+        self.sum_partials("feed_forward.sum")
+
+    def _activation(self, tokens: int) -> None:
+        size = self.size
+        self.stream(
+            "feed_forward.activation",
+            self.plan.element * tokens * size.up,
+            self.plan.element * tokens * size.ffn,
+        )
+
+    def _experts(self) -> None:
+        """Each token goes to `top_k` experts and back; the load is taken to be even."""
+        size, shape = self.size, self.shape
+        tokens = self.routed_tokens
+        self.body.append(Launch(Gemm(size.own_tokens, shape.experts, shape.hidden), "experts.route"))
+        self._exchange("experts.dispatch")
+        self.gemm("experts.up", tokens, size.up, shape.hidden, size.local_experts)
+        self._activation(tokens * size.local_experts)
+        self.gemm("experts.down", tokens, shape.hidden, size.ffn, size.local_experts)
+        self._exchange("experts.combine", back=True)
+
+    @property
+    def routed_tokens(self) -> int:
+        """Tokens of one expert."""
+        return max(1, self.size.tokens * self.shape.top_k // self.size.local_experts)
+
+    def _exchange(self, label: str, back: bool = False) -> None:
+        """Tokens to the ranks of their experts, spread over the tensor group, and all of them on each of its ranks."""
+        own = self.plan.element * self.size.own_tokens * self.shape.top_k * self.shape.hidden
+        every = self.plan.element * self.size.tokens * self.shape.top_k * self.shape.hidden
+        self.stream(f"{label}.permute", own, own)
+        kind: CollectiveKind = "reduce_scatter" if back else "all_gather"
+        if back and self.plan.sequence:
+            self.collective(kind, every, TENSOR, label)
+        self.collective("all_to_all", own, "expert", label)
+        if not back and self.plan.sequence:
+            self.collective(kind, every, TENSOR, label)
+
+    # -- backward
+
+    @property
+    def workspace_bytes(self) -> int:
+        """Bytes of gradients of activations at one time: of the residual, of a matrix's input and of its output."""
+        size = self.size
+        return self.plan.element * size.tokens * (2 * self.shape.hidden + max(size.up, size.qkv))
+
+    def backward(self) -> tuple[Instruction, ...]:
+        """The whole layer backward; what a recomputation of the whole layer does first is not in it."""
+        size = self.size
+        self.body.append(Alloc("workspace", self.workspace_bytes))
+        self._residual_backward("feed_forward.residual")
+        self._feed_forward_backward()
+        self._norm_backward("feed_forward.norm")
+        self._residual_backward("attention.residual")
+        self._rows_backward("attention.out", size.width)
+        self._attention_backward()
+        self._rotary()
+        self._columns_backward("attention.qkv", size.qkv)
+        self._norm_backward("attention.norm")
+        self.body.append(Free("workspace"))
+        return tuple(self.body)
+
+    def _residual_backward(self, label: str) -> None:
+        if self.shape.dropout:
+            mask = self.size.own_tokens * self.shape.hidden
+            self.stream(f"{label}.gradient", self.own_bytes + mask, self.own_bytes)
+
+    def _norm_backward(self, label: str) -> None:
+        """The norm's own gradient, then the sum with that of the residual that went past it, a kernel each."""
+        self.stream(f"{label}.gradient", 2 * self.own_bytes, self.own_bytes)
+        self.stream(f"{label}.sum_gradients", 2 * self.own_bytes, self.own_bytes)
+
+    def _rows_backward(self, label: str, width: int) -> None:
+        """Gradient of a matrix cut by rows: tokens of the gradient come together first."""
+        tokens, hidden = self.size.tokens, self.shape.hidden
+        self.gather_tokens(f"{label}.gather")
+        self._bias_gradient(label, hidden)
+        self.cast(f"{label}.gradient", tokens, hidden)
+        self.gemm(f"{label}.gradient", tokens, width, hidden)
+        self.gemm(f"{label}.weight_gradient", width, hidden, tokens, accumulate=True)
+
+    def _columns_backward(self, label: str, width: int) -> None:
+        """Gradient of a matrix cut by columns; its collectives hide behind its products where the plan says so."""
+        tokens, hidden, hide = self.size.tokens, self.shape.hidden, self.plan.overlap_tensor
+        inputs = "inputs" if hide else ""
+        sums = "sums" if hide and self.plan.overlap_sums else ""
+        if self.plan.regather:
+            self.gather_tokens(f"{label}.gather", inputs)
+        self._bias_gradient(label, width)
+        self.cast(f"{label}.gradient", tokens, width)
+        self.gemm(f"{label}.gradient", tokens, hidden, width)
+        gathered = hide and self.plan.sequence and self.plan.regather and self.plan.tensor > 1
+        if hide and self.plan.tensor > 1:
+            self._name_last("products")
+            self.sum_partials(f"{label}.sum", sums, ("products",))
+            if gathered:
+                self.body.append(Wait(("inputs",)))
+            self.gemm(f"{label}.weight_gradient", hidden, width, tokens, accumulate=True)
+            if sums:
+                self.body.append(Wait((sums,)))
+        else:
+            self.sum_partials(f"{label}.sum")
+            self.gemm(f"{label}.weight_gradient", hidden, width, tokens, accumulate=True)
+
+    def _name_last(self, event: str) -> None:
+        last = self.body[-1]
+        assert isinstance(last, Launch)
+        self.body[-1] = Launch(last.kernel, last.label, event=event)
+
+    def _bias_gradient(self, label: str, width: int) -> None:
+        if self.shape.bias:
+            self.stream(
+                f"{label}.bias_gradient",
+                self.plan.element * self.size.tokens * width,
+                self.plan.element * width,
+            )
+
+    def _attention_backward(self) -> None:
+        if self.plan.fused_attention:
+            self._fused("attention.core.gradient", backward=True)
+        else:
+            self._scores_backward()
+        self._keys_and_values("reduce_scatter")
+
+    def _scores_backward(self) -> None:
+        """Unfused: what was recomputed, then two products for each of the two, and the softmax's own gradient.
+
+        Heads are taken apart by a copy, and gradients of queries, keys and values put side by side by another.
+        """
+        mixed, qkv = (
+            self.plan.element * self.size.tokens * self.size.width,
+            self.plan.element * self.size.tokens * self.size.qkv,
+        )
+        self.stream("attention.mix.copy_gradient", mixed, mixed)
+        if self.plan.recompute == "selective":
+            self.attention_core()
+        seq, head = self.shape.sequence, self.shape.head_dim
+        batch, scores = self.plan.micro_batch * self.size.heads, self.plan.element * self.size.scores
+        own = seq // self.plan.context
+        self._product("attention.mix.gradient", own, seq, head, batch)
+        self._product("attention.mix.values", seq, head, own, batch)
+        if self.shape.dropout:
+            self.stream("attention.dropout.gradient", scores + self.size.scores, scores)
+        self.stream("attention.softmax.gradient", 2 * scores, scores)
+        self._product("attention.scores.queries", own, head, seq, batch)
+        self._product("attention.scores.keys", seq, head, own, batch)
+        self.stream("attention.scores.join", qkv, qkv)
+
+    def _feed_forward_backward(self) -> None:
+        size = self.size
+        if self.shape.experts:
+            self._experts_backward()
+            return
+        self._rows_backward("feed_forward.down", size.ffn)
+        self._activation_backward(size.tokens)
+        self._columns_backward("feed_forward.up", size.up)
+
+    def _activation_backward(self, tokens: int) -> None:
+        size = self.size
+        read, written = (
+            self.plan.element * tokens * (size.up + size.ffn),
+            self.plan.element * tokens * size.up,
+        )
+        self.stream("feed_forward.activation.gradient", read, written)
+
+    def _experts_backward(self) -> None:
+        size, shape = self.size, self.shape
+        tokens, experts = self.routed_tokens, size.local_experts
+        self._exchange("experts.combine.gradient")
+        self.gemm("experts.down.gradient", tokens, size.ffn, shape.hidden, experts)
+        self.gemm("experts.down.weight_gradient", size.ffn, shape.hidden, tokens, experts, accumulate=True)
+        self._activation_backward(tokens * experts)
+        self.gemm("experts.up.gradient", tokens, shape.hidden, size.up, experts)
+        self.gemm("experts.up.weight_gradient", shape.hidden, size.up, tokens, experts, accumulate=True)
+        self._exchange("experts.dispatch.gradient", back=True)
+        route = Gemm(size.own_tokens, shape.hidden, shape.experts)
+        self.body.append(Launch(route, "experts.route.gradient"))

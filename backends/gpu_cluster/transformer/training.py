@@ -1,0 +1,376 @@
+"""The program of one training step of a transformer: `training_program` is the entry.
+
+Each rank of the pipeline is a class. It runs its passes in the order of the schedule, sends activations on and
+gradients back, then brings gradients together over the data-parallel ranks and takes the optimiser's step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from wsc.backends.gpu_cluster.instructions import (
+    COMPUTE,
+    Alloc,
+    Call,
+    Communicate,
+    Free,
+    Instruction,
+    Recv,
+    Send,
+    Wait,
+)
+from wsc.backends.gpu_cluster.kernels import CollectiveKind, Precision
+from wsc.backends.gpu_cluster.machine import Cluster
+from wsc.backends.gpu_cluster.program import Program, RankClass, rank_mesh
+from wsc.backends.gpu_cluster.transformer import memory
+from wsc.backends.gpu_cluster.transformer.blocks import Blocks, parts_of, pointwise
+from wsc.backends.gpu_cluster.transformer.layer import LayerWriter, Sizes
+from wsc.backends.gpu_cluster.transformer.loops import rolled
+from wsc.backends.gpu_cluster.transformer.schedule import Action, Actions, actions
+from wsc.backends.gpu_cluster.transformer.shape import Parallelism, TransformerShape, check, fits
+from wsc.backends.gpu_cluster.transformer.stages import Stage, even_stages
+
+AHEAD = 2  # units of weights that are gathered before they are used, where weights are fully sharded
+
+
+def training_program(
+    shape: TransformerShape,
+    plan: Parallelism,
+    cluster: Cluster,
+    stages: tuple[Stage, ...] | None = None,
+    graphs: bool = False,
+) -> Program:
+    """One training step; `stages` gives the layers of each stage, in the order of the model (even by default).
+
+    Raises UserError where a size does not divide, DoesNotFit where the cluster has too few GPUs. That memory suffices
+    is judged by the simulator, and by the planner before.
+    """
+    check(shape, plan)
+    fits(plan, cluster.gpus, cluster.name)
+    stages = stages or even_stages(shape, plan.stages)
+    blocks = Blocks(shape, plan)
+    orders = actions(plan.schedule, plan.pipeline, plan.virtual, plan.microbatches)
+    classes = tuple(
+        RankClass((("pipeline", rank),), RankWriter(shape, plan, blocks, stages, rank, order).body())
+        for rank, order in enumerate(orders)
+    )
+    return Program(
+        *(shape.name, cluster.name, rank_mesh(plan.mesh()), 1, graphs, (), ()), blocks.made(), classes
+    )
+
+
+@dataclass
+class RankWriter:
+    """Writes what one rank of the pipeline does."""
+
+    shape: TransformerShape
+    plan: Parallelism
+    blocks: Blocks
+    stages: tuple[Stage, ...]
+    rank: int
+    order: Actions
+    out: list[Instruction] = field(default_factory=list)
+
+    def body(self) -> tuple[Instruction, ...]:
+        """All of it."""
+        self._states()
+        if self.plan.shard == 3:
+            self._sharded_passes()
+        else:
+            self._gather_weights()
+            passes: list[Instruction] = []
+            for number, action in enumerate(self.order):
+                passes += self._pass(action, self._is_last(number))
+            self.out += rolled(passes, 10 * self.plan.stages)
+            self._tied_embeddings()
+            self._reduce_rest()
+        self._optimizer()
+        return tuple(self.out)
+
+    # -- what it holds
+
+    def own(self, chunk: int) -> Stage:
+        """The stage that is the rank's chunk-th."""
+        return self.stages[chunk * self.plan.pipeline + self.rank]
+
+    def _own_stages(self) -> list[Stage]:
+        return [self.own(chunk) for chunk in range(self.plan.virtual)]
+
+    def dense_parameters(self, stage: Stage) -> int:
+        """Parameters of a stage on one rank that all data-parallel ranks hold alike."""
+        shape, tensor = self.shape, self.plan.tensor
+        layer = _layer_parameters(shape, self.plan)
+        ends = int(stage.embedding) + int(stage.head) * self._head_matrix()
+        embeddings = ends * (shape.vocab // tensor) * shape.hidden
+        return stage.layers * layer + embeddings + stage.head * shape.norm_parameters
+
+    def _head_matrix(self) -> int:
+        """Whether the head has a matrix of its own on its rank: not where it is the embedding's, on the same rank."""
+        return 0 if self.shape.tied and self.plan.pipeline == 1 else 1
+
+    def expert_parameters(self, stage: Stage) -> int:
+        """Parameters of a stage's experts on one rank."""
+        if not self.shape.experts:
+            return 0
+        local = self.shape.experts // self.plan.expert
+        return stage.layers * local * self.shape.expert_parameters // self.plan.tensor
+
+    def _states(self) -> None:
+        plan = self.plan
+        dense = sum(self.dense_parameters(stage) for stage in self._own_stages())
+        experts = sum(self.expert_parameters(stage) for stage in self._own_stages())
+        every = memory.states(dense, plan, plan.data * plan.context)
+        routed = memory.states(experts, plan, plan.data * plan.context // plan.expert)
+        self.out += [
+            Alloc("weights", every.weights + routed.weights),
+            Alloc("gradients", every.gradients + routed.gradients),
+            Alloc("optimizer", every.optimizer + routed.optimizer),
+        ]
+
+    def layer_bytes(self) -> int:
+        """Bytes that a layer keeps of one microbatch."""
+        return memory.layer_activations(self.shape, self.plan)
+
+    def workspace_bytes(self) -> int:
+        """Bytes that a pass takes for itself, and, where weights are fully sharded, those gathered ahead."""
+        workspace = LayerWriter(self.shape, self.plan).workspace_bytes
+        return workspace + (self._gathered_bytes() if self.plan.shard == 3 else 0)
+
+    def _gathered_bytes(self) -> int:
+        units = [self._unit(part) for part, _ in parts_of(self.own(0), "F")]
+        unit = max(self.dense_parameters(unit) + self.expert_parameters(unit) for unit in units)
+        return AHEAD * unit * (self.plan.element + self.plan.accumulate_bytes)
+
+    def kept_bytes(self, chunk: int) -> int:
+        """Bytes that a chunk keeps of one microbatch."""
+        stage, shape, plan = self.own(chunk), self.shape, self.plan
+        ends = memory.embedding_activations(shape, plan) if stage.embedding else 0
+        ends += memory.head_activations(shape, plan) if stage.head else 0
+        return stage.layers * memory.layer_activations(shape, plan) + ends
+
+    # -- passes
+
+    def _is_last(self, number: int) -> bool:
+        """Whether gradients of weights of a chunk are complete after an action."""
+        action = self.order[number]
+        return action.kind in ("B", "W") and all(
+            later.chunk != action.chunk or later.kind not in ("B", "W") for later in self.order[number + 1 :]
+        )
+
+    def _pass(self, action: Action, last: bool) -> Iterator[Instruction]:
+        """Receive, compute, send on."""
+        kind, chunk = action.kind, action.chunk
+        stage = self.own(chunk)
+        index = chunk * self.plan.pipeline + self.rank
+        before, behind = index > 0, index < self.plan.stages - 1
+        kept = f"activations {chunk}"
+        if kind == "F":
+            if before:
+                yield from self._receive(f"forward {index}", -1)
+            yield Alloc(kept, self.kept_bytes(chunk))
+            yield from self._calls(stage, action, first=action.microbatch == 0, last=False)
+            if behind:
+                yield self._send(f"forward {index + 1}", +1)
+            return
+        if kind in ("B", "I") and behind:
+            yield from self._receive(f"backward {index}", +1)
+        yield from self._calls(stage, action, first=False, last=last)
+        if kind in ("B", "W"):
+            yield Free(kept)
+        if kind in ("B", "I") and before:
+            yield self._send(f"backward {index - 1}", -1)
+
+    @property
+    def _message(self) -> int:
+        """Bytes of a rank's share of the residual: a tensor group's ranks send a part each."""
+        return self.plan.element * Sizes(self.shape, self.plan).tokens * self.shape.hidden // self.plan.tensor
+
+    def _send(self, channel: str, steps: int) -> Send:
+        stream = f"send {channel.split()[0]}" if self.plan.overlap_pipeline else COMPUTE
+        return Send(channel, "pipeline", steps, self._message, stream=stream, after=("passed",))
+
+    def _receive(self, channel: str, steps: int) -> Iterator[Instruction]:
+        yield Recv(channel, "pipeline", steps, self._message)
+        if self.plan.tensor > 1 and not self.plan.sequence:
+            whole = self._message * self.plan.tensor
+            yield Communicate("all_gather", whole, ("tensor",), "received")
+
+    def _calls(self, stage: Stage, action: Action, first: bool, last: bool) -> Iterator[Instruction]:
+        """A stage's pass: layer by layer where gathers of weights or sums of gradients hide behind it."""
+        gathers = first and action.kind == "F" and self.plan.shard > 0
+        complete = last or (self.plan.shard > 1 and action.kind in ("B", "W"))  # shares are all that is kept
+        sums = complete and self._gradients_are_summed()
+        if not self.plan.overlap_data or not (gathers or sums):
+            yield Call(self.blocks.stage(stage, action.kind), event="passed")
+            return
+        units = [part for part, times in parts_of(stage, action.kind) for _ in range(times)]
+        for number, part in enumerate(units):
+            after = (f"weights {action.chunk}.{number}",) if gathers else ()
+            yield Call(self.blocks.part(part, action.kind), event="passed", after=after)
+            if sums:
+                yield from self._sum_gradients(self._unit(part), ("passed",), "sums")
+
+    def _gradients_are_summed(self) -> bool:
+        return self.plan.data * self.plan.context > 1
+
+    # -- over data-parallel ranks
+
+    def _unit(self, part: str) -> Stage:
+        return {
+            "layer": Stage(1),
+            "embedding": Stage(0, embedding=True),
+            "head": Stage(0, head=True),
+        }[part]
+
+    def _over_data(
+        self, kind: CollectiveKind, what: str, stage: Stage, size: int, **issue: object
+    ) -> Iterator[Instruction]:
+        """A collective over the ranks that hold the same parameters, `size` bytes each."""
+        parts = (
+            (self.dense_parameters(stage), self.plan.data_axes, what),
+            (self.expert_parameters(stage), self.plan.expert_axes, f"{what}.experts"),
+        )
+        mesh = self.plan.mesh()
+        for parameters, axes, label in parts:
+            axes = tuple(axis for axis in axes if mesh[axis] > 1)
+            if parameters and axes:
+                yield Communicate(kind, parameters * size, axes, label, **issue)  # type: ignore[arg-type]
+
+    def _sum_gradients(
+        self, stage: Stage, after: tuple[str, ...] = (), stream: str = COMPUTE
+    ) -> Iterator[Instruction]:
+        kind: CollectiveKind = "reduce_scatter" if self.plan.shard else "all_reduce"
+        size = self.plan.gradient_bytes
+        yield from self._over_data(
+            kind,
+            "gradients",
+            stage,
+            size,
+            stream=stream,
+            event="summed" if stream != COMPUTE else "",
+            after=after,
+        )
+
+    def _gather_weights(self) -> None:
+        """Weights that the optimiser's ranks hold in shares come together: ahead of their first use, or at once."""
+        if not self.plan.shard:
+            return
+        for chunk in range(self.plan.virtual):
+            stage = self.own(chunk)
+            if not self.plan.overlap_data:
+                self.out += self._over_data("all_gather", "weights", stage, self.plan.element)
+                continue
+            units = [part for part, times in parts_of(stage, "F") for _ in range(times)]
+            for number, part in enumerate(units):
+                event = f"weights {chunk}.{number}"
+                self.out += self._over_data(
+                    "all_gather", "weights", self._unit(part), self.plan.element, stream="gather", event=event
+                )
+
+    def _reduce_rest(self) -> None:
+        if not self._gradients_are_summed():
+            return
+        if self.plan.overlap_data:
+            self.out.append(Wait(("summed",)))
+            return
+        for stage in self._own_stages():
+            self.out += self._sum_gradients(stage)
+
+    def _tied_embeddings(self) -> None:
+        """The first and the last rank of a pipeline add up their gradients of one embedding."""
+        last = self.plan.pipeline - 1
+        if not self.shape.tied or self.plan.pipeline == 1 or self.rank not in (0, last):
+            return
+        bytes = self.plan.gradient_bytes * (self.shape.vocab // self.plan.tensor) * self.shape.hidden
+        steps = -1 if self.rank == 0 else 1  # round the end
+        self.out += [
+            Send("embedding", "pipeline", steps, bytes, stream="send embedding", after=("passed",)),
+            Recv("embedding", "pipeline", steps, bytes),
+            pointwise("embedding.sum_gradients", 2 * bytes, bytes),
+        ]
+
+    # -- fully sharded weights
+
+    def _sharded_passes(self) -> None:
+        """Each unit's weights are gathered before use, forward and backward, and its gradients scattered after.
+
+        Gathers run ahead of their use by no more than AHEAD units, which is what is held of gathered weights.
+        """
+        stage = self.own(0)
+        self.out.append(Alloc("gathered", self._gathered_bytes()))
+        for action in self.order:
+            kind = action.kind
+            if kind == "F":
+                self.out.append(Alloc("activations 0", self.kept_bytes(0)))
+            for number, part in enumerate(
+                part for part, times in parts_of(stage, kind) for _ in range(times)
+            ):
+                self._sharded_unit(number, part, action)
+            if kind == "B":
+                self.out.append(Free("activations 0"))
+        self.out.append(Wait(("summed",)))
+
+    def _sharded_unit(self, number: int, part: str, action: Action) -> None:
+        """Gather, compute, scatter."""
+        hidden, place, stage = self.plan.overlap_data, number % (AHEAD + 1), self._unit(part)
+        slot = (f"used {place}",) if hidden else ("passed",)  # the gathered weights that make room
+        stream, gathered = ("gather", f"gathered {place}") if hidden else (COMPUTE, "")
+        self.out += self._over_data(
+            "all_gather", "weights", stage, self.plan.element, stream=stream, event=gathered, after=slot
+        )
+        self.out.append(
+            Call(
+                self.blocks.part(part, action.kind),
+                event=f"used {place}" if hidden else "passed",
+                after=(gathered,) if hidden else (),
+            )
+        )
+        if action.kind == "B":
+            out = "scatter" if hidden else COMPUTE
+            done = (f"used {place}",) if hidden else ()
+            self.out += self._over_data(
+                "reduce_scatter",
+                "gradients",
+                stage,
+                self.plan.gradient_bytes,
+                stream=out,
+                event="summed",
+                after=done,
+            )
+
+    # -- the step
+
+    def _optimizer(self) -> None:
+        """A kernel each, as in Megatron-LM: unscale in half precision, norm, clip, Adam, cast, clear."""
+        plan = self.plan
+        dense = sum(self.dense_parameters(stage) for stage in self._own_stages())
+        experts = sum(self.expert_parameters(stage) for stage in self._own_stages())
+        holders = plan.data * plan.context
+        mine = dense + experts
+        if plan.shard:
+            mine = -(-dense // holders) + -(-experts * plan.expert // holders)
+        gradients = plan.accumulate_bytes * mine
+        if plan.precision is Precision.FP16:
+            self.out.append(pointwise("gradient.unscale", gradients, gradients))
+        self.out.append(pointwise("gradient.norm", gradients, 0))
+        shared = ("pipeline", "tensor", *(plan.data_axes if plan.shard else ()))
+        axes = tuple(axis for axis in plan.mesh() if axis in shared and plan.mesh()[axis] > 1)
+        if axes:
+            self.out.append(Communicate("all_reduce", 4, axes, "gradient.norm"))
+        states = plan.master_bytes * mine
+        self.out += [
+            pointwise("gradient.clip", gradients, gradients),
+            pointwise("optimizer", states + gradients, states),
+            pointwise("optimizer.cast", plan.master_bytes // 3 * mine, self.plan.element * mine),
+            pointwise("gradient.clear", 0, plan.accumulate_bytes * (dense + experts)),
+        ]
+
+
+def _layer_parameters(shape: TransformerShape, plan: Parallelism) -> int:
+    """Parameters of a layer on one rank, experts apart."""
+    norms = 2 * shape.norm_parameters
+    attention = shape.attention_parameters - shape.norm_parameters
+    router = shape.hidden * shape.experts
+    feed = 0 if shape.experts else shape.expert_parameters
+    return (attention + feed) // plan.tensor + norms + router

@@ -1,0 +1,249 @@
+"""Fits the constants of the GPU models on microbenchmarks, and writes or prints the calibration files.
+
+    python -m benchmarks.gpu_calibrate --data DIR [--write] [--cross]
+
+DIR holds measured rows (see benchmarks/gpu_rows.py). Constants are fitted on half of the rows of kernels and
+collectives, by a hash of their shape; the other half and every end-to-end row are left to judge by.
+--cross fits on one GPU alone and judges the other with what was fitted, to see whether the model generalises.
+
+The sum of absolute relative errors, smoothed near zero, is made least by Nelder and Mead's simplex from a fixed start.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from benchmarks import gpu_micro as micro
+from benchmarks.gpu_calibration_files import write_files
+from benchmarks.gpu_rows import DECODE, GEMM, NCCL, ONE_SHOT, PREFILL, KernelRow
+from wsc.backends.gpu_cluster.machine import Gpu
+
+Floats = NDArray[np.float64]
+SMOOTH = 1e-4
+ROUNDS = 4
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of one GPU and kind, and how their seconds are modelled."""
+
+    gpu: str
+    rows: Sequence[KernelRow]
+    seconds: Callable[..., Floats]
+
+    def errors(self, gpu: Gpu) -> Floats:
+        """Modelled over measured, less one."""
+        measured = np.array([row.latency_us for row in self.rows]) * 1e-6
+        return self.seconds(self.rows, gpu) / measured - 1
+
+
+@dataclass(frozen=True)
+class Family:
+    """Constants fitted together: of each GPU, and shared, as (table, key) of common.toml."""
+
+    name: str
+    calibration: tuple[str, ...]
+    common: tuple[tuple[str, str], ...]
+
+
+PRODUCTS = Family(
+    "products",
+    ("tensor_efficiency", "hbm_efficiency", "stream_seconds_per_root_megabyte", "tile_seconds"),
+    tuple(
+        ("products", key)
+        for key in ("l2_efficiency", "overlap_power", "split_seconds", "quantize_bytes_per_element")
+    ),
+)
+_PREFILL = ("prefill_floor", "preprocess_passes", "tail")
+_DECODE = ("head_block", "shared_bytes_per_second", "head_bytes_per_second", "first_wave", "combine_seconds")
+_ATTENTION = ("attention_efficiency", "attention_floor_seconds", "attention_block_seconds")
+COLLECTIVES = Family(
+    "collectives",
+    ("collective_floor_seconds", "collective_step_seconds", "nvlink_efficiency"),
+    tuple(
+        ("collectives", key)
+        for key in (
+            "ramp_bytes_per_rank",
+            "ramp",
+            "ll_rate",
+            "own_copy",
+            "ll128_latency",
+            "ll128_work",
+            "simple_latency",
+            "simple_growth",
+            "growth_power",
+            "nvls_work",
+            "nvls_latency",
+            "nvls_growth",
+            "pairs_floor_seconds",
+            "pairs_step_seconds",
+            "pairs_ll_bytes_per_second",
+            "pairs_simple_seconds",
+            "pairs_growth",
+            "custom_floor",
+            "custom_rate",
+        )
+    ),
+)
+
+
+def attention_family(libraries: Sequence[str]) -> Family:
+    """Attention's constants, with those of the libraries that rows were measured with."""
+    keys = (*_PREFILL, *_DECODE, "overlap_power")
+    return Family(
+        "attention", _ATTENTION, tuple((f"attention.{name}", key) for name in libraries for key in keys)
+    )
+
+
+def batches(folder: Path, judged: bool) -> dict[str, list[Batch]]:
+    """Rows to fit on, or those to judge by, by family."""
+    kinds = (
+        ("products", GEMM, micro.gemm_row_seconds, lambda row: (row.system, row.gemm_dtype)),
+        ("attention", PREFILL, micro.prefill_row_seconds, lambda row: (row.system,)),
+        ("attention", DECODE, micro.decode_row_seconds, lambda row: (row.system,)),
+        ("collectives", NCCL, micro.nccl_row_seconds, lambda row: (row.system, row.op_name)),
+        ("collectives", ONE_SHOT, micro.one_shot_row_seconds, lambda row: (row.system,)),
+    )
+    found: dict[str, list[Batch]] = {}
+    for family, kind, seconds, key in kinds:
+        rows = sorted((row for row in kind.rows(folder) if row.judged == judged), key=key)
+        for (system, *_), group in groupby(rows, key=key):
+            batch = Batch(micro.shipped_gpu(system).name, tuple(group), seconds)
+            found.setdefault(family, []).append(batch)
+    return found
+
+
+class Point:
+    """A vector of constants: those of each GPU, then the shared ones; in logarithms, so that all stay positive."""
+
+    def __init__(self, family: Family, gpus: Mapping[str, Gpu]) -> None:
+        self.family, self.gpus = family, gpus
+
+    def start(self) -> Floats:
+        """The constants of the files."""
+        own = [getattr(gpu.calibration, key) for gpu in self.gpus.values() for key in self.family.calibration]
+        first = next(iter(self.gpus.values()))
+        shared = [getattr(_table(first, table), key) for table, key in self.family.common]
+        return np.log([*own, *shared])
+
+    def gpus_at(self, point: Floats) -> dict[str, Gpu]:
+        """The GPUs with the constants of a point."""
+        values = np.exp(point)
+        shared = dict(zip(self.family.common, values[len(values) - len(self.family.common) :], strict=True))
+        result, place = {}, 0
+        for name, gpu in self.gpus.items():
+            own = dict(zip(self.family.calibration, map(float, values[place:]), strict=False))
+            place += len(own)
+            result[name] = with_constants(gpu, own, shared)
+        return result
+
+
+def with_constants(gpu: Gpu, own: Mapping[str, float], shared: Mapping[tuple[str, str], float]) -> Gpu:
+    """The GPU with other constants, its own and shared ones."""
+    common = gpu.common
+    for (table, key), value in shared.items():
+        part = _table(gpu.model_copy(update={"common": common}), table)
+        changed = part.model_copy(update={key: float(value)})
+        if table.startswith("attention."):
+            library = table.removeprefix("attention.")
+            common = common.model_copy(update={"attention": {**common.attention, library: changed}})
+        else:
+            common = common.model_copy(update={table: changed})
+    calibration = gpu.calibration.model_copy(update=dict(own))
+    return gpu.model_copy(update={"calibration": calibration, "common": common})
+
+
+def _table(gpu: Gpu, name: str) -> object:
+    first, _, library = name.partition(".")
+    return gpu.common.attention[library] if library else getattr(gpu.common, first)
+
+
+def fit(family: Family, gpus: Mapping[str, Gpu], rows: Sequence[Batch]) -> dict[str, Gpu]:
+    """The GPUs with the family's constants fitted on the rows."""
+    space = Point(family, gpus)
+
+    def loss(point: Floats) -> float:
+        trial = space.gpus_at(point)
+        return sum(float(np.mean(np.sqrt(batch.errors(trial[batch.gpu]) ** 2 + SMOOTH))) for batch in rows)
+
+    point = space.start()
+    for _ in range(ROUNDS):
+        options = {"maxiter": 150 * len(point), "adaptive": True}
+        point = minimize(loss, point, method="Nelder-Mead", options=options).x
+    return space.gpus_at(point)
+
+
+def fit_all(gpus: Mapping[str, Gpu], rows: Mapping[str, Sequence[Batch]]) -> dict[str, Gpu]:
+    """Products first: attention streams memory with their constants."""
+    libraries = sorted({gpu.attention_library for gpu in gpus.values()})
+    fitted = dict(gpus)
+    for family in (PRODUCTS, attention_family(libraries), COLLECTIVES):
+        fitted = fit(family, fitted, rows[family.name])
+        print(f"fitted: {family.name}")
+    return fitted
+
+
+def mean_errors(gpus: Mapping[str, Gpu], rows: Sequence[Batch]) -> dict[str, float]:
+    """Mean absolute error of each batch."""
+    return {
+        f"{batch.gpu} {type(batch.rows[0]).__name__.removesuffix('Row')} "
+        f"{getattr(batch.rows[0], 'gemm_dtype', getattr(batch.rows[0], 'op_name', ''))}": float(
+            np.mean(np.abs(batch.errors(gpus[batch.gpu])))
+        )
+        for batch in rows
+    }
+
+
+def report(title: str, gpus: Mapping[str, Gpu], rows: Mapping[str, Sequence[Batch]]) -> None:
+    print(title)
+    for name, error in mean_errors(gpus, [batch for part in rows.values() for batch in part]).items():
+        print(f"  {name:32} {error:7.2%}")
+
+
+def cross(gpus: Mapping[str, Gpu], rows: Mapping[str, Sequence[Batch]]) -> None:
+    """Fit on each GPU alone, and hold the rows of the others against the constants it gave."""
+    for name, gpu in gpus.items():
+        own = {family: [batch for batch in part if batch.gpu == name] for family, part in rows.items()}
+        other = {family: [batch for batch in part if batch.gpu != name] for family, part in rows.items()}
+        fitted = fit_all({name: gpu}, own)[name]
+        moved = {
+            key: value.model_copy(update={"calibration": fitted.calibration, "common": fitted.common})
+            for key, value in gpus.items()
+        }
+        report(f"mean absolute error, fitted on the {name} alone", {name: fitted}, own)
+        report(f"mean absolute error, others with the constants of the {name}", moved, other)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--cross", action="store_true")
+    arguments = parser.parse_args()
+    rows, held = batches(arguments.data, False), batches(arguments.data, True)
+    names = sorted({batch.gpu for part in rows.values() for batch in part})
+    gpus = {name: micro.shipped_gpu(name) for name in names}
+    if arguments.cross:
+        cross(gpus, rows)
+        return
+    fitted = fit_all(gpus, rows)
+    report("mean absolute error, fitted rows", fitted, rows)
+    report("mean absolute error, judged rows", fitted, held)
+    if arguments.write:
+        counts = {
+            name: sum(len(b.rows) for part in rows.values() for b in part if b.gpu == name) for name in names
+        }
+        for path in write_files(fitted, counts):
+            print(f"written: {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,233 @@
+"""Modelled and simulated against measured times of GPUs and GPU clusters; writes docs/validation_gpu.md.
+
+    python -m benchmarks.gpu_validation [--data DIR] [--output docs/validation_gpu.md]
+
+DIR is a folder of CSV files; each is known by its columns (benchmarks/gpu_rows.py, gpu_systems.py, gpu_serving.py), its
+name does not matter. Calibration comes from the calibration files alone: nothing is fitted here.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import gpu_micro as micro
+from benchmarks import gpu_systems as systems
+from benchmarks.gpu_memory import memory
+from benchmarks.gpu_rows import (
+    DECODE,
+    GEMM,
+    KERNEL_SETS,
+    NCCL,
+    ONE_SHOT,
+    PREFILL,
+    KernelRow,
+    RowSet,
+    check_folder,
+)
+from benchmarks.gpu_serving import SERVING, serving
+from benchmarks.gpu_systems import Measured
+from wsc.backends.gpu_cluster.clusters import HERE
+from wsc.backends.gpu_cluster.constants import Calibration
+from wsc.compiler.errors import WscError
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "validation_gpu.md"
+DATA = ROOT.parent / "shared" / "anchors" / "gpu"
+ALL_SETS: tuple[RowSet, ...] = (*KERNEL_SETS, *systems.SYSTEM_SETS, SERVING)
+HEAD = """\
+# Validation of the GPU cluster
+
+Written by `python -m benchmarks.gpu_validation`; constants are fitted by `python -m benchmarks.gpu_calibrate` on half
+of the rows of kernels and collectives of the {fitted} (by a hash of their shape) and on nothing else. *Judged* rows are
+the other half, and all rows of GPUs that have no calibration of their own. Every end-to-end row is judged: no constant
+is fitted on any. An error is modelled over measured, less one; tables show the mean of its absolute value.
+"""
+STEPS = """\
+A row is built as a program (`wsc.backends.gpu_cluster.transformer`) and simulated by events. What a row does not say
+comes from where its authors say it (`benchmarks/gpu_systems.py`, `benchmarks/gpu_serving.py`); where nobody does, from
+the fastest setting that fits.
+"""
+
+
+@dataclass(frozen=True)
+class Micro:
+    """Errors of rows of kernels of one set, GPU and type: of rows fitted on, and of judged ones."""
+
+    set: str
+    gpu: str
+    type: str
+    fitted: tuple[float, ...]
+    judged: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that a folder gave."""
+
+    micro: tuple[Micro, ...]
+    systems: tuple[Measured, ...]
+    left_out: tuple[str, ...]
+
+
+def type_of(row: KernelRow) -> str:
+    """The type of a row within its set and GPU."""
+    return str(getattr(row, "gemm_dtype", "") or getattr(row, "op_name", "") or getattr(row, "src", ""))
+
+
+def micro_findings(folder: Path) -> Iterator[Micro]:
+    """Errors of every set of kernels and collectives."""
+    for kind, seconds in (
+        (GEMM, micro.gemm_row_seconds),
+        (PREFILL, micro.prefill_row_seconds),
+        (DECODE, micro.decode_row_seconds),
+        (NCCL, micro.nccl_row_seconds),
+        (ONE_SHOT, micro.one_shot_row_seconds),
+    ):
+        rows = sorted(filter(modelled, kind.rows(folder)), key=lambda row: (row.system, type_of(row)))
+        for (system, what), group in groupby(rows, key=lambda row: (row.system, type_of(row))):
+            yield one_finding(kind.title, system, what, list(group), seconds)
+
+
+def one_finding(
+    title: str, system: str, what: str, rows: Sequence[KernelRow], seconds: Callable[..., np.ndarray]
+) -> Micro:
+    """Errors of the rows of one GPU and type."""
+    gpu = micro.shipped_gpu(system)
+    errors = seconds(rows, gpu) / (np.array([row.latency_us for row in rows]) * 1e-6) - 1
+    calibrated = gpu.name in calibrated_gpus()
+    fitted = tuple(float(e) for e, row in zip(errors, rows, strict=True) if calibrated and not row.judged)
+    judged = tuple(float(e) for e, row in zip(errors, rows, strict=True) if not calibrated or row.judged)
+    return Micro(title, gpu.name, what, fitted, judged)
+
+
+def modelled(row: KernelRow) -> bool:
+    """Whether the models have the row's type."""
+    dtype, kind = getattr(row, "gemm_dtype", None), getattr(row, "op_name", None)
+    return (dtype is None or dtype in micro.PRECISIONS) and (kind is None or kind in micro.KINDS)
+
+
+def calibrated_gpus() -> tuple[str, ...]:
+    """GPUs whose constants are fitted on rows of their own."""
+    files = sorted((HERE / "calibration").glob("*.toml"))
+    own = [path.stem for path in files if "written by `python -m" in path.read_text(encoding="utf-8")]
+    return tuple(name for name in own if name != "common")
+
+
+def findings(folder: Path) -> Findings:
+    """Everything that a folder allows to say; raises SystemExit for one without any known file."""
+    strangers = check_folder(folder, ALL_SETS)
+    unknown = Counter(
+        f"{kind.title}: {row.system}, {type_of(row)}"
+        for kind in (GEMM, NCCL)
+        for row in kind.rows(folder)
+        if not modelled(row)
+    )
+    left_out = [
+        *strangers,
+        *(f"{name}: {count} rows of a type that is not modelled" for name, count in unknown.items()),
+    ]
+    return Findings(tuple(micro_findings(folder)), tuple(system_findings(folder, left_out)), tuple(left_out))
+
+
+def system_findings(folder: Path, left_out: list[str]) -> Iterator[Measured]:
+    """Simulated steps beside the measured ones; a set that cannot be simulated is said in `left_out`."""
+    for kind, simulated in (
+        (systems.KORTHIKANTI, systems.korthikanti),
+        (systems.KORTHIKANTI, memory),
+        (systems.SC21, systems.sc21),
+        (systems.ZERO, systems.zero),
+        (systems.CORE, systems.core),
+        (systems.MLPERF, systems.mlperf),
+        (SERVING, serving),
+    ):
+        for row in kind.rows(folder):
+            try:
+                yield from simulated([row])
+            except WscError as error:
+                left_out.append(f"{kind.title}, {row}: {error}")
+
+
+def mean(errors: Sequence[float]) -> str:
+    """The mean absolute error as text; a dash where there are no rows."""
+    return f"{np.mean(np.abs(errors)):.1%}" if errors else "–"
+
+
+def page(found: Findings) -> str:
+    """The text of docs/validation_gpu.md."""
+    lines = [HEAD.format(fitted=" and ".join(name.upper() for name in calibrated_gpus()))]
+    lines += ["## Kernels and collectives\n", *micro_table(found.micro)]
+    if found.systems:
+        lines += ["", "## Training and serving\n", STEPS, *system_summary(found.systems)]
+    lines += ["", "## Constants\n", *constants()]
+    for title, rows in groupby(found.systems, key=lambda row: row.set):
+        lines += ["", f"## {title}\n", *system_rows(list(rows))]
+    if found.left_out:
+        lines += ["", "## Left out\n", *(f"- {line}" for line in found.left_out)]
+    return "\n".join(lines) + "\n"
+
+
+def micro_table(found: Sequence[Micro]) -> Iterator[str]:
+    yield "| set | GPU | type | fitted rows | mean error | judged rows | mean error | largest |"
+    yield "|---|---|---|---:|---:|---:|---:|---:|"
+    for row in found:
+        worst = f"{max(map(abs, row.judged)):.0%}" if row.judged else "–"
+        counts = f"{len(row.fitted)} | {mean(row.fitted)} | {len(row.judged)} | {mean(row.judged)}"
+        yield f"| {row.set} | {row.gpu} | {row.type} | {counts} | {worst} |"
+    for title, rows in groupby(found, key=lambda row: row.set):
+        judged = [error for row in rows for error in row.judged]
+        yield f"| **{title}** | all | | | | {len(judged)} | **{mean(judged)}** | |"
+
+
+def system_summary(rows: Sequence[Measured]) -> Iterator[str]:
+    yield "| set | rows | mean error | largest |"
+    yield "|---|---:|---:|---:|"
+    for title, group in groupby(rows, key=lambda row: row.set):
+        errors = [row.error for row in group]
+        yield f"| {title} | {len(errors)} | {mean(errors)} | {max(map(abs, errors)):.1%} |"
+
+
+def system_rows(rows: Sequence[Measured]) -> Iterator[str]:
+    yield f"| row | measured, {rows[0].unit} | simulated | error |"
+    yield "|---|---:|---:|---:|"
+    for row in rows:
+        yield f"| {row.label} | {row.measured:,.2f} | {row.simulated:,.2f} | {row.error:+.1%} |"
+
+
+def constants() -> Iterator[str]:
+    fields = list(Calibration.model_fields)
+    shared = micro.shipped_gpu("h100").common
+    count = len(type(shared.products).model_fields) + len(type(shared.collectives).model_fields)
+    a_library = len(type(next(iter(shared.attention.values()))).model_fields)
+    yield f"{len(fields)} constants a GPU (`backends/gpu_cluster/calibration/`), and {count} that all GPUs share, with"
+    yield f"{a_library} for each library's fused attention. Everything else is stated by makers, or assumed and said"
+    yield "to be so, in the GPU's file (`backends/gpu_cluster/gpus/`).\n"
+    names = sorted(path.stem for path in (HERE / "calibration").glob("*.toml") if path.stem != "common")
+    yield f"| constant | {' | '.join(names)} |"
+    yield f"|---|{'---:|' * len(names)}"
+    for key in fields:
+        values = [getattr(micro.shipped_gpu(name).calibration, key) for name in names]
+        yield f"| `{key}` | {' | '.join(f'{value:.3g}' for value in values)} |"
+    yield f"\nFitted: {', '.join(calibrated_gpus())}. The others are derived, as their files say."
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--output", type=Path, default=PAGE)
+    arguments = parser.parse_args()
+    found = findings(arguments.data)
+    arguments.output.write_text(page(found), encoding="utf-8")
+    print("\n".join(micro_table(found.micro)))
+    print("\n".join(system_summary(found.systems)))
+    print(*found.left_out, f"written: {arguments.output}", sep="\n")
+
+
+if __name__ == "__main__":
+    main()

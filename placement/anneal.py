@@ -1,0 +1,92 @@
+"""Simulated annealing of slicing trees: times, wire and adapters at once, in whole numbers, compiled.
+
+Kirkpatrick, Gelatt and Vecchi, "Optimization by simulated annealing", Science 1983. A state that sticks out of its
+regions is allowed at a price, so that the search passes through what does not quite fit. All figures are whole, the
+logarithms of the acceptance rule from a table: the same seed gives the same walk on any machine.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from wsc.placement.jit import jit
+from wsc.placement.layout import adapters, align, lay_out, wire_cost
+from wsc.placement.moves import UInt64s, change, draw
+from wsc.placement.tree import Int64s, Scene, State, overflow, renew_stale, restore
+
+LOSS = np.int64(1) << 60  # the cost of what is not worth costing
+_STEPS = 1024
+LOGARITHMS = np.array(
+    [round(-math.log((index + 0.5) / _STEPS) * _STEPS) for index in range(_STEPS)], np.int64
+)
+
+
+@jit
+def cost_of(scene: Scene, state: State, limit: int, passes: int, overflow_cost: int) -> int:
+    """The cost of the state after renewing its curves, or LOSS as soon as it is known to be above the limit."""
+    renew_stale(scene, state)
+    over = overflow(scene, state)
+    cost = scene.time_cost[state.level[0]] + over * overflow_cost
+    if cost > limit or over * 8 > scene.curves.shape[3]:
+        return LOSS
+    lay_out(scene, state)
+    align(scene, state, passes)
+    cost += wire_cost(scene, state)
+    if scene.adapter_cost > 0 and cost <= limit:
+        cost += scene.adapter_cost * adapters(scene, state)
+    return cost
+
+
+@jit
+def keep(state: State, other: State) -> None:
+    """Copies what makes a state from one to another."""
+    other.links[:] = state.links
+    other.roots[:] = state.roots
+    other.cross[:] = state.cross
+    other.level[:] = state.level
+    other.port[:] = state.port
+
+
+@jit
+def walk(
+    scene: Scene,
+    state: State,
+    old: State,
+    best: State,
+    costs: Int64s,
+    rng: UInt64s,
+    temperature: int,
+    shares: Int64s,
+    steps: int,
+    logarithms: Int64s,
+    passes: int,
+) -> int:
+    """So many moves at one temperature; costs are (now, best that fits, a cell that sticks out). Returns the moves taken.
+
+    `shares` are the running sums of how often each kind of move is made; `old` is room for the state before a move.
+    """
+    taken = 0
+    keep(state, old)
+    costs[0] = cost_of(scene, state, LOSS - 1, passes, costs[2])
+    for _ in range(steps):
+        lot = draw(rng, shares[shares.shape[0] - 1])
+        move = 0
+        while shares[move] <= lot:
+            move += 1
+        limit = costs[0] + ((temperature * logarithms[draw(rng, logarithms.shape[0])]) >> 10)
+        if not change(scene, state, rng, move):
+            continue
+        cost = cost_of(scene, state, limit, passes, costs[2])
+        if cost > limit:
+            keep(old, state)
+            restore(state)
+            continue
+        taken += 1
+        costs[0] = cost
+        keep(state, old)
+        if cost < costs[1] and overflow(scene, state) == 0:
+            costs[1] = cost
+            keep(state, best)
+    return taken

@@ -1,0 +1,259 @@
+"""Places kernels on a fabric: the slowest time, the wire and the adapters by their weights, with lower bounds.
+
+1. Lower bounds, from areas and least sides alone (bounds.py).
+2. Starts: snakes of bars over a range of limits on the slowest time, and the slicing floorplan of the shortest time
+   with the chain in order, exact for that family (starts.py).
+3. Annealing of slicing trees whose leaves keep all their shapes, the better half of them again and longer (search.py).
+4. CP-SAT: what lies left of and below what is kept, sides and corners are free (exact.py); few blocks as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from wsc.compiler.errors import DoesNotFit
+from wsc.placement import exact
+from wsc.placement.anneal import LOSS
+from wsc.placement.bounds import bounds_of
+from wsc.placement.candidates import Catalogue, catalogue, time_bound
+from wsc.placement.effort import Effort, SolveParams
+from wsc.placement.layout import align, lay_out
+from wsc.placement.problem import Problem
+from wsc.placement.regions import Box, partitions
+from wsc.placement.result import Placed, Placement, total_of
+from wsc.placement.scene import Prices, Stage, stage_of
+from wsc.placement.search import Found, Stop, successive_halves
+from wsc.placement.starts import Draft, Packing, drafts, fastest_packing, flow_order, levels, planted, varied
+from wsc.placement.tree import mark_all, renew_stale
+
+__all__ = ["Effort", "Progress", "SolveParams", "solve"]
+
+_PASSES = 2  # as many as the annealing counted with
+_MOST_POLISHED = 200  # blocks: every pair is a constraint
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How a search stands: the least cost so far and what none can beat, both in the problem's weights (in ticks of
+    the slowest time where it has none), and the share of the work done."""
+
+    incumbent: float
+    bound: float
+    done: float
+
+
+Told = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A box for each block and the port tuple of its shape, all of shapes within `limit` ticks."""
+
+    limit: int
+    boxes: list[Box]
+    ports: list[tuple[int, ...] | None]
+
+
+def solve(
+    problem: Problem, params: SolveParams | Effort | None = None, told: Told | None = None
+) -> Placement:
+    """The best placement found; the same for equal arguments, on any machine.
+
+    `told` hears of progress. Ctrl-C ends the search early: the best so far comes back, marked as interrupted. Raises
+    DoesNotFit where no placement was found, with the cores needed and available; PlacementError for pins and groups
+    that contradict one another.
+    """
+    params = params or Effort.LOW
+    params = params.params if isinstance(params, Effort) else params
+    menus = catalogue(problem)
+    bound = time_bound(menus, problem.fabric.free)
+    if bound is None:
+        raise DoesNotFit(_too_small(problem, menus))
+    stop = Stop()
+    plan = _searched(problem, menus, bound, params, stop, told)
+    if _is_small(problem, menus, params) and (plan is None or plan.limit > bound):
+        plan, bound = _faster(problem, menus, bound, plan, params)
+    if plan is None:
+        raise DoesNotFit(_too_small(problem, menus))
+    if not stop.asked():
+        plan = _polished(problem, menus, plan, params)
+    return _placement(problem, menus, plan, bound, stop.asked())
+
+
+def _searched(
+    problem: Problem, menus: Catalogue, bound: int, params: SolveParams, stop: Stop, told: Told | None
+) -> _Plan | None:
+    """The best of what annealing makes of snakes and slicing floorplans; None where nothing fits."""
+    prices = Prices.of(problem)
+    order = flow_order(len(problem.blocks), problem.nets)
+    ways = partitions(problem.fabric)
+    packing = fastest_packing(problem, menus, order, ways, bound, params.splits)
+    weighed = problem.weights is not None and len(ways[0]) == 1
+    some = drafts(problem, menus, prices, order, bound, params.limits) if weighed else []
+    if packing is None and not some:
+        return None
+    stage = _stage(problem, menus, prices, bound, packing, some, ways, params)
+    starts = planted(stage, order, packing, some, params.starts)
+    teller = _Teller(prices, bound, params, told)
+    moves = max(1, params.moves * 16 // max(16, len(problem.blocks)))
+    found = successive_halves(stage, starts, moves, params.rounds, stop, teller.hear)
+    return _plan_of(stage, found[0]) if found else None
+
+
+def _stage(
+    problem: Problem,
+    menus: Catalogue,
+    prices: Prices,
+    bound: int,
+    packing: Packing | None,
+    some: Sequence[Draft],
+    ways: list[tuple[Box, ...]],
+    params: SolveParams,
+) -> Stage:
+    """The scene of the annealing: limits about those of the starts, and the regions that the packing fills."""
+    regions = [strip.box for strip in packing.strips] if packing else list(ways[0])
+    middle = {draft.limit for draft in varied(some, params.starts)}
+    if packing is None or not middle:
+        middle |= {packing.limit} if packing else set()
+    low, high = min(middle), max(middle)
+    if middle and some:
+        low, high = low - low // 25, high + high // 32
+        middle |= {packing.limit} if packing and low <= packing.limit <= high else set()
+    limits = levels(menus, max(bound, low), sorted(middle), high, params.levels)
+    return stage_of(problem, menus, prices, limits, regions)
+
+
+class _Teller:
+    """Passes on how the search stands."""
+
+    def __init__(self, prices: Prices, bound: int, params: SolveParams, told: Told | None) -> None:
+        self._prices, self._bound, self._told = prices, bound, told
+        self._done, self._all = 0, sum(max(1, params.starts >> turn) for turn in range(params.rounds))
+        self._best = LOSS
+
+    def hear(self, cost: int) -> None:
+        """One more annealing has ended at this cost."""
+        self._done += 1
+        self._best = min(self._best, cost)
+        if self._told is not None and self._best < LOSS:
+            unit = self._prices.unit
+            self._told(
+                Progress(self._best / unit, self._bound * self._prices.tick / unit, self._done / self._all)
+            )
+
+
+def _plan_of(stage: Stage, found: Found) -> _Plan:
+    """The boxes of a state that fits."""
+    scene, state = stage.scene, found.state
+    mark_all(state)
+    renew_stale(scene, state)
+    lay_out(scene, state)
+    align(scene, state, _PASSES)
+    boxes = []
+    for leaf in range(len(scene.kind)):
+        width, height = (int(side) for side in state.sizes[leaf])
+        x, y = (int(centre) for centre in state.centres[leaf])
+        boxes.append(Box((x - width) // 2, (y - height) // 2, width, height))
+    ports = [stage.tuples[tag] if tag >= 0 else None for tag in state.tag.tolist()]
+    return _Plan(stage.limits[int(state.level[0])], boxes, ports)
+
+
+def _is_small(problem: Problem, menus: Catalogue, params: SolveParams) -> bool:
+    """Whether the exact model may take the problem as a whole."""
+    few = len(problem.blocks) <= params.exact_blocks and problem.weights is None and params.exact_effort > 0
+    limit = menus.slowest() if few else 0
+    return few and sum(len(m.within(limit).width) for m in menus.menus) <= params.exact_shapes
+
+
+def _faster(
+    problem: Problem, menus: Catalogue, bound: int, plan: _Plan | None, params: SolveParams
+) -> tuple[_Plan | None, int]:
+    """What the exact model makes of the plan, or of none, and of the lower bound on the slowest time."""
+    limit = plan.limit if plan else menus.slowest()
+    hint = plan.boxes if plan else None
+    verdict = exact.fastest(problem, menus, bound, limit, hint, params.exact_effort)
+    if verdict.boxes is not None and (plan is None or verdict.value < plan.limit):
+        plan = _Plan(verdict.value, verdict.boxes, [None] * len(problem.blocks))
+    return plan, max(bound, verdict.bound)
+
+
+def _polished(problem: Problem, menus: Catalogue, plan: _Plan, params: SolveParams) -> _Plan:
+    """The plan after the exact models have moved its boxes for a shorter wire."""
+    verdicts = []
+    if _is_small(problem, menus, params):
+        whole = exact.Window.whole(problem)
+        verdicts.append(
+            exact.shortest(problem, menus, plan.limit, plan.boxes, whole, params.exact_effort)
+        )
+    elif params.polish_effort > 0 and len(problem.blocks) <= _MOST_POLISHED and not problem.fabric.blocked:
+        verdicts.append(
+            exact.compacted(problem, menus, plan.limit, plan.boxes, plan.ports, params.polish_effort)
+        )
+    for verdict in verdicts:
+        shorter = verdict.boxes is not None and (
+            _half_hops(problem, verdict.boxes) < _half_hops(problem, plan.boxes)
+        )
+        if shorter and verdict.boxes is not None:
+            plan = replace(plan, boxes=verdict.boxes)
+    return plan
+
+
+def _half_hops(problem: Problem, boxes: Sequence[Box | Placed]) -> int:
+    """The length of all nets in half hops."""
+    x = [2 * box.x + box.width for box in boxes]
+    y = [2 * box.y + box.height for box in boxes]
+    return sum(
+        net.weight * (abs(x[net.source] - x[net.target]) + abs(y[net.source] - y[net.target]))
+        for net in problem.nets
+    )
+
+
+def _placement(
+    problem: Problem, menus: Catalogue, plan: _Plan, bound: int, interrupted: bool
+) -> Placement:
+    placed: list[Placed] = []
+    for block, box in enumerate(plan.boxes):
+        shape = menus.menu(block).pick(box.width, box.height, plan.limit, plan.ports[block])
+        sides = (shape.width, shape.height, shape.time, shape.payload, shape.memory, shape.ports)
+        placed.append(Placed(box.x, box.y, *sides))
+    slowest = max(it.time for it in placed)
+    half_hops = _half_hops(problem, placed)
+    adapters = sum(
+        a != b
+        for net in problem.nets
+        for a, b in zip(placed[net.source].ports, placed[net.target].ports, strict=False)
+    )
+    prices = Prices.of(problem)
+    known = slowest * prices.tick + half_hops * prices.half_hop + adapters * prices.adapter
+    bounds = bounds_of(problem, menus, prices, bound, known)
+    return Placement(
+        placed=tuple(placed),
+        slowest=slowest,
+        half_hops=half_hops,
+        bound=bound,
+        cores_used=sum(it.width * it.height for it in placed),
+        status="optimal" if bound == slowest else "feasible",
+        adapters=adapters,
+        half_hops_bound=bounds.half_hops,
+        total=total_of(problem, slowest, half_hops, adapters),
+        total_bound=Fraction(bounds.cost, prices.unit) if problem.weights else None,
+        interrupted=interrupted,
+    )
+
+
+def _too_small(problem: Problem, menus: Catalogue) -> str:
+    """Why nothing fits, in a paragraph."""
+    fabric = problem.fabric
+    longest = menus.slowest()
+    least = [menus.menu(index).cores(longest) or 0 for index in range(len(problem.blocks))]
+    largest = sorted(range(len(least)), key=lambda index: (-least[index], index))[:3]
+    names = ", ".join(f"{problem.blocks[index].name!r} ({least[index]:,})" for index in largest)
+    need, spare = sum(least), fabric.free - sum(least)
+    lack = f"{-spare:,} too few" if spare < 0 else f"{spare:,} to spare, but no arrangement was found"
+    return (
+        f"The {len(least)} blocks need at least {need:,} cores and the fabric of {fabric.width} x {fabric.height} "
+        f"has {fabric.free:,} free ones: {lack}. The largest blocks at their smallest are {names}. A larger fabric, "
+        "fewer layers at a time, or more memory in a core would help."
+    )

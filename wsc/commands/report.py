@@ -1,0 +1,51 @@
+"""`wsc report`."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+
+from rich.console import Console
+
+from wsc.build import Build, read_build
+from wsc.commands.console import chosen_build, print_json, stages
+from wsc.commands.summary import summary_items
+from wsc.compiler.errors import BuildError
+from wsc.reports.page import Report, report_page
+
+FILE = "report.html"
+
+
+def report_build(folder: Path | None, output: Path | None, open: bool, json: bool) -> None:
+    """Write the page of a build, and open it in the browser if asked."""
+    path = chosen_build(folder)
+    with stages() as stage:
+        stage("reading the build")
+        build = read_build(path)
+        stage("writing the page")
+        page = write_page(build, output or path / FILE)
+    if json:
+        print_json({"build": str(path), "page": str(page), "bytes": page.stat().st_size})
+    else:
+        Console().print(f"wrote {page}", soft_wrap=True, markup=False, highlight=False)
+    if open:
+        webbrowser.open(page.resolve().as_uri())
+
+
+def write_page(build: Build, file: Path) -> Path:
+    """Write the page of a build into a file, and return it; raises BuildError."""
+    target, machine = build.selection.target, build.selection.machine
+    report = Report(
+        title=f"{build.name} on {machine.name}",
+        summary=summary_items(build),
+        graph=build.graph,
+        trace=build.trace,
+        plan=build.floorplan(),
+        capacity=target.capacity(build.program, machine),
+        program=target.print(build.program),
+    )
+    try:
+        file.write_text(report_page(report), encoding="utf-8")
+    except OSError as error:
+        raise BuildError(f"Cannot write the page {file}: {error.strerror or error}.") from error
+    return file

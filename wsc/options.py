@@ -1,0 +1,104 @@
+"""The arguments and options of the commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ModelFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A file that defines model() and example_inputs(), or FILE:factory; hf:NAME or hf:FOLDER for a "
+        "configuration of transformers or diffusers.",
+    ),
+]
+BuildFolder = Annotated[
+    Path | None, typer.Argument(metavar="BUILD", help="A build folder. [default: the last in build/]")
+]
+Machine = Annotated[
+    str,
+    typer.Option("--target", "-t", metavar="NAME", help="A machine (see `wsc targets`) or a machine file."),
+]
+OtherMachine = Annotated[
+    str | None,
+    typer.Option(
+        "--machine", "-m", metavar="NAME", help="Another machine or machine file. [default: the build's]"
+    ),
+]
+Define = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--define", "-D", metavar="KEY=VALUE", help="A keyword argument for the factory; may be repeated."
+    ),
+]
+Phase = Annotated[
+    str | None,
+    typer.Option(
+        "--phase", metavar="PHASE", help="prefill or decode, for models that generate token by token."
+    ),
+]
+Batch = Annotated[int | None, typer.Option("--batch", metavar="N", min=1, help="Inputs taken at once.")]
+Context = Annotated[
+    int | None,
+    typer.Option("--context", metavar="N", min=1, help="Positions that keys and values are kept for."),
+]
+Seq = Annotated[int | None, typer.Option("--seq", metavar="N", min=1, help="Tokens in the input.")]
+Download = Annotated[
+    bool, typer.Option("--download", help="Fetch the configuration of hf:NAME where it is not cached.")
+]
+DType = Annotated[
+    str,
+    typer.Option(
+        "--dtype",
+        metavar="TYPE",
+        help="fp32, fp16 or bf16 for everything, fp8 for weights alone; int8 or int16 quantises products by weights, "
+        "float does not. [default: what the machine needs]",
+    ),
+]
+WeightsDType = Annotated[
+    str | None,
+    typer.Option("--weights-dtype", metavar="TYPE", help="What weights are stored in: fp8, int8, ..."),
+]
+Overrides = Annotated[
+    Path | None,
+    typer.Option(
+        "--dtype-overrides",
+        metavar="FILE",
+        help="A TOML file of patterns of weights' names, each with a type or keep.",
+    ),
+]
+OutputFolder = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FOLDER", help="The build folder. [default: build/NAME]"),
+]
+OutputArrays = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the outputs to this .npz file.")
+]
+OutputPictures = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FOLDER", help="For the pictures. [default: BUILD/maps]"),
+]
+InputArrays = Annotated[
+    Path | None,
+    typer.Option(
+        "--input", "-i", metavar="FILE", help="A .npz file of inputs. [default: the example inputs]"
+    ),
+]
+Layers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--layer", "-l", metavar="NAME", help="What to draw; may be repeated. [default: every layer]"
+    ),
+]
+Format = Annotated[str, typer.Option("--format", "-f", metavar="KIND", help="png or svg.")]
+Terminal = Annotated[
+    bool, typer.Option("--terminal/--no-terminal", help="Draw coarsely in the terminal too.")
+]
+AlgorithmName = Annotated[
+    str | None, typer.Argument(metavar="NAME", help="An algorithm. [default: list all]", show_default=False)
+]
+Extent = Annotated[int | None, typer.Option(help="See the list of algorithms.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
