@@ -141,8 +141,10 @@ def _product(node: Node, built: Mapping[str, Node]) -> str | None:
     if not isinstance(node.op, Contract) or node.op.windows or node.type.rank < 2:
         return None
     lhs, rhs, out = node.op.letters
-    *batch, rows, inner = lhs
-    plain = rhs[:-1] == "".join(batch) + inner and out[:-1] == "".join(batch) + rows and len(out) == len(rhs)
+    if len(lhs) < 2:
+        return None
+    batch, rows, inner = lhs[:-2], lhs[-2], lhs[-1]
+    plain = rhs[:-1] == batch + inner and out[:-1] == batch + rows and len(out) == len(rhs)
     return node.inputs[0] if plain and out[-1] == rhs[-1] else None
 
 
