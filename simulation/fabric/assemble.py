@@ -288,7 +288,6 @@ def _state(fabric: Fabric, cores: Sequence[Core], layout: Layout) -> State:
         "word": np.zeros((queues, deep), np.uint32),
         "last": np.zeros((queues, deep), np.bool_),
         "ready": np.zeros((queues, deep), np.int64),
-        "listed": np.zeros(queues, np.bool_),
         "link": np.full(fabric.width * fabric.height * 5, -1, np.int64),
         "open": np.full(nodes, -1, np.int8),
         "woken": np.ones(count, np.bool_),

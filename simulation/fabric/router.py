@@ -43,8 +43,7 @@ def push(layout: Layout, state: State, queue: int, word: np.uint32, last: bool, 
         core = layout.queue_core[queue]
         state.until[core] = max(state.until[core], ready)
         wake(state, core)
-    elif not state.listed[queue]:
-        state.listed[queue] = True
+    elif state.count[queue] == 1:  # one that held some is in the list already
         state.routing[state.clock[ROUTING]] = queue
         state.clock[ROUTING] += 1
 
@@ -96,21 +95,16 @@ def step_routers(layout: Layout, state: State) -> None:
         state.blocked[i] = state.routing[i]
     for i in range(count):
         queue = state.blocked[i]
-        state.listed[queue] = False
-    for i in range(count):
-        queue = state.blocked[i]
         seen(state, layout.queue_tile[queue])
         ready = state.ready[queue, state.head[queue]]
         coming = ready > state.clock[NOW]  # it has not waited yet
         if coming:
             state.clock[NEXT] = min(state.clock[NEXT], ready)
         if coming or _pass_on(layout, state, queue):
-            if state.count[queue] and not state.listed[queue]:
-                state.listed[queue] = True
+            if state.count[queue]:
                 state.moved[moved] = queue
                 moved += 1
-        elif not state.listed[queue]:
-            state.listed[queue] = True
+        else:
             state.blocked[blocked] = queue
             blocked += 1
     _order(state, blocked, moved)

@@ -81,7 +81,6 @@ class State(NamedTuple):
     word: NDArray[np.uint32]  # [queue, place]
     last: NDArray[np.bool_]  # whether it ends a message
     ready: Longs  # from which cycle it may go on
-    listed: NDArray[np.bool_]
     routing: Ints  # queues that hold something
     blocked: Ints  # scratch
     moved: Ints

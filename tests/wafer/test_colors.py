@@ -73,8 +73,8 @@ def test_running_out_is_told_with_the_count() -> None:
     with pytest.raises(DoesNotFit) as caught:
         allocate(many, 4)
     assert str(caught.value) == (
-        "the program takes 5 colours where its routes meet, and the machine has 4: kernel 'k4' alone takes 1; a cut over"
-        " fewer axes, or fewer streams through the region, takes fewer"
+        "the program takes 5 colours where its routes meet, and the machine has 4: kernel 'k4' alone takes 1; a cut"
+        " over fewer axes, or fewer streams through the region, takes fewer"
     )
 
 

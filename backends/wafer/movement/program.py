@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from wsc.backends.wafer.colors import Colored, Family, allocate
-from wsc.backends.wafer.instructions import Lookup, MultiplyAdd, Recv, Send, Wait
+from wsc.backends.wafer.instructions import Lookup, Move, MultiplyAdd, Recv, Send, Wait
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.movement import Expansion, Region, expand
 from wsc.backends.wafer.movement.streams import StreamExpansion, expand_stream
@@ -55,7 +56,7 @@ def expand_program(program: Program, machine: Wafer) -> Movements:
             if isinstance(instruction.op, _LOCAL) or key in within:
                 continue
             operand, result = kernel[instruction.operands[0]], kernel[instruction.result]
-            within[key] = expand(instruction.op, region, operand, result)
+            within[key] = expand(cast(Move, instruction.op), region, operand, result)
             owner = f"kernel '{kernel.name}'"
             what = f"{owner}, {print_instruction(instruction)}"
             found = within[key]

@@ -17,7 +17,7 @@ from wsc.backends.wafer.simulate.cycle.memory import Bytes, store, tiles
 from wsc.backends.wafer.simulate.cycle.unroll import Run
 from wsc.backends.wafer.simulate.cycle.works import Memory
 from wsc.compiler.layout import Mesh, MeshAxis
-from wsc.compiler.ops.base import Array, Op
+from wsc.compiler.ops.base import Op
 
 Mask = NDArray[np.bool_]
 
