@@ -27,13 +27,19 @@ def machine(name: str) -> Wafer:
 def llama(phase: str, context: int = 16, seq: int = 0, batch: int = 1, layers: int = 3) -> Model:
     sizes = {"phase": phase, "context": context, "seq": seq, "batch": batch, "layers": layers}
     source = load(str(SAMPLE), {"shape": "tiny", **{key: str(value) for key, value in sizes.items()}})
-    return TARGET.legalize(run_pipeline(capture(source.module, source.example_inputs, "llama").model), machine("wafer-4x4"))
+    model = run_pipeline(capture(source.module, source.example_inputs, "llama").model)
+    return TARGET.legalize(model, machine("wafer-4x4"))
 
 
 def inputs_of(model: Model, position: int = 0, seed: int = 0) -> list[Array]:
     rng = np.random.default_rng(seed)
-    given = {"tokens": lambda shape: rng.integers(0, 64, shape), "position": lambda shape: np.full(shape, position)}
+    given = {
+        "tokens": lambda shape: rng.integers(0, 64, shape),
+        "position": lambda shape: np.full(shape, position),
+    }
     return [
-        given[n.name](n.type.shape) if n.name in given else rng.standard_normal(n.type.shape).astype(np.float32)
+        given[n.name](n.type.shape)
+        if n.name in given
+        else rng.standard_normal(n.type.shape).astype(np.float32)
         for n in model.graph.inputs
     ]

@@ -1,4 +1,4 @@
-"""Sequential and streaming programs: numbers equal to the model's, phases that share a cache, errors that say what to do."""
+"""Sequential and streaming programs: numbers equal to the model's, phases that share a cache, clear errors."""
 
 import numpy as np
 import pytest
@@ -65,9 +65,7 @@ def test_decode_goes_on_from_the_caches_of_a_prefill() -> None:
     tokens = inputs_of(whole)[0]
     empty = [np.zeros(n.type.shape, np.float32) for n in prefill.graph.inputs[1:]]
     _, *caches = execute(made(prefill, wafer), prefill.weights, [tokens[:, :10], *empty])
-    logits, *_ = execute(
-        made(decode, wafer), decode.weights, [tokens[:, 10:], *caches, np.array([10])]
-    )
+    logits, *_ = execute(made(decode, wafer), decode.weights, [tokens[:, 10:], *caches, np.array([10])])
     expected, *_ = interpret(whole.graph, [tokens, *empty], whole.weights)
     np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
 

@@ -2,9 +2,9 @@
 
 An instruction starts when the core is free and its operands are there. A movement or a load that goes on by itself
 leaves the core to the next instruction, which waits if it reads what is still under way, or moves something in the same
-direction: the routes of a region's lines are the same for all of its movements, and serve one at a time. Kernels hand tensors to
-each other by streams, which from one wafer to the next pass the link between them besides; what a load brings comes
-over the wafer's edge, one load after another.
+direction: the routes of a region's lines are the same for all of its movements, and serve one at a time. Kernels hand
+tensors to each other by streams, which from one wafer to the next pass the link between them besides; what a load
+brings comes over the wafer's edge, one load after another.
 """
 
 from __future__ import annotations
