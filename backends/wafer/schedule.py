@@ -1,10 +1,10 @@
-"""Which of the three ways to run a model: pipeline, sequential or streaming; asked for, or by memory and modelled time."""
+"""Which of three ways to run a model: pipeline, sequential, streaming; asked for, or by memory and modelled time."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.plan import Plan, make_plan
@@ -20,7 +20,7 @@ class Asked:
     """What the user asked for: a schedule by name ("" for the best), and columns x rows or wafers to run on."""
 
     schedule: str = ""
-    wanted: Wanted = Wanted()
+    wanted: Wanted = field(default_factory=Wanted)
 
     @staticmethod
     def of(options: Mapping[str, str]) -> Asked:
