@@ -93,7 +93,7 @@ class _Ranges:
         names = tuple(dict.fromkeys(node.inputs[0] for node in found))
         if not names or not samples or model.missing_weights():
             return _Ranges(dict.fromkeys(names, 1.0))
-        observed = replace(model.graph, outputs=names)
+        observed = replace(model.graph, outputs=names, state=())
         steps = dict.fromkeys(names, 0.0)
         for inputs in samples:
             with np.errstate(all="ignore"):  # what overflows is told below

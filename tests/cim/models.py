@@ -1,6 +1,7 @@
 """Small models for crossbars, and the way from one to a program."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,7 @@ def mlp(*sizes: int, batch: int = 4) -> tuple[nn.Module, tuple[Tensor, ...]]:
     """Linear layers with ReLUs between."""
     torch.manual_seed(0)
     layers: list[nn.Module] = []
-    for a, b in zip(sizes, sizes[1:], strict=False):
+    for a, b in pairwise(sizes):
         layers += [nn.Linear(a, b), nn.ReLU()]
     return nn.Sequential(*layers[:-1]), (torch.randn(batch, sizes[0]),)
 

@@ -39,7 +39,7 @@ BROKEN = {
     "an array smaller than a weight": (
         "columns = { value = 128,",
         "columns = { value = 4,",
-        "array.columns: 4 columns cannot hold one weight of 16 bits",
+        "array: Value error, 4 columns cannot hold one weight of 16 bits (columns)",
     ),
     "noise out of range": (
         "read_sigma = { value = 0.005,",
