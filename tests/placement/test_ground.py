@@ -15,6 +15,7 @@ from wsc.placement.check import check
 from wsc.placement.effort import SolveParams
 from wsc.placement.ispd2020.shapes import problem_of
 from wsc.placement.problem import Block, Fabric, Group, Net, Problem, Shape, Weights
+from wsc.placement.scatter import MANY
 from wsc.placement.solver import Progress, solve
 
 BRISK = SolveParams(
@@ -64,6 +65,15 @@ def test_defects_are_left_alone_under_weights() -> None:
     cells = tuple((x, y) for x in range(3, 40, 13) for y in range(4, 30, 11))
     problem = some(fabric=Fabric(40, 30, cells))
     assert check(problem, solve(problem, BRISK)) == []
+
+
+def test_among_many_scattered_defects_every_block_finds_a_place() -> None:
+    cells = tuple((x, y) for x in range(0, 150, 5) for y in range(0, 140, 2))
+    problem = some(fabric=Fabric(150, 140, cells))
+    placement = solve(problem, BRISK)
+    assert len(cells) > MANY
+    assert check(problem, placement) == []
+    assert {at.width for at in placement.placed} <= {2, 3, 4}
 
 
 HASHES = {
