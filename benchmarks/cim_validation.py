@@ -28,9 +28,10 @@ PAGE = ROOT / "docs" / "validation_cim.md"
 
 MACROS = {"colonnade_jssc_2021": "colonnade", "jia_jssc_2020": "jia", "neurram_nature_2022": "neurram"}
 CONSTANTS = """The constants of the laws are in the machine files, each with the row or publication it is from.
-Taken from rows of the set itself: Colonnade's two energies of a column (rows 1 bit x 1 bit and 1 bit x 15 bits at 0.7 V) and its factors
-of energy by supply (rows 1 bit x 1 bit); Jia's energies and areas at 0.85 V; NeuRRAM's energies (rows of 2 and 8 bits,
-Fig. 12b). No constant belongs to one row only, and throughput takes none from the set but Jia's cycles a product."""
+Taken from rows of the set itself: Colonnade's two energies of a column (rows 1 bit x 1 bit and 1 bit x 15 bits at
+0.7 V) and its factors of energy by supply (rows 1 bit x 1 bit); Jia's energies and areas at 0.85 V; NeuRRAM's energies
+(rows of 2 and 8 bits, Fig. 12b). No constant belongs to one row only, and throughput takes none from the set but Jia's
+cycles a product."""
 
 
 def simulated(module: nn.Module, inputs: tuple[Tensor, ...], name: str, machine: str) -> Trace:
