@@ -37,6 +37,7 @@ def test_names_by_the_pattern_count_racks_where_gpus_come_in_racks() -> None:
 def test_a_superpod_of_16384_has_the_switches_that_its_maker_states() -> None:
     tiers = cluster_named("h100x16384").tiers
     assert [(tier.name, tier.switches) for tier in tiers] == [("leaf", 512), ("spine", 512), ("core", 256)]
+    assert fat_tree(16384, 64) == tiers  # the file and the pattern agree
 
 
 def test_rails_meet_in_a_leaf_and_other_gpus_in_a_spine() -> None:
