@@ -45,6 +45,10 @@ class Target(ABC):
     def machine(self, path: Path) -> Any:
         """The machine that a file describes, named after the file; raises MachineError."""
 
+    def named(self, name: str) -> tuple[Any, str] | None:
+        """A machine that no file is shipped for but that the target can make from its name, with the text of a file."""
+        return None
+
     def integers(self, machine: Any) -> str:
         """The `--dtype` that a machine needs products by weights in; "" where it takes models as they are."""
         return ""
