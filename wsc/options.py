@@ -54,7 +54,18 @@ DType = Annotated[
     typer.Option(
         "--dtype",
         metavar="TYPE",
-        help="int8 or int16 quantises products by weights, float does not. [default: what the machine needs]",
+        help="fp32, fp16, bf16; fp8 for weights; int8 or int16 for products by weights, float for none of these.",
+    ),
+]
+WeightsDType = Annotated[
+    str, typer.Option("--weights-dtype", metavar="TYPE", help="What weights alone are stored in.")
+]
+Overrides = Annotated[
+    Path | None,
+    typer.Option(
+        "--dtype-overrides",
+        metavar="FILE",
+        help="TOML: patterns of weights' names, each with a type or keep.",
     ),
 ]
 OutputFolder = Annotated[

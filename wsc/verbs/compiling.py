@@ -24,8 +24,10 @@ from wsc.options import (
     OtherMachine,
     OutputArrays,
     OutputFolder,
+    Overrides,
     Phase,
     Seq,
+    WeightsDType,
 )
 
 
@@ -46,6 +48,8 @@ def compile(
     seq: Seq = None,
     download: Download = False,
     dtype: DType = "",
+    weights_dtype: WeightsDType = "",
+    dtype_overrides: Overrides = None,
     output: OutputFolder = None,
     page: Annotated[
         bool, typer.Option("--page/--no-page", help="Write report.html into the build folder.")
@@ -54,12 +58,13 @@ def compile(
 ) -> None:
     """Compile and simulate a model; write a build folder."""
     from wsc.commands.compile import compile_file
+    from wsc.precision import Wanted
 
     compile_file(
         model,
         target,
         [*(define or []), *_sizes(phase, batch, context, seq)],
-        dtype=dtype,
+        wanted=Wanted(dtype, weights_dtype, dtype_overrides),
         output=output,
         page=page,
         json=json,
@@ -101,6 +106,8 @@ def compare(
     seq: Seq = None,
     download: Download = False,
     dtype: DType = "",
+    weights_dtype: WeightsDType = "",
+    dtype_overrides: Overrides = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FOLDER", help="For the tables. [default: comparison/NAME]"),
@@ -109,9 +116,11 @@ def compare(
 ) -> None:
     """Compile a model for several machines and compare them."""
     from wsc.commands.compare import compare_file
+    from wsc.precision import Wanted
 
     given = [*(define or []), *_sizes(phase, batch, context, seq)]
-    compare_file(model, targets, given, dtype=dtype, output=output, json=json, download=download)
+    wanted = Wanted(dtype, weights_dtype, dtype_overrides)
+    compare_file(model, targets, given, wanted=wanted, output=output, json=json, download=download)
 
 
 @app.command(cls=Command)
