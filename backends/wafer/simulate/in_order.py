@@ -2,7 +2,8 @@
 
 An instruction starts when the core is free and its operands are there. A movement or a load that goes on by itself
 leaves the core to the next instruction, which waits only if it reads what is still under way. Kernels hand tensors to
-each other by streams; what a load brings comes over the wafer's edge, one load after another.
+each other by streams, which from one wafer to the next pass the link between them besides; what a load brings comes
+over the wafer's edge, one load after another.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
+from math import ceil
 
 from wsc.backends.wafer.instructions import Load, Recv, Send
 from wsc.backends.wafer.program import HOST, Instruction, Kernel, Program, Repeat
@@ -144,9 +146,15 @@ class InOrder:
     def _send(self, name: str, start: int) -> None:
         traffic = self.traffic[name]
         arrival = start + traffic.flight_cycles(self.machine)
-        self.arrivals[name] = arrival
-        if traffic.stream.target.kernel == HOST:
+        source, target = (end.kernel for end in (traffic.stream.source, traffic.stream.target))
+        if target == HOST:
             self.host_end = max(self.host_end, arrival)
+        elif self._wafer(source) != self._wafer(target):
+            arrival += ceil(self.machine.link_cycles(traffic.stream.source.type.bytes))
+        self.arrivals[name] = arrival
+
+    def _wafer(self, kernel: str) -> int:
+        return self.prepared.program.kernel(kernel).wafer
 
     def _kernel(self, kernel: Kernel, interval: int) -> KernelTrace:
         lines = self.lines[kernel.name]

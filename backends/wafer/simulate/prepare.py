@@ -41,7 +41,7 @@ class Prepared:
 
 def prepare(program: Program, machine: Wafer) -> Prepared:
     """Cost every instruction and stream; raises SimulationError if the program does not fit the machine or itself."""
-    _check(program, machine)
+    check_program(program, machine)
     traffic = find_traffic(program, machine)
     by_name = {t.stream.name: t for t in traffic}
     costs = tuple(
@@ -131,7 +131,8 @@ def _pushed(traffic: Traffic, words: int, chunks: int) -> Cost:
     return Cost(MOVEMENT, cycles, cycles)
 
 
-def _check(program: Program, machine: Wafer) -> None:
+def check_program(program: Program, machine: Wafer) -> None:
+    """Raise SimulationError where a program does not fit a machine, or its streams do not fit its instructions."""
     if program.width > machine.grid.width_cores or program.height > machine.grid.height_cores:
         raise SimulationError(
             f"program '{program.name}' is for {program.width}x{program.height} cores, machine '{machine.name}'"
