@@ -56,6 +56,10 @@ class Target(ABC):
     def machine(self, path: Path) -> Any:
         """The machine that a file describes, named after the file; raises MachineError."""
 
+    def named(self, name: str) -> tuple[Any, str] | None:
+        """A machine that no file is shipped for but that the target can make from its name, with the text of a file."""
+        return None
+
     def configured(self, options: Mapping[str, str]) -> Target:
         """The target, with options of its own as they were asked for; raises UserError for those it does not have."""
         if options:

@@ -119,7 +119,7 @@ ERRORS = {
     ),
     "source": (
         'target = "gpu_cluster"\ngpu = "h100"\ngpus = 16\n[system]\nnode_gpus = 8\n',
-        "system.node_gpus: Value error, expected { value = ..., source",
+        "system.node_gpus: expected { value = ..., source",
     ),
     "broken": ("gpus = = 8\n", "cannot read the machine file"),
 }

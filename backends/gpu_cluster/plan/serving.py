@@ -126,8 +126,7 @@ def _best(
         assert nearest is not None
         raise UserError(
             f"no mesh of '{cluster.name}' makes '{shape.name}' answer within {limit * 1e3:g} ms in {phase}: the "
-            f"fastest takes {nearest.seconds * 1e3:.1f} ms "
-            f"(tensor={nearest.plan.tensor} pipeline={nearest.plan.pipeline})"
+            f"fastest takes {nearest.seconds * 1e3:.1f} ms ({described(nearest)})"
         )
     return sorted(found, key=_rate, reverse=True)
 
