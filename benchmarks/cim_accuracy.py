@@ -95,20 +95,33 @@ def judge(data: Digits, machine: str) -> Judged:
     seconds = (time.process_time() - start) / len(runs)
     floats = interpret(simple.graph, (data.images,), simple.weights)
     exact = execute(program, model.weights, (data.images,))
-    return Judged(right(floats), right(exact), tuple(right(r.outputs) for r in runs), runs[0], program, seconds)
+    return Judged(
+        right(floats), right(exact), tuple(right(r.outputs) for r in runs), runs[0], program, seconds
+    )
 
 
 def accuracy_lines() -> Iterator[str]:
     """A table for the page; deterministic."""
     data = digits()
-    yield from ("## Digits through the arrays", "", "A perceptron of 64-128-64-10 on scikit-learn's digits, 500 images not trained on; analog: mean of")
-    yield from (f"{len(SEEDS)} seeds, converters' ranges from 500 training images. SQNR: of each product, dB.", "")
-    yield from ("| machine | floating point | exact integers | analog | loss | SQNR of the layers |", "|---|---:|---:|---:|---:|---|")
+    yield from (
+        "## Digits through the arrays",
+        "",
+        "A perceptron of 64-128-64-10 on scikit-learn's digits, 500 images not trained on; analog: mean of",
+    )
+    yield from (
+        f"{len(SEEDS)} seeds, converters' ranges from 500 training images. SQNR: of each product, dB.",
+        "",
+    )
+    yield from (
+        "| machine | floating point | exact integers | analog | loss | SQNR of the layers |",
+        "|---|---:|---:|---:|---:|---|",
+    )
     for machine in MACHINES:
         j = judge(data, machine)
         analog = sum(j.analog) / len(j.analog)
         layers = ", ".join(f"{layer.sqnr_db:.1f}" for layer in j.run.layers)
-        yield f"| {machine} | {j.floats:.1%} | {j.exact:.1%} | {analog:.1%} | {100 * (j.floats - analog):+.1f} points | {layers} |"
+        loss = f"{100 * (j.floats - analog):+.1f} points"
+        yield f"| {machine} | {j.floats:.1%} | {j.exact:.1%} | {analog:.1%} | {loss} | {layers} |"
     yield ""
 
 
@@ -119,7 +132,10 @@ def speed_lines() -> Iterator[str]:
         j = judge(data, machine)
         products = [stage.product for stage in j.program.stages if stage.product]
         macs = sum(p.macs for p in products)
-        cells = sum(layer.conversions * min(p.rows, p.block_rows) for p, layer in zip(products, j.run.layers, strict=True))
+        cells = sum(
+            layer.conversions * min(p.rows, p.block_rows)
+            for p, layer in zip(products, j.run.layers, strict=True)
+        )
         yield f"{machine:14} {macs / j.seconds / 1e6:8.1f} M weight MAC/s {cells / j.seconds / 1e6:10.1f} M cell MAC/s"
 
 

@@ -7,13 +7,20 @@ not depend on them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-def conv(inputs: int, outputs: int, taps: int | tuple[int, int], stride: int = 1, padding: int | tuple[int, int] = 0) -> nn.Module:
+def conv(
+    inputs: int,
+    outputs: int,
+    taps: int | tuple[int, int],
+    stride: int = 1,
+    padding: int | tuple[int, int] = 0,
+) -> nn.Module:
     return nn.Sequential(nn.Conv2d(inputs, outputs, taps, stride, padding), nn.ReLU())
 
 
@@ -23,9 +30,13 @@ class Residual(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int = 1, inner: int = 0) -> None:
         super().__init__()
         if inner:
-            self.body = nn.Sequential(conv(inputs, inner, 1), conv(inner, inner, 3, stride, 1), nn.Conv2d(inner, outputs, 1))
+            self.body = nn.Sequential(
+                conv(inputs, inner, 1), conv(inner, inner, 3, stride, 1), nn.Conv2d(inner, outputs, 1)
+            )
         else:
-            self.body = nn.Sequential(conv(inputs, outputs, 3, stride, 1), nn.Conv2d(outputs, outputs, 3, 1, 1))
+            self.body = nn.Sequential(
+                conv(inputs, outputs, 3, stride, 1), nn.Conv2d(outputs, outputs, 3, 1, 1)
+            )
         same = inputs == outputs and stride == 1
         self.shortcut = nn.Identity() if same else nn.Conv2d(inputs, outputs, 1, stride)
 
@@ -78,7 +89,9 @@ class Branches(nn.Module):
 
 
 def fire(inputs: int, squeeze: int, expand: int) -> nn.Module:
-    return nn.Sequential(conv(inputs, squeeze, 1), Branches(conv(squeeze, expand, 1), conv(squeeze, expand, 3, 1, 1)))
+    return nn.Sequential(
+        conv(inputs, squeeze, 1), Branches(conv(squeeze, expand, 1), conv(squeeze, expand, 3, 1, 1))
+    )
 
 
 def squeezenet(first: int = 3) -> nn.Module:
@@ -88,7 +101,8 @@ def squeezenet(first: int = 3) -> nn.Module:
     if first == 7:
         return nn.Sequential(
             conv(3, 96, 7, 2), pool(), fire(96, 16, 64), fire(128, 16, 64), fire(128, 32, 128), pool(),
-            fire(256, 32, 128), fire(256, 48, 192), fire(384, 48, 192), fire(384, 64, 256), pool(), fire(512, 64, 256), *tail,
+            fire(256, 32, 128), fire(256, 48, 192), fire(384, 48, 192), fire(384, 64, 256), pool(),
+            fire(512, 64, 256), *tail,
         )  # fmt: skip
     return nn.Sequential(
         conv(3, 64, 3, 2), pool(), fire(64, 16, 64), fire(128, 16, 64), pool(), fire(128, 32, 128), fire(256, 32, 128),
@@ -122,7 +136,8 @@ def googlenet() -> nn.Module:
 def vgg8() -> nn.Module:
     """The VGG-8 for CIFAR-10 that NeuroSim is shipped with."""
     return nn.Sequential(
-        conv(3, 128, 3, 1, 1), conv(128, 128, 3, 1, 1), nn.MaxPool2d(2), conv(128, 256, 3, 1, 1), conv(256, 256, 3, 1, 1),
+        conv(3, 128, 3, 1, 1), conv(128, 128, 3, 1, 1), nn.MaxPool2d(2), conv(128, 256, 3, 1, 1),
+        conv(256, 256, 3, 1, 1),
         nn.MaxPool2d(2), conv(256, 512, 3, 1, 1), conv(512, 512, 3, 1, 1), nn.MaxPool2d(2), nn.Flatten(),
         nn.Linear(8192, 1024), nn.ReLU(), nn.Linear(1024, 10),
     )  # fmt: skip
@@ -155,6 +170,6 @@ def mlp(sizes: Sequence[int]) -> tuple[nn.Module, tuple[Tensor, ...]]:
     """Fully connected layers with a sigmoid-like unit after each but the last, and one vector."""
     torch.manual_seed(0)
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+    for inputs, outputs in pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
     return nn.Sequential(*(layers[:-1] if len(layers) > 2 else layers[:1])), (torch.randn(1, sizes[0]),)

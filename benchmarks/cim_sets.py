@@ -34,7 +34,12 @@ _RETYPED: dict[str, list[Row]] = {
         {"program": "mlp_l4 1024-1024-2048-1024-10", "cycles_1ns": "12948"},
     ],
     "neurosim": [
-        {"variant": "SRAM 22nm pipelined", "interval_us": "132.97", "dyn_uJ_per_img": "31.65", "leak_uJ_per_img": "0.298"}
+        {
+            "variant": "SRAM 22nm pipelined",
+            "interval_us": "132.97",
+            "dyn_uJ_per_img": "31.65",
+            "leak_uJ_per_img": "0.298",
+        }
     ],
 }
 
@@ -66,7 +71,9 @@ def read_rows(folder: Path | None) -> Rows:
 
 def least(text: str) -> float | None:
     """The least number of `1348432/1578551` or `173227-173644`; None where there is none."""
-    numbers = [float(part) for part in text.replace("/", "-").split("-") if part.replace(".", "", 1).isdigit()]
+    numbers = [
+        float(part) for part in text.replace("/", "-").split("-") if part.replace(".", "", 1).isdigit()
+    ]
     return min(numbers, default=None)
 
 

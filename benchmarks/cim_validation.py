@@ -27,10 +27,10 @@ ANCHORS = ROOT.parent / "shared" / "anchors" / "cim"
 PAGE = ROOT / "docs" / "validation_cim.md"
 
 MACROS = {"colonnade_jssc_2021": "colonnade", "jia_jssc_2020": "jia", "neurram_nature_2022": "neurram"}
-CONSTANTS = """The constants of the laws are in the machine files, each with the row or publication it is from. Taken from rows of the set
-itself: Colonnade's two energies of a column (rows 1 bit x 1 bit and 1 bit x 15 bits at 0.7 V) and its factors of energy
-by supply (rows 1 bit x 1 bit); Jia's energies and areas at 0.85 V; NeuRRAM's energies (rows of 2 and 8 bits, Fig. 12b).
-No constant belongs to one row only, and throughput takes none from the set but Jia's cycles a product."""
+CONSTANTS = """The constants of the laws are in the machine files, each with the row or publication it is from.
+Taken from rows of the set itself: Colonnade's two energies of a column (rows 1 bit x 1 bit and 1 bit x 15 bits at 0.7 V) and its factors
+of energy by supply (rows 1 bit x 1 bit); Jia's energies and areas at 0.85 V; NeuRRAM's energies (rows of 2 and 8 bits,
+Fig. 12b). No constant belongs to one row only, and throughput takes none from the set but Jia's cycles a product."""
 
 
 def simulated(module: nn.Module, inputs: tuple[Tensor, ...], name: str, machine: str) -> Trace:
@@ -48,8 +48,8 @@ def page(rows: Rows, accuracy: bool) -> Iterator[str]:
     yield from (
         "# Validation of compute in memory",
         "",
-        "Written by `python -m benchmarks.cim_validation`. Machines are in `backends/cim/machines/`, every figure with its",
-        f"source. {rows.source}",
+        "Written by `python -m benchmarks.cim_validation`. Machines are in `backends/cim/machines/`, every figure with",
+        f"its source. {rows.source}",
         "",
     )
     yield from peaks()
@@ -64,14 +64,19 @@ def page(rows: Rows, accuracy: bool) -> Iterator[str]:
 
 
 def peaks() -> Iterator[str]:
-    yield from ("## Derived peaks against published tables", "", "| machine | figure | published | derived | error | |")
+    yield from (
+        "## Derived peaks against published tables",
+        "",
+        "| machine | figure | published | derived | error | |",
+    )
     yield "|---|---|---:|---:|---:|---|"
     for name, target in machine_names().items():
         if target != "cim":
             continue
         for c in compared(select(name).machine):
             note = "" if c.published.comparable else "counts operations otherwise"
-            yield f"| {name} | {c.published.figure} | {c.published.value:g} | {c.derived:.4g} | {c.error:+.1%} | {note} |"
+            figures = f"{c.published.value:g} | {c.derived:.4g} | {c.error:+.1%}"
+            yield f"| {name} | {c.published.figure} | {figures} | {note} |"
     yield ""
 
 
@@ -90,7 +95,9 @@ def macros(rows: list[Row]) -> Iterator[str]:
             continue
         errors[row["macro"], row["metric"]].append(error)
         if abs(error) > 0.08:
-            far.append(f"| {row['macro']} | {row['metric']} | {row['condition']} | {row['value']} | {error:+.1%} |")
+            far.append(
+                f"| {row['macro']} | {row['metric']} | {row['condition']} | {row['value']} | {error:+.1%} |"
+            )
     for (macro, metric), found in errors.items():
         mean, most = sum(map(abs, found)) / len(found), max(map(abs, found))
         yield f"| {macro} | {metric} | {len(found)} | {mean:.1%} | {most:.1%} |"
@@ -99,7 +106,12 @@ def macros(rows: list[Row]) -> Iterator[str]:
         yield f"| all | | {len(every)} | {sum(every) / len(every):.1%} | {max(every):.1%} |"
     yield ""
     if far:
-        yield from ("Rows more than 8 % off:", "", "| macro | metric | condition | measured | error |", "|---|---|---|---:|---:|")
+        yield from (
+            "Rows more than 8 % off:",
+            "",
+            "| macro | metric | condition | measured | error |",
+            "|---|---|---|---:|---:|",
+        )
         yield from (*far, "")
     if missing:
         told = ", ".join(f"{name} ({count})" for name, count in missing.items())
@@ -139,12 +151,29 @@ def puma(rows: list[Row]) -> Iterator[str]:
 def pimcomp(rows: list[Row]) -> Iterator[str]:
     if not rows:
         return
-    yield from ("## PIMCOMP's compiler, on its machine", "", "One program for both; theirs is the best of its genetic mode, one")
-    yield from ("program for each. Nanoseconds.", "", "| model | interval: PIMCOMP | wsc | ratio | latency: PIMCOMP | wsc | ratio |")
+    yield from (
+        "## PIMCOMP's compiler, on its machine",
+        "",
+        "One program for both; theirs is the best of its genetic mode, one",
+    )
+    yield from (
+        "program for each. Nanoseconds.",
+        "",
+        "| model | interval: PIMCOMP | wsc | ratio | latency: PIMCOMP | wsc | ratio |",
+    )
     yield "|---|---:|---:|---:|---:|---:|---:|"
     for row in rows:
         if row["model"] not in NETWORKS:
-            yield f"| {row['model']} | {row['GA_HT_interval_ns']} | not written out here | | {row['GA_LL_latency_ns_runs']} | | |"
+            told = (
+                row["model"],
+                row["GA_HT_interval_ns"],
+                "not written out here",
+                "",
+                row["GA_LL_latency_ns_runs"],
+                "",
+                "",
+            )
+            yield f"| {' | '.join(told)} |"
             continue
         trace = simulated(*network(row["model"]), row["model"], "pimcomp")
         cells = []
@@ -164,10 +193,13 @@ def neurosim(rows: list[Row]) -> Iterator[str]:
             continue
         trace = simulated(*network("vgg8", 32), "vgg8", "neurosim-22nm")
         interval = trace.interval_cycles / trace.clock_hz * 1e6
-        energy, theirs = trace.energy_joules * 1e6, float(row["dyn_uJ_per_img"]) + float(row["leak_uJ_per_img"])
+        energy, theirs = (
+            trace.energy_joules * 1e6,
+            float(row["dyn_uJ_per_img"]) + float(row["leak_uJ_per_img"]),
+        )
         told = float(row["interval_us"])
         yield from ("## NeuroSim's VGG-8, 22 nm SRAM", "")
-        yield "Energies of the machine file are assumed from general tables, not fitted; whoever chose them knew the total."
+        yield "Energies of the machine file are assumed from general tables, not fitted; who chose them knew the total."
         yield from ("", "| figure | NeuroSim | wsc | error |", "|---|---:|---:|---:|")
         yield f"| interval, µs an image | {told:.2f} | {interval:.2f} | {interval / told - 1:+.1%} |"
         yield f"| energy, µJ an image | {theirs:.2f} | {energy:.2f} | {energy / theirs - 1:+.1%} |"
@@ -184,7 +216,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=ANCHORS)
     parser.add_argument("--output", type=Path, default=PAGE)
-    parser.add_argument("--no-accuracy", action="store_true", help="leave out the labelled set, which needs scikit-learn")
+    parser.add_argument(
+        "--no-accuracy", action="store_true", help="leave out the labelled set, which needs scikit-learn"
+    )
     arguments = parser.parse_args()
     text = "\n".join(page(read_rows(arguments.data), not arguments.no_accuracy)).rstrip("\n") + "\n"
     arguments.output.write_text(text, encoding="utf-8")

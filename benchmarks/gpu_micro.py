@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from benchmarks.gpu_rows import DecodeRow, GemmRow, NcclRow, OneShotRow, PrefillRow
 from wsc.backends.gpu_cluster.clusters import cluster_named, gpu_names
 from wsc.backends.gpu_cluster.kernels import Attention, Collective, CollectiveKind, Precision, Quantize
-from wsc.backends.gpu_cluster.machine import Gpu
-from wsc.backends.gpu_cluster.simulate.domain import domain_choice
+from wsc.backends.gpu_cluster.machine import Cluster, Gpu
+from wsc.backends.gpu_cluster.simulate.collectives import collective_seconds
 from wsc.backends.gpu_cluster.simulate.gemm import shapes_seconds
 from wsc.backends.gpu_cluster.simulate.kernels import kernel_seconds
 
@@ -35,12 +35,18 @@ LIBRARIES = {"trtllm": "trtllm", "vllm": "flash"}
 
 @cache
 def shipped_gpu(system: str) -> Gpu:
-    """The GPU that a row's system means (`h100_sxm`, `gb200`); raises SystemExit for one that is not shipped."""
-    stem = system.lower().replace("_sxm", "").replace("_", "-")
-    found = [name for name in gpu_names() if name == stem or name.startswith(f"{stem}-")]
+    """The GPU that a row names (`h100_sxm`, `GB200`, `NVIDIA H100 80GB`); raises SystemExit for one not shipped."""
+    found = [name for name in gpu_names() if name.split("-")[0] in system.lower()]
     if not found:
         raise SystemExit(f"system '{system}': no such GPU; known: {', '.join(gpu_names())}")
-    return cluster_named(f"{found[0]}x1").gpu
+    return cluster_named(f"{max(found, key=len)}x1").gpu
+
+
+def cluster_of(gpu: Gpu, ranks: int) -> Cluster:
+    """A cluster of so many of a GPU, the last rack not full where they come in racks."""
+    rack = 72 if "nvl72" in gpu.name else 1
+    whole = cluster_named(f"{gpu.name}x{-(-ranks // rack)}")
+    return whole.model_copy(update={"gpu": gpu, "gpus": ranks})
 
 
 def gemm_row_seconds(rows: Sequence[GemmRow], gpu: Gpu) -> Floats:
@@ -84,10 +90,7 @@ def _decode(row: DecodeRow) -> Attention:
 def nccl_row_seconds(rows: Sequence[NcclRow], gpu: Gpu) -> Floats:
     """Seconds of nccl-tests' collectives."""
     return np.array(
-        [
-            domain_choice(Collective(KINDS[row.op_name], row.bytes, tuple(range(row.num_gpus))), gpu).seconds
-            for row in rows
-        ]
+        [_seconds(Collective(KINDS[row.op_name], row.bytes, tuple(range(row.num_gpus))), gpu) for row in rows]
     )
 
 
@@ -95,9 +98,12 @@ def one_shot_row_seconds(rows: Sequence[OneShotRow], gpu: Gpu) -> Floats:
     """Seconds of an all_reduce where the serving library's kernel may be taken."""
     return np.array(
         [
-            domain_choice(
-                Collective("all_reduce", row.bytes, tuple(range(row.num_gpus)), one_shot=True), gpu
-            ).seconds
+            _seconds(Collective("all_reduce", row.bytes, tuple(range(row.num_gpus)), one_shot=True), gpu)
             for row in rows
         ]
     )
+
+
+def _seconds(collective: Collective, gpu: Gpu) -> float:
+    """Seconds on the smallest cluster that has the ranks."""
+    return collective_seconds(collective, cluster_of(gpu, len(collective.ranks))).seconds

@@ -12,15 +12,16 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from benchmarks.gpu_micro import shipped_gpu
+from benchmarks.gpu_micro import cluster_of, shipped_gpu
 from benchmarks.gpu_rows import Row, RowSet
-from benchmarks.gpu_systems import Measured, cluster_of
+from benchmarks.gpu_systems import Measured
 from wsc.backends.gpu_cluster.kernels import Precision
 from wsc.backends.gpu_cluster.machine import Cluster
 from wsc.backends.gpu_cluster.simulate.run import simulate_program
 from wsc.backends.gpu_cluster.transformer.serving import Serving, serving_program, weight_bytes
 from wsc.backends.gpu_cluster.transformer.shape import TransformerShape
 from wsc.backends.gpu_cluster.transformer.stages import Stage
+from wsc.compiler.errors import UserError
 
 USED_MEMORY = 0.9  # vLLM's gpu_memory_utilization, and what other servers take by default
 
@@ -49,11 +50,11 @@ class ServingRow(Row):
 SERVING = RowSet("Serving, time per output token", ServingRow)
 
 
-def model_shape(path: str) -> TransformerShape | None:
-    """The transformer that a model's path means; None for one that is not known here."""
+def model_shape(path: str) -> TransformerShape:
+    """The transformer that a model's path means; raises UserError for one that is not known here."""
     name = path.split("/")[-1].lower().removesuffix("-instruct").replace("meta-llama", "llama")
     if name not in _DENSE:
-        return None
+        raise UserError(f"the model '{path}' is not one of {', '.join(_DENSE)}")
     layers, hidden, ffn, heads, kv_heads, vocab = _DENSE[name]
     head_dim = 128 if heads * 128 != hidden else 0
     sizes = (layers, hidden, ffn, heads, kv_heads, vocab, 8192, head_dim)
@@ -61,15 +62,11 @@ def model_shape(path: str) -> TransformerShape | None:
 
 
 def serving(rows: Iterable[ServingRow]) -> Iterator[Measured]:
-    """Time per output token of every row whose model is known."""
+    """Time per output token of every row; raises UserError for a model that is not known here."""
     for row in rows:
         shape = model_shape(row.model_path)
-        if shape is None:
-            continue
         label = f"{shape.name}, {row.isl} + {row.osl} tokens, {row.batch_size} sequences, {row.tp_size} GPUs"
-        seconds = token_seconds(
-            shape, row, cluster_of(shipped_gpu(row.system).name, row.tp_size * row.pp_size)
-        )
+        seconds = token_seconds(shape, row, cluster_of(shipped_gpu(row.system), row.tp_size * row.pp_size))
         yield Measured(SERVING.title, label, "ms", row.silicon_tpot_ms, 1e3 * seconds)
 
 

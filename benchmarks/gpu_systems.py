@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import Field
 
+from benchmarks.gpu_micro import cluster_of, shipped_gpu
 from benchmarks.gpu_rows import Row, RowSet
 from wsc.backends.gpu_cluster.clusters import cluster_named
 from wsc.backends.gpu_cluster.kernels import Precision
@@ -201,7 +202,10 @@ def sc21(rows: Iterable[Sc21Row]) -> Iterator[Measured]:
 
 
 def zero(rows: Iterable[ZeroRow]) -> Iterator[Measured]:
-    """Micro-batches of one with pipelines; ZeRO-3 takes all of a rank's sequences at once (both as in Table 2)."""
+    """Micro-batches of one with pipelines; ZeRO-3 takes all of a rank's sequences at once (both as in Table 2).
+
+    DeepSpeed's default in 2021 left collectives in the open (overlap_comm = false).
+    """
     for row in rows:
         hidden, heads, layers = GPT_SIZES[row.model]
         shape = gpt(row.model, hidden, heads, layers, GPT_VOCAB, GPT_SEQUENCE)
@@ -215,7 +219,7 @@ def zero(rows: Iterable[ZeroRow]) -> Iterator[Measured]:
             global_batch=row.global_batch,
         )
         plan = replace(megatron(plan, 1), recompute="full", sequence=False, gradient_bytes=2)
-        plan = replace(before_2022(plan), shard=3 if sharded else 0, overlap_data=sharded)
+        plan = replace(before_2022(plan), shard=3 if sharded else 0, overlap_data=False)
         trace = step(shape, plan, cluster_named(f"a100x{row.gpus}"))
         counted = Sc21Row(
             params_b=0,
@@ -234,7 +238,7 @@ def zero(rows: Iterable[ZeroRow]) -> Iterator[Measured]:
 
 
 def core(rows: Iterable[CoreRow]) -> Iterator[Measured]:
-    """bf16, fused attention, all overlaps on, sharded optimiser; micro-batch and virtual stages as is fastest."""
+    """bf16, fused attention, all overlaps on, sharded optimiser; the micro-batch that is fastest."""
     for row in rows:
         shape = replace(
             gpt(f"{row.params_b}B", row.hidden, row.heads, row.layers, 131072, 4096),
@@ -245,23 +249,17 @@ def core(rows: Iterable[CoreRow]) -> Iterator[Measured]:
         base = Parallelism(
             data=row.dp, tensor=row.tp, pipeline=row.pp, global_batch=row.batch, shard=1, sequence=row.tp > 1
         )
-        trace = fastest(shape, core_plans(base, shape), cluster)
+        trace = fastest(shape, core_plans(base), cluster)
         rate = gpt_flops(row, 131072, 4096, False) / trace.seconds / row.gpus / 1e12
         yield Measured(CORE.title, f"{row.params_b}B, {row.gpus} GPUs", "TFLOP/s", row.tflops_per_gpu, rate)
 
 
-def core_plans(base: Parallelism, shape: TransformerShape) -> Iterator[Parallelism]:
-    """Micro-batches and virtual stages that divide."""
+def core_plans(base: Parallelism) -> Iterator[Parallelism]:
+    """Micro-batches that divide; the README names neither them nor virtual stages, so there are none of these."""
     share = base.global_batch // base.data
     for micro in (1, 2, 4):
-        if share % micro:
-            continue
-        microbatches = share // micro
-        for virtual in (1, 2, 3, 4, 6):
-            divides = shape.layers % (base.pipeline * virtual) == 0 and microbatches % base.pipeline == 0
-            if virtual == 1 or (base.pipeline > 1 and divides):
-                schedule = "interleaved" if virtual > 1 else "1f1b"
-                yield replace(base, micro_batch=micro, virtual=virtual, schedule=schedule)  # type: ignore[arg-type]
+        if share % micro == 0:
+            yield replace(base, micro_batch=micro)
 
 
 def fastest(shape: TransformerShape, plans: Iterable[Parallelism], cluster: Cluster) -> ClusterTrace:
@@ -302,14 +300,7 @@ def mlperf(rows: Iterable[MlperfRow]) -> Iterator[Measured]:
             shard=1,
             precision=Precision.FP8 if row.precision == "fp8" else Precision.BF16,
         )
-        name = row.gpu.lower().replace("gb200", "gb200-nvl72")
-        cluster = cluster_of(name, row.gpus)
+        cluster = cluster_of(shipped_gpu(row.gpu), row.gpus)
         trace = step(shape, plan, cluster)
         label = f"{row.submitter_system}, {row.gpus} GPUs"
         yield Measured(MLPERF.title, label, "s", row.median_step_s, trace.seconds)
-
-
-def cluster_of(gpu: str, gpus: int) -> Cluster:
-    """A cluster of at least so many GPUs: whole racks where GPUs come in racks."""
-    rack = 72 if "nvl72" in gpu else 1
-    return cluster_named(f"{gpu}x{-(-gpus // rack)}")

@@ -12,6 +12,7 @@ import argparse
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 
@@ -19,6 +20,8 @@ import numpy as np
 
 from benchmarks import gpu_micro as micro
 from benchmarks import gpu_systems as systems
+from benchmarks.gpu_calibration_files import derived
+from benchmarks.gpu_fsdp import MOSAIC, mosaic
 from benchmarks.gpu_memory import memory
 from benchmarks.gpu_rows import (
     DECODE,
@@ -35,19 +38,23 @@ from benchmarks.gpu_serving import SERVING, serving
 from benchmarks.gpu_systems import Measured
 from wsc.backends.gpu_cluster.clusters import HERE
 from wsc.backends.gpu_cluster.constants import Calibration
+from wsc.backends.gpu_cluster.machine import Gpu
 from wsc.compiler.errors import WscError
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "validation_gpu.md"
 DATA = ROOT.parent / "shared" / "anchors" / "gpu"
-ALL_SETS: tuple[RowSet, ...] = (*KERNEL_SETS, *systems.SYSTEM_SETS, SERVING)
+Seconds = Callable[..., np.ndarray]
+ALL_SETS: tuple[RowSet, ...] = (*KERNEL_SETS, *systems.SYSTEM_SETS, MOSAIC, SERVING)
 HEAD = """\
 # Validation of the GPU cluster
 
 Written by `python -m benchmarks.gpu_validation`; constants are fitted by `python -m benchmarks.gpu_calibrate` on half
 of the rows of kernels and collectives of the {fitted} (by a hash of their shape) and on nothing else. *Judged* rows are
 the other half, and all rows of GPUs that have no calibration of their own. Every end-to-end row is judged: no constant
-is fitted on any. An error is modelled over measured, less one; tables show the mean of its absolute value.
+is fitted on any. An error is modelled over measured, less one; tables show the mean of its absolute value. *Derived* is
+the error over all rows where a GPU is treated as if it had none: with its data sheet, and constants made from those of
+the other calibrated GPU by the rule that serves GPUs without calibration.
 """
 STEPS = """\
 A row is built as a program (`wsc.backends.gpu_cluster.transformer`) and simulated by events. What a row does not say
@@ -65,6 +72,7 @@ class Micro:
     type: str
     fitted: tuple[float, ...]
     judged: tuple[float, ...]
+    derived: tuple[float, ...]  # of all rows, with the constants of another GPU
 
 
 @dataclass(frozen=True)
@@ -81,8 +89,8 @@ def type_of(row: KernelRow) -> str:
     return str(getattr(row, "gemm_dtype", "") or getattr(row, "op_name", "") or getattr(row, "src", ""))
 
 
-def micro_findings(folder: Path) -> Iterator[Micro]:
-    """Errors of every set of kernels and collectives."""
+def micro_findings(folder: Path, left_out: list[str]) -> Iterator[Micro]:
+    """Errors of every set of kernels and collectives; what cannot be modelled is said in `left_out`."""
     for kind, seconds in (
         (GEMM, micro.gemm_row_seconds),
         (PREFILL, micro.prefill_row_seconds),
@@ -92,19 +100,40 @@ def micro_findings(folder: Path) -> Iterator[Micro]:
     ):
         rows = sorted(filter(modelled, kind.rows(folder)), key=lambda row: (row.system, type_of(row)))
         for (system, what), group in groupby(rows, key=lambda row: (row.system, type_of(row))):
-            yield one_finding(kind.title, system, what, list(group), seconds)
+            try:
+                yield one_finding(kind.title, system, what, list(group), seconds)
+            except ValueError as error:
+                left_out.append(f"{kind.title}, {system} {what}: {error}")
 
 
-def one_finding(
-    title: str, system: str, what: str, rows: Sequence[KernelRow], seconds: Callable[..., np.ndarray]
-) -> Micro:
+def one_finding(title: str, system: str, what: str, rows: Sequence[KernelRow], seconds: Seconds) -> Micro:
     """Errors of the rows of one GPU and type."""
     gpu = micro.shipped_gpu(system)
-    errors = seconds(rows, gpu) / (np.array([row.latency_us for row in rows]) * 1e-6) - 1
+    errors = errors_of(rows, seconds, gpu)
     calibrated = gpu.name in calibrated_gpus()
     fitted = tuple(float(e) for e, row in zip(errors, rows, strict=True) if calibrated and not row.judged)
     judged = tuple(float(e) for e, row in zip(errors, rows, strict=True) if not calibrated or row.judged)
-    return Micro(title, gpu.name, what, fitted, judged)
+    strange = as_if_not_calibrated(gpu.name)
+    foreign = tuple(map(float, errors_of(rows, seconds, strange))) if strange else ()
+    return Micro(title, gpu.name, what, fitted, judged, foreign)
+
+
+def errors_of(rows: Sequence[KernelRow], seconds: Seconds, gpu: Gpu) -> np.ndarray:
+    """Modelled over measured, less one."""
+    errors: np.ndarray = seconds(rows, gpu) / (np.array([row.latency_us for row in rows]) * 1e-6) - 1
+    return errors
+
+
+@cache
+def as_if_not_calibrated(gpu_name: str) -> Gpu | None:
+    """A calibrated GPU with the constants that it would have if it had no rows; None where there is no other."""
+    gpu = micro.shipped_gpu(gpu_name)
+    others = {name: micro.shipped_gpu(name) for name in calibrated_gpus() if name != gpu.name}
+    if gpu.name not in calibrated_gpus() or not others:
+        return None
+    near = next(iter(others.values()))
+    values = {key: derived(key, gpu, near, others)[0] for key in Calibration.model_fields}
+    return gpu.model_copy(update={"calibration": Calibration.model_construct(**values)})
 
 
 def modelled(row: KernelRow) -> bool:
@@ -133,7 +162,8 @@ def findings(folder: Path) -> Findings:
         *strangers,
         *(f"{name}: {count} rows of a type that is not modelled" for name, count in unknown.items()),
     ]
-    return Findings(tuple(micro_findings(folder)), tuple(system_findings(folder, left_out)), tuple(left_out))
+    kernels = tuple(micro_findings(folder, left_out))
+    return Findings(kernels, tuple(system_findings(folder, left_out)), tuple(left_out))
 
 
 def system_findings(folder: Path, left_out: list[str]) -> Iterator[Measured]:
@@ -145,6 +175,7 @@ def system_findings(folder: Path, left_out: list[str]) -> Iterator[Measured]:
         (systems.ZERO, systems.zero),
         (systems.CORE, systems.core),
         (systems.MLPERF, systems.mlperf),
+        (MOSAIC, mosaic),
         (SERVING, serving),
     ):
         for row in kind.rows(folder):
@@ -174,15 +205,15 @@ def page(found: Findings) -> str:
 
 
 def micro_table(found: Sequence[Micro]) -> Iterator[str]:
-    yield "| set | GPU | type | fitted rows | mean error | judged rows | mean error | largest |"
-    yield "|---|---|---|---:|---:|---:|---:|---:|"
+    yield "| set | GPU | type | fitted rows | mean error | judged rows | mean error | largest | derived |"
+    yield "|---|---|---|---:|---:|---:|---:|---:|---:|"
     for row in found:
         worst = f"{max(map(abs, row.judged)):.0%}" if row.judged else "–"
         counts = f"{len(row.fitted)} | {mean(row.fitted)} | {len(row.judged)} | {mean(row.judged)}"
-        yield f"| {row.set} | {row.gpu} | {row.type} | {counts} | {worst} |"
+        yield f"| {row.set} | {row.gpu} | {row.type} | {counts} | {worst} | {mean(row.derived)} |"
     for title, rows in groupby(found, key=lambda row: row.set):
         judged = [error for row in rows for error in row.judged]
-        yield f"| **{title}** | all | | | | {len(judged)} | **{mean(judged)}** | |"
+        yield f"| **{title}** | all | | | | {len(judged)} | **{mean(judged)}** | | |"
 
 
 def system_summary(rows: Sequence[Measured]) -> Iterator[str]:

@@ -68,6 +68,18 @@ class Mesh:
         at = self.index(name)
         return prod(axis.parts for axis in self.axes[at + 1 :] if axis.along == self.axes[at].along)
 
+    def folded(self, *names: str) -> Mesh:
+        """The mesh with each "a*b" of `names` as one axis: neighbouring axes of one direction; raises ValueError."""
+        axes = list(self.axes)
+        for name in dict.fromkeys(n for n in names if "*" in n):
+            parts = name.split("*")
+            at = [axis.name for axis in axes].index(parts[0])
+            found = axes[at : at + len(parts)]
+            if [a.name for a in found] != parts or len({a.along for a in found}) > 1:
+                raise ValueError(f"'{name}' is no line of the mesh {self}")
+            axes[at : at + len(parts)] = [MeshAxis(name, prod(a.parts for a in found), found[0].along)]
+        return Mesh(tuple(axes))
+
     @cached_property
     def coordinates(self) -> tuple[Index, Index]:
         """x and y of every unit in the region, as arrays of the mesh's shape."""

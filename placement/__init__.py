@@ -1,7 +1,7 @@
 """Placement of kernels on a fabric of cores.
 
-    from wsc.placement import Effort, solve
-    placement = solve(problem, Effort.HIGH)
+from wsc.placement import Effort, solve
+placement = solve(problem, Effort.HIGH)
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from wsc.placement.layout import adapters, align, lay_out, wire_cost
 from wsc.placement.moves import UInt64s, change, draw
 from wsc.placement.tree import Int64s, Scene, State, overflow, renew_stale, restore
 
-LOSS = np.int64(1) << 60  # the cost of what is not worth costing
+LOSS = 1 << 60  # the cost of what is not worth costing
 _STEPS = 1024
 LOGARITHMS = np.array(
     [round(-math.log((index + 0.5) / _STEPS) * _STEPS) for index in range(_STEPS)], np.int64
@@ -25,7 +25,10 @@ LOGARITHMS = np.array(
 
 @jit
 def cost_of(scene: Scene, state: State, limit: int, passes: int, overflow_cost: int) -> int:
-    """The cost of the state after renewing its curves, or LOSS as soon as it is known to be above the limit."""
+    """The cost of the state after renewing its curves, or LOSS as soon as it is known to be above the limit.
+
+    `overflow_cost` is that of a cell by which the trees stick out.
+    """
     renew_stale(scene, state)
     over = overflow(scene, state)
     cost = scene.time_cost[state.level[0]] + over * overflow_cost
@@ -36,7 +39,7 @@ def cost_of(scene: Scene, state: State, limit: int, passes: int, overflow_cost: 
     cost += wire_cost(scene, state)
     if scene.adapter_cost > 0 and cost <= limit:
         cost += scene.adapter_cost * adapters(scene, state)
-    return cost
+    return int(cost)
 
 
 @jit
@@ -63,9 +66,10 @@ def walk(
     logarithms: Int64s,
     passes: int,
 ) -> int:
-    """So many moves at one temperature; costs are (now, best that fits, a cell that sticks out). Returns the moves taken.
+    """So many moves at one temperature; `costs` are those now, of the best that fits, and of a cell that sticks out.
 
-    `shares` are the running sums of how often each kind of move is made; `old` is room for the state before a move.
+    Returns the moves taken. `shares` are the running sums of how often each kind of move is made; `old` is room for
+    the state before a move.
     """
     taken = 0
     keep(state, old)

@@ -1,8 +1,10 @@
 """What no placement can beat, from areas, least sides and port tuples alone; it knows no search.
 
-Time: the least at which the blocks' least areas add up to the free cores (candidates.py). Wire: two rectangles that do not
-overlap are apart by half their widths one way or half their heights the other, so a net's centres are at least half
-the sum of the two blocks' least sides apart. Adapters: an entry that no shapes of both ends have in common differs.
+Time: the least at which the blocks' least areas add up to the free cores (candidates.py). Wire: two rectangles that
+do not overlap are apart by half their widths one way or half their heights the other, so a net's centres are at
+least half the sum of the two blocks' least sides apart. Adapters: an entry that no shapes of both ends have in
+common differs.
+
 All three only get better with more time, so that over a range of times the wire and adapters of its end go with the
 time of its start.
 """
@@ -17,7 +19,7 @@ from wsc.placement.candidates import Catalogue
 from wsc.placement.problem import Problem
 from wsc.placement.scene import Prices
 
-_PARTS = 48  # ranges of time looked at one by one, a sixty-fourth of the time each
+_PARTS = 48  # ranges of time looked at one by one, each a part of the time
 _SHARE = 64
 
 

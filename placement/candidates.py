@@ -22,8 +22,9 @@ class Listed:
         kept.sort(key=lambda s: (s.time, s.width, s.height))
         self._shapes = frozenset(shapes)
         columns = [(s.width, s.height, s.time, s.payload, s.memory) for s in kept]
-        rows = np.array(columns, dtype=np.int64).T
-        self._table = Table(*rows, np.array([s.ports for s in kept], dtype=np.int64).reshape(len(kept), -1))
+        width, height, time, payload, memory = np.array(columns, dtype=np.int64).T
+        ports = np.array([s.ports for s in kept], dtype=np.int64).reshape(len(kept), -1)
+        self._table = Table(width, height, time, payload, memory, ports)
 
     def within(self, limit: int) -> Table:
         """The undominated shapes that take at most `limit` ticks, by increasing time."""
@@ -72,17 +73,16 @@ class Menu:
         return int(np.min(table.width * table.height)) if len(table.width) else None
 
     def pick(self, width: int, height: int, limit: int, ports: tuple[int, ...] | None = None) -> Shape:
-        """The shape of fewest cores, then least time, that fits `width` x `height` within `limit` ticks.
+        """The fastest shape of exactly these sides, and this port tuple where one is asked for, within the limit.
 
-        `ports` asks for that port tuple. The caller knows that there is one.
+        The caller knows that there is one.
         """
         table = self.within(limit)
-        fits = (table.width <= width) & (table.height <= height)
+        fits = (table.width == width) & (table.height == height)
         if ports is not None:
             fits &= (table.ports == np.array(ports, np.int64)).all(axis=1)
         rows = np.flatnonzero(fits)
-        order = np.lexsort((table.time[rows], table.width[rows] * table.height[rows]))
-        return table.shape(int(rows[order[0]]))
+        return table.shape(int(rows[np.argmin(table.time[rows])]))
 
     def front(self, limit: int) -> list[tuple[int, int]]:
         """The (width, height) pairs within `limit` ticks that no other is as narrow and as low as, by width."""
@@ -123,9 +123,7 @@ class Catalogue:
 
     def times(self, low: int, high: int) -> list[int]:
         """The times from `low` to `high` that a shape takes, increasing."""
-        return [
-            int(t) for t in np.unique(np.concatenate([m.source.times(low, high) for m in self.menus]))
-        ]
+        return [int(t) for t in np.unique(np.concatenate([m.source.times(low, high) for m in self.menus]))]
 
 
 def catalogue(problem: Problem) -> Catalogue:
@@ -199,7 +197,10 @@ def time_bound(catalogue: Catalogue, free: int) -> int | None:
 def _no_shape(name: str, source: ShapeSource, fabric: Fabric) -> str:
     table = source.within(source.slowest())
     if not len(table.width):
-        return f"Block {name!r} has no shape whose tiles fit the memory of a core."
+        return (
+            f"Block {name!r} has no shape that fits both the fabric of {fabric.width} x {fabric.height} cores and "
+            "the memory of a core."
+        )
     least = table.shape(int(np.argmin(table.width * table.height)))
     return (
         f"Block {name!r} has no shape that the fabric of {fabric.width} x {fabric.height} cores can "

@@ -101,7 +101,7 @@ def _figures(problem: Problem, placement: Placement) -> list[str]:
         length += net.weight * (abs(ax - bx) + abs(ay - by))
         adapters += sum(1 for a, b in zip(source.ports, target.ports, strict=False) if a != b)
     slowest = max(at.time for at in placed)
-    figures = [
+    figures: list[tuple[str, object, object]] = [
         ("slowest time", placement.slowest, slowest),
         ("twice the wire length", placement.half_hops, 2 * length),
         ("number of adapters", placement.adapters, adapters),

@@ -14,27 +14,29 @@ class SolveParams:
 
     `limits` times are tried for snakes and `levels` are open to the annealing. `starts` trees are annealed for
     `moves` moves each; of the results the better half is annealed again, twice as long, until one is left (`rounds`
-    at most). `splits` bounds the slicing of chains in order: it holds runs to a length (beyond about 120 blocks). Problems of
-    up to `exact_blocks` blocks go to the exact model as a whole for `exact_effort` deterministic seconds of the
-    solver; the last placement is polished for `polish_effort`. Efforts of 0 leave the exact models out.
+    at most). `splits` bounds the slicing of chains in order: it holds runs to a length (beyond about 120 blocks).
+    Problems of up to `exact_blocks` blocks go to the exact model as a whole for `exact_effort` deterministic seconds
+    of the solver; the `polished` best placements are polished for `polish_effort` each. Efforts of 0 leave the exact
+    models out.
     """
 
     limits: int = 24
     levels: int = 24
     starts: int = 8
-    moves: int = 60_000
+    moves: int = 80_000
     rounds: int = 3
+    polished: int = 2
     splits: int = 300_000
     exact_blocks: int = 8
     exact_shapes: int = 20_000
     exact_effort: float = 0.5
-    polish_effort: float = 2.0
+    polish_effort: float = 4.0
 
     def __post_init__(self) -> None:
         counts = (self.moves, self.splits, self.exact_blocks, self.exact_shapes)
         if min(*counts, self.exact_effort, self.polish_effort) < 0:
             raise VerificationError(f"parameters of at least 0 are needed: {self}")
-        if min(self.limits, self.levels, self.starts, self.rounds) < 1:
+        if min(self.limits, self.levels, self.starts, self.rounds, self.polished) < 1:
             raise VerificationError(f"at least one limit, level, start and round is needed: {self}")
 
 
@@ -53,8 +55,17 @@ class Effort(Enum):
 
 _PARAMS = {
     Effort.LOW: SolveParams(
-        limits=10, levels=12, starts=4, moves=12_000, rounds=2, exact_effort=0.1, polish_effort=0.2
+        limits=10,
+        levels=12,
+        starts=4,
+        moves=12_000,
+        rounds=2,
+        polished=1,
+        exact_effort=0.5,
+        polish_effort=1.5,
     ),
     Effort.MEDIUM: SolveParams(),
-    Effort.HIGH: SolveParams(limits=40, levels=32, starts=16, moves=200_000, rounds=4, polish_effort=10.0),
+    Effort.HIGH: SolveParams(
+        limits=40, levels=32, starts=16, moves=200_000, rounds=4, polished=4, polish_effort=15.0
+    ),
 }

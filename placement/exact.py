@@ -18,6 +18,7 @@ from wsc.placement.problem import Problem
 from wsc.placement.regions import Box
 
 Expression = cp_model.LinearExpr | int
+_SPARE = 12  # a shape may grow by a twelfth of its longer side
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def fastest(
         model.add(time <= slowest)
     _keep_apart(model, window, rectangles, problem)
     model.minimize(slowest)
-    return _solve(model, rectangles, hint, effort)
+    return _solve(model, rectangles, hint, _new_solver(effort))
 
 
 def shortest(
@@ -85,18 +86,8 @@ def shortest(
         model.add_allowed_assignments([it.width, it.height], catalogue.menu(block).front(limit))
     _keep_apart(model, window, rectangles, problem)
     centres = [_centre(rectangles.get(block, box)) for block, box in enumerate(boxes)]
-    reach = 2 * max(problem.fabric.width, problem.fabric.height)
-    length: list[Expression] = []
-    for net in problem.nets:
-        if net.source not in rectangles and net.target not in rectangles:
-            continue
-        for a, b in zip(centres[net.source], centres[net.target], strict=True):
-            apart = model.new_int_var(0, reach, "apart")
-            model.add(apart >= a - b)
-            model.add(apart >= b - a)
-            length.append(net.weight * apart)
-    model.minimize(sum(length))
-    return _solve(model, rectangles, [boxes[block] for block in window.blocks], effort)
+    model.minimize(_wire(model, problem, centres))
+    return _solve(model, rectangles, [boxes[block] for block in window.blocks], _new_solver(effort))
 
 
 def compacted(
@@ -105,21 +96,31 @@ def compacted(
     limit: int,
     boxes: list[Box],
     ports: Sequence[tuple[int, ...] | None],
+    prices: tuple[int, int],
     effort: float,
-) -> Verdict:
-    """Seeks the shortest wire with every pair of blocks apart as they are now: left stays left, below stays below.
+) -> tuple[Verdict, list[tuple[int, ...] | None]]:
+    """Seeks the least wire and adapters with every pair of blocks apart as they are now: left stays left, below below.
 
-    Corners are free, and sides among the shapes within `limit` ticks of the same port tuple, where one is asked for.
-    Pinned blocks stay. Knowing which way each pair is apart leaves difference constraints, which CP-SAT is good at.
+    Corners are free, and sides and port tuples among shapes within `limit` ticks about as large as the present ones.
+    `prices` are those of half a hop and of an adapter. Pinned blocks stay. Knowing which way each pair is apart
+    leaves difference constraints, which CP-SAT is good at. Returns the port tuples too.
     """
     model = cp_model.CpModel()
     whole = Box(0, 0, problem.fabric.width, problem.fabric.height)
     rectangles = {block: _rectangle(model, whole) for block in range(len(boxes))}
+    homes = {block: Box(*group.box) for group in problem.groups for block in group.blocks}
+    entries: list[list[cp_model.IntVar]] = []
     for block, it in rectangles.items():
-        sides = _sides(catalogue, block, limit, ports[block])
-        model.add_allowed_assignments([it.width, it.height], sides)
-        model.add(it.x + it.width <= whole.width)
-        model.add(it.y + it.height <= whole.height)
+        rows = _near_shapes(catalogue, block, limit, boxes[block], ports[block])
+        entries.append([model.new_int_var(min(c), max(c), "port") for c in list(zip(*rows, strict=True))[2:]])
+        model.add_allowed_assignments([it.width, it.height, *entries[-1]], rows)
+        for variable, value in zip(entries[-1], ports[block] or (), strict=True):
+            model.add_hint(variable, value)
+        home = homes.get(block, whole)
+        model.add(it.x >= home.x)
+        model.add(it.y >= home.y)
+        model.add(it.x + it.width <= home.x + home.width)
+        model.add(it.y + it.height <= home.y + home.height)
         if problem.blocks[block].pin is not None:
             model.add(it.x == boxes[block].x)
             model.add(it.y == boxes[block].y)
@@ -129,19 +130,48 @@ def compacted(
             model.add(low.x + low.width <= high.x)
         else:
             model.add(low.y + low.height <= high.y)
-    _minimize_wire(model, problem, [_centre(rectangles[block]) for block in range(len(boxes))])
-    return _solve(model, rectangles, boxes, effort)
+    wire = _wire(model, problem, [_centre(rectangles[block]) for block in range(len(boxes))])
+    model.minimize(prices[0] * wire + prices[1] * _odd(model, problem, entries))
+    solver = _new_solver(effort)
+    verdict = _solve(model, rectangles, boxes, solver)
+    if verdict.boxes is None:
+        return verdict, list(ports)
+    return verdict, [tuple(map(solver.value, it)) if it else None for it in entries]
 
 
-def _sides(
-    catalogue: Catalogue, block: int, limit: int, ports: tuple[int, ...] | None
-) -> list[tuple[int, int]]:
-    """The (width, height) pairs that a block may have."""
-    if ports is None:
-        return catalogue.menu(block).front(limit)
+def _near_shapes(
+    catalogue: Catalogue, block: int, limit: int, box: Box, ports: tuple[int, ...] | None
+) -> list[tuple[int, ...]]:
+    """Rows (width, height, port entries if they count) about as large as the box.
+
+    Where ports do not count, of each parity of width and height those that no other is as narrow and as low as:
+    centres lie on halves, so that a taller bar may be straight opposite its neighbour where a lower one is not.
+    """
     table = catalogue.menu(block).within(limit)
-    rows = (table.ports == np.array(ports, np.int64)).all(axis=1)
-    return sorted({(int(w), int(h)) for w, h in zip(table.width[rows], table.height[rows], strict=True)})
+    spare = 2 + max(box.width, box.height) // _SPARE
+    near = np.flatnonzero((table.width <= box.width + spare) & (table.height <= box.height + spare))
+    if ports is not None:
+        columns = np.column_stack([table.width[near], table.height[near], table.ports[near]])
+        return [tuple(row) for row in np.unique(columns, axis=0).tolist()]
+    kept: set[tuple[int, ...]] = set()
+    least: dict[tuple[int, int], int] = {}
+    for width, height in sorted(zip(table.width[near].tolist(), table.height[near].tolist(), strict=True)):
+        parity = (width % 2, height % 2)
+        if height < least.get(parity, height + 1):
+            least[parity] = height
+            kept.add((width, height))
+    return sorted(kept)
+
+
+def _odd(model: cp_model.CpModel, problem: Problem, entries: list[list[cp_model.IntVar]]) -> Expression:
+    """The number of port entries that differ over the nets."""
+    odd = []
+    for net in problem.nets:
+        for a, b in zip(entries[net.source], entries[net.target], strict=False):
+            differs = model.new_bool_var("differs")
+            model.add(a == b).only_enforce_if(~differs)
+            odd.append(differs)
+    return sum(odd)
 
 
 def _apart(boxes: list[Box]) -> list[tuple[int, int, bool]]:
@@ -161,18 +191,21 @@ def _apart(boxes: list[Box]) -> list[tuple[int, int, bool]]:
     return found
 
 
-def _minimize_wire(
+def _wire(
     model: cp_model.CpModel, problem: Problem, centres: list[tuple[Expression, Expression]]
-) -> None:
+) -> Expression:
+    """The weighted length of all nets with a free end, in half hops."""
     reach = 2 * max(problem.fabric.width, problem.fabric.height)
     length: list[Expression] = []
     for net in problem.nets:
         for a, b in zip(centres[net.source], centres[net.target], strict=True):
+            if isinstance(a, int) and isinstance(b, int):
+                continue
             apart = model.new_int_var(0, reach, "apart")
             model.add(apart >= a - b)
             model.add(apart >= b - a)
             length.append(net.weight * apart)
-    model.minimize(sum(length))
+    return sum(length)
 
 
 def _rectangle(model: cp_model.CpModel, box: Box) -> _Rectangle:
@@ -208,17 +241,25 @@ def _centre(it: _Rectangle | Box) -> tuple[Expression, Expression]:
     return 2 * it.x + it.width, 2 * it.y + it.height
 
 
-def _solve(
-    model: cp_model.CpModel, rectangles: dict[int, _Rectangle], hint: Sequence[Box] | None, effort: float
-) -> Verdict:
-    for it, box in zip(rectangles.values(), hint or (), strict=hint is not None):
-        for variable, value in ((it.x, box.x), (it.y, box.y), (it.width, box.width), (it.height, box.height)):
-            model.add_hint(variable, value)
+def _new_solver(effort: float) -> cp_model.CpSolver:
+    """A solver whose result is the same on any machine, for so many deterministic seconds."""
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.random_seed = 0
     solver.parameters.catch_sigint_signal = False  # Ctrl-C ends wsc, not this search alone
     solver.parameters.max_deterministic_time = effort
+    return solver
+
+
+def _solve(
+    model: cp_model.CpModel,
+    rectangles: dict[int, _Rectangle],
+    hint: Sequence[Box] | None,
+    solver: cp_model.CpSolver,
+) -> Verdict:
+    for it, box in zip(rectangles.values(), hint or (), strict=hint is not None):
+        for variable, value in ((it.x, box.x), (it.y, box.y), (it.width, box.width), (it.height, box.height)):
+            model.add_hint(variable, value)
     status = solver.solve(model)
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return Verdict(None, 0, 0)

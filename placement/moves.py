@@ -24,7 +24,9 @@ from wsc.placement.tree import (
 
 UInt64s = NDArray[np.uint64]
 
-SWAP_LEAVES, SWAP_TREES, TURN, SWAP_PARTS, GRAFT, ALIGNMENT, ROTATE, LEVEL, CROSS, PORT, MIRROR, TURN_TREE = range(12)
+SWAP_LEAVES, SWAP_TREES, TURN, SWAP_PARTS, GRAFT, ALIGNMENT, ROTATE, LEVEL, CROSS, PORT, MIRROR, TURN_TREE = (
+    range(12)
+)
 
 
 @jit
@@ -35,7 +37,7 @@ def draw(rng: UInt64s, below: int) -> int:
     word ^= word >> np.uint64(7)
     word ^= word << np.uint64(17)
     rng[0] = word
-    return np.int64(word >> np.uint64(33)) % below
+    return int(np.int64(word >> np.uint64(33)) % below)
 
 
 @jit
@@ -138,7 +140,7 @@ def _neighbour(scene: Scene, rng: UInt64s, leaf: int) -> int:
     first, last = scene.near_at[leaf], scene.near_at[leaf + 1]
     if first == last:
         return draw(rng, scene.kind.shape[0])
-    return scene.near[first + draw(rng, last - first)]
+    return int(scene.near[first + draw(rng, last - first)])
 
 
 @jit
@@ -173,10 +175,7 @@ def _change_port(scene: Scene, state: State, rng: UInt64s, leaf: int) -> bool:
 
 @jit
 def _offers(scene: Scene, first: int, last: int, tag: int) -> bool:
-    for at in range(first, last):
-        if scene.ports[at, 0] == tag:
-            return True
-    return False
+    return bool(np.any(scene.ports[first:last, 0] == tag))
 
 
 @jit
@@ -212,21 +211,29 @@ def change(scene: Scene, state: State, rng: UInt64s, move: int) -> bool:
         return _change_level(scene, state, rng)
     if move == CROSS:
         return _change_cross(scene, state, rng)
-    if scene.fixed[leaf]:
-        return False
     if move == PORT:
         return _change_port(scene, state, rng, leaf)
-    if leaves == 1:
-        return False
+    if state.links[PARENT, leaf] < 0:
+        return False  # alone in its region
     if move in (SWAP_LEAVES, SWAP_TREES, GRAFT):
         return _exchange(scene, state, rng, move, leaf)
-    if move == MIRROR:
-        return _mirror(state, _climb(state, rng, state.links[PARENT, leaf]), draw(rng, 2))
-    if move == TURN_TREE:
-        return _turn_tree(state, _climb(state, rng, state.links[PARENT, leaf]))
+    if move in (MIRROR, TURN_TREE):
+        return _change_tree(state, rng, move, _climb(state, rng, state.links[PARENT, leaf]))
     node = leaves + draw(rng, leaves - 1)
     if state.links[LEFT, node] < 0:
         return False  # not in use: there are fewer cuts where there are many regions
+    return _change_cut(state, rng, move, node)
+
+
+@jit
+def _change_tree(state: State, rng: UInt64s, move: int, node: int) -> bool:
+    if move == MIRROR:
+        return _mirror(state, node, draw(rng, 2))
+    return _turn_tree(state, node)
+
+
+@jit
+def _change_cut(state: State, rng: UInt64s, move: int, node: int) -> bool:
     if move == TURN:
         state.links[CUT, node] = 1 - state.links[CUT, node]
     elif move == SWAP_PARTS:
@@ -285,7 +292,7 @@ def _turn_tree(state: State, root: int) -> bool:
 def _exchange(scene: Scene, state: State, rng: UInt64s, move: int, leaf: int) -> bool:
     """Moves of two nodes, the second more often than not near a net's other end."""
     other = _neighbour(scene, rng, leaf) if draw(rng, 4) else draw(rng, scene.kind.shape[0])
-    if scene.fixed[other]:
+    if scene.zone[other] != scene.zone[leaf]:
         return False
     if move == SWAP_LEAVES:
         return swap_nodes(state, leaf, other)

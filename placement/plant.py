@@ -7,30 +7,34 @@ from random import Random
 
 import numpy as np
 
-from wsc.placement.slicing import Curves, Strips
+from wsc.placement.slicing import Curves, Packing
 from wsc.placement.snake import Snake
 from wsc.placement.tree import ALIGN, CUT, FREE, LEFT, PARENT, RIGHT, ROW, STACK, Int32s, State
 
 
-def plant(state: State, curves: Curves, strips: Sequence[Strips], order: Sequence[int], rng: Random) -> None:
-    """Fills a blank state with a tree for each box of strips; position i of the chain is leaf `order[i]`.
+def plant(state: State, packing: Packing, rng: Random) -> None:
+    """Fills a blank state with a tree for each box of strips of each piece.
 
-    The first tree planted from a generator takes the most even cuts; any other is cut with some chance.
+    A generator's first trees take the most even cuts, by and large; others are cut with other chances.
     """
     state.links[:] = -1
     state.links[ALIGN] = 0
     state.port[:] = FREE
-    free = iter(range(len(order), state.links.shape[1]))
-    for region, strip in enumerate(strips):
-        side = strip.box.height if strip.across else strip.box.width
-        state.cross[region] = strip.box.width, strip.box.height
-        roots = [
-            _grow(state.links, curves, run, (side, strip.across), order, free, rng) for run in strip.runs
-        ]
-        root = roots[0]
-        for other in roots[1:]:
-            root = _join(state.links, next(free), root, other, ROW if strip.across else STACK)
-        state.roots[region] = root
+    free = iter(range(len(state.port), state.links.shape[1]))
+    region = 0
+    for piece in packing.pieces:
+        for strip in piece.strips:
+            side = strip.box.height if strip.across else strip.box.width
+            state.cross[region] = strip.box.width, strip.box.height
+            roots = [
+                _grow(state.links, piece.curves, run, (side, strip.across), piece.order, free, rng)
+                for run in strip.runs
+            ]
+            root = roots[0]
+            for other in roots[1:]:
+                root = _join(state.links, next(free), root, other, ROW if strip.across else STACK)
+            state.roots[region] = root
+            region += 1
 
 
 def _join(links: Int32s, node: int, left: int, right: int, cut: int) -> int:
@@ -55,7 +59,7 @@ def _grow(
     side, is_height = given
     width = curves.width(start, stop, side) if is_height else side
     height = side if is_height else curves.height(start, stop, side)
-    cut, at, part = _cut(curves, start, stop, width, height, rng)
+    cut, at, _part = _cut(curves, start, stop, width, height, rng)
     across = height if cut == ROW else width
     node = next(free)
     parts = [
@@ -65,9 +69,7 @@ def _grow(
     return _join(links, node, parts[0], parts[1], cut)
 
 
-def _cut(
-    curves: Curves, start: int, stop: int, width: int, height: int, rng: Random
-) -> tuple[int, int, int]:
+def _cut(curves: Curves, start: int, stop: int, width: int, height: int, rng: Random) -> tuple[int, int, int]:
     """How to cut a run in a box that it fits, the first block of the second part, and the first part's side.
 
     The most even cut across the longer side, by and large: square-ish parts keep neighbours near.

@@ -51,7 +51,8 @@ class Table(NamedTuple):
     def shape(self, row: int) -> Shape:
         """One row as a shape."""
         sides = (self.width, self.height, self.time, self.payload, self.memory)
-        return Shape(*(int(column[row]) for column in sides), tuple(map(int, self.ports[row])))
+        width, height, time, payload, memory = (int(column[row]) for column in sides)
+        return Shape(width, height, time, payload, memory, tuple(map(int, self.ports[row])))
 
 
 @runtime_checkable
@@ -135,7 +136,7 @@ class Fabric:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Blocks (indices) kept together, within `box` (x, y, width, height), which no other block may use.
+    """Blocks (indices) kept together, within `box` (x, y, width, height).
 
     Raises VerificationError where there is no block or the box is empty or off the grid.
     """

@@ -24,6 +24,38 @@ class Box:
         """Cores in the rectangle."""
         return self.width * self.height
 
+    def meets(self, other: Box) -> bool:
+        """Whether the two share a core."""
+        across = self.x < other.x + other.width and other.x < self.x + self.width
+        return across and self.y < other.y + other.height and other.y < self.y + self.height
+
+    def holds(self, other: Box) -> bool:
+        """Whether the other lies within this one."""
+        across = self.x <= other.x and other.x + other.width <= self.x + self.width
+        return across and self.y <= other.y and other.y + other.height <= self.y + self.height
+
+    def covers(self, cell: tuple[int, int]) -> bool:
+        """Whether the cell lies in the rectangle."""
+        return self.x <= cell[0] < self.x + self.width and self.y <= cell[1] < self.y + self.height
+
+
+def around(area: Box, obstacles: list[Box]) -> list[Box]:
+    """Disjoint boxes that make up the area without the obstacles: each cut keeps one side's strip as long as it is."""
+    obstacle = next((it for it in obstacles if it.meets(area)), None)
+    if obstacle is None:
+        return [area]
+    left, below = max(area.x, obstacle.x), max(area.y, obstacle.y)
+    right = min(area.x + area.width, obstacle.x + obstacle.width)
+    above = min(area.y + area.height, obstacle.y + obstacle.height)
+    top = area.y + area.height
+    parts = [
+        Box(area.x, area.y, left - area.x, area.height),
+        Box(right, area.y, area.x + area.width - right, area.height),
+        Box(left, area.y, right - left, below - area.y),
+        Box(left, above, right - left, top - above),
+    ]
+    return [box for part in parts if part.cores for box in around(part, obstacles)]
+
 
 def partitions(fabric: Fabric) -> list[tuple[Box, ...]]:
     """Ways to cut the free cells into disjoint boxes that hold no blocked cell, each in an order to fill them.

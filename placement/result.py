@@ -113,11 +113,15 @@ def from_json(text: str) -> Placement:
         raise BuildError(f"not a placement: {error}") from error
 
 
+def _fraction(text: str | None) -> Fraction | None:
+    return None if text is None else Fraction(text)
+
+
 def _checked(body: dict[str, Any]) -> Placement:
     rows = [row | {"ports": tuple(row["ports"])} for row in body.pop("placed")]
-    totals = {key: body.pop(key) for key in ("total", "total_bound")}
-    whole = {key: None if value is None else Fraction(value) for key, value in totals.items()}
-    placement = Placement(tuple(Placed(**row) for row in rows), **whole, **body)
+    total, total_bound = (_fraction(body.pop(key)) for key in ("total", "total_bound"))
+    placed = tuple(Placed(**row) for row in rows)
+    placement = Placement(placed, total=total, total_bound=total_bound, **body)
     numbers = [number for row in rows for key, number in row.items() if key != "ports"]
     numbers += [entry for row in rows for entry in row["ports"]]
     numbers += [number for key, number in body.items() if key not in {"status", "interrupted"}]

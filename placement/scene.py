@@ -53,9 +53,20 @@ class Stage:
 
 
 def stage_of(
-    problem: Problem, menus: Catalogue, prices: Prices, limits: Sequence[int], regions: Sequence[Box]
+    problem: Problem,
+    menus: Catalogue,
+    prices: Prices,
+    limits: Sequence[int],
+    regions: Sequence[Box],
+    zones: Sequence[Sequence[int]],
 ) -> Stage:
-    """The scene of a problem at these limits on the slowest time, in these regions of the fabric."""
+    """The scene of a problem at these limits on the slowest time, in these regions of the fabric.
+
+    `zones` are sets of blocks that share regions, in whose trees they may move.
+    """
+    zone = np.zeros(len(problem.blocks), np.int32)
+    for index, members in enumerate(zones):
+        zone[list(members)] = index
     side = max(problem.fabric.width, problem.fabric.height)
     side += max(2, side // _MARGIN) + 1
     tagged = prices.adapter > 0
@@ -84,7 +95,7 @@ def stage_of(
         ports=np.concatenate(rows) if rows else np.zeros((0, 3), np.int32),
         tuples=np.array(tuples or [()], np.int32).reshape(max(1, len(tuples)), -1),
         adapter_cost=prices.adapter,
-        fixed=np.zeros(len(problem.blocks), np.bool_),
+        zone=zone,
     )
     return Stage(scene, tuple(limits), tuples, tuple(regions))
 

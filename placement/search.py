@@ -79,11 +79,8 @@ def anneal(stage: Stage, start: Start, moves: int, stop: Stop) -> Found:
     state, old, best = (blank_state(scene) for _ in range(3))
     keep(start.state, state)
     keep(start.state, best)
-    mark_all(state)
     price = _overflow_price(stage)
-    cost = int(cost_of(scene, state, LOSS - 1, _PASSES, price))
-    fits = cost < LOSS and overflow(scene, state) == 0
-    costs = np.array([cost, cost if fits else LOSS, price], np.int64)
+    costs = np.array([LOSS, _cost_if_fits(stage, state), price], np.int64)
     rng = np.array([start.seed * 2_654_435_761 + 88_172_645_463_325_252], np.uint64)
     shares = _shares(scene.adapter_cost > 0, len(stage.limits) > 1)
     steps = max(1, moves // _TEMPERATURES)
@@ -93,6 +90,20 @@ def anneal(stage: Stage, start: Start, moves: int, stop: Stop) -> Found:
         costs[2] = int(price * _RAMP ** (turn / (_TEMPERATURES - 1)))
         walk(scene, state, old, best, costs, rng, temperature, shares, steps, LOGARITHMS, _PASSES)
     return Found(int(costs[1]), best)
+
+
+def unmoved(stage: Stage, start: Start) -> Found:
+    """A start as it is."""
+    state = blank_state(stage.scene)
+    keep(start.state, state)
+    return Found(_cost_if_fits(stage, state), state)
+
+
+def _cost_if_fits(stage: Stage, state: State) -> int:
+    """The cost of a state, laid out; LOSS where it does not fit its regions."""
+    mark_all(state)
+    cost = cost_of(stage.scene, state, LOSS - 1, _PASSES, _overflow_price(stage))
+    return cost if overflow(stage.scene, state) == 0 else LOSS
 
 
 def successive_halves(
@@ -114,9 +125,7 @@ def successive_halves(
         found = sorted(pool, key=lambda it: it.cost)[: max(1, (len(starts) + 1) // 2)]
         if stop.asked():
             break
-        starts = [
-            Start(it.state, starts[0].heat / 2, 1000 * (turn + 1) + at) for at, it in enumerate(found)
-        ]
+        starts = [Start(it.state, starts[0].heat / 2, 1000 * (turn + 1) + at) for at, it in enumerate(found)]
     return [it for it in found if it.fits]
 
 
@@ -133,13 +142,14 @@ def _side_by_side(
             except KeyboardInterrupt:
                 stop.set()
                 continue
-            told(min((future.result().cost for future in done), default=LOSS))
+            for future in done:
+                told(future.result().cost)
     return [future.result() for future in futures]
 
 
 def _overflow_price(stage: Stage) -> int:
     side = stage.scene.curves.shape[3]
-    return max(1, int(stage.scene.time_cost[0]) * _PRICE // side)
+    return int(max(1, int(stage.scene.time_cost[0]) * _PRICE // side))
 
 
 def _shares(ports: bool, levels: bool) -> Int64s:

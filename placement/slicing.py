@@ -56,11 +56,33 @@ class Curves:
 
 @dataclass(frozen=True, slots=True)
 class Strips:
-    """A box cut into strips, side by side where `across`, else stacked; each holds a run of the chain, first..stop-1."""
+    """A box cut into strips, side by side where `across`, else stacked; each holds a run first..stop-1 of the chain."""
 
     box: Box
     across: bool
     runs: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PackedPiece:
+    """Blocks in order, the shape curves of their runs, and the strips that hold them all."""
+
+    order: tuple[int, ...]
+    curves: Curves
+    strips: tuple[Strips, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """Slicing floorplans of all blocks within a limit on the slowest time."""
+
+    limit: int
+    pieces: tuple[PackedPiece, ...]
+
+    @property
+    def boxes(self) -> list[Box]:
+        """The boxes of the strips, in order."""
+        return [strip.box for piece in self.pieces for strip in piece.strips]
 
 
 def curves(catalogue: Catalogue, fabric: Fabric, limit: int, reach: int, order: Sequence[int]) -> Curves:

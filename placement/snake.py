@@ -8,6 +8,7 @@ with a price on height (a Lagrange multiplier) in place of the limit on the sum 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -107,6 +108,6 @@ def _cheapest(cost: Int64s, high: Int64s, price: int) -> list[Snake]:
         for firsts in reversed(before):
             stops.append(int(firsts[stops[-1]]))
         stops.reverse()
-        heights = tuple(int(high[a, b]) for a, b in zip(stops, stops[1:], strict=False))
+        heights = tuple(int(high[a, b]) for a, b in itertools.pairwise(stops))
         found.append(Snake(tuple(stops[1:]), heights, int(best[count]) - price * sum(heights)))
     return found

@@ -19,13 +19,15 @@ from wsc.placement.anneal import LOSS
 from wsc.placement.bounds import bounds_of
 from wsc.placement.candidates import Catalogue, catalogue, time_bound
 from wsc.placement.effort import Effort, SolveParams
+from wsc.placement.ground import check_ground
 from wsc.placement.layout import align, lay_out
 from wsc.placement.problem import Problem
-from wsc.placement.regions import Box, partitions
+from wsc.placement.regions import Box
 from wsc.placement.result import Placed, Placement, total_of
 from wsc.placement.scene import Prices, Stage, stage_of
-from wsc.placement.search import Found, Stop, successive_halves
-from wsc.placement.starts import Draft, Packing, drafts, fastest_packing, flow_order, levels, planted, varied
+from wsc.placement.search import Found, Stop, successive_halves, unmoved
+from wsc.placement.slicing import Packing
+from wsc.placement.starts import Draft, drafts, fastest_packing, flow_order, levels, planted, varied
 from wsc.placement.tree import mark_all, renew_stale
 
 __all__ = ["Effort", "Progress", "SolveParams", "solve"]
@@ -71,35 +73,40 @@ def solve(
     bound = time_bound(menus, problem.fabric.free)
     if bound is None:
         raise DoesNotFit(_too_small(problem, menus))
+    check_ground(problem, menus)
     stop = Stop()
-    plan = _searched(problem, menus, bound, params, stop, told)
+    plans = _searched(problem, menus, bound, params, stop, told)
+    plan = plans[0] if plans else None
     if _is_small(problem, menus, params) and (plan is None or plan.limit > bound):
         plan, bound = _faster(problem, menus, bound, plan, params)
+        plans = [] if plan is None else [plan]
     if plan is None:
         raise DoesNotFit(_too_small(problem, menus))
     if not stop.asked():
-        plan = _polished(problem, menus, plan, params)
+        polished = [_polished(problem, menus, it, params) for it in plans]
+        plan = min(polished, key=lambda it: _cost(problem, it))
     return _placement(problem, menus, plan, bound, stop.asked())
 
 
 def _searched(
     problem: Problem, menus: Catalogue, bound: int, params: SolveParams, stop: Stop, told: Told | None
-) -> _Plan | None:
-    """The best of what annealing makes of snakes and slicing floorplans; None where nothing fits."""
+) -> list[_Plan]:
+    """The best that annealing makes of snakes and slicing floorplans, the best first; none where nothing fits."""
     prices = Prices.of(problem)
     order = flow_order(len(problem.blocks), problem.nets)
-    ways = partitions(problem.fabric)
-    packing = fastest_packing(problem, menus, order, ways, bound, params.splits)
-    weighed = problem.weights is not None and len(ways[0]) == 1
+    packing = fastest_packing(problem, menus, order, bound, params.splits)
+    weighed = problem.weights is not None and not problem.fabric.blocked and not _is_bound(problem)
     some = drafts(problem, menus, prices, order, bound, params.limits) if weighed else []
     if packing is None and not some:
-        return None
-    stage = _stage(problem, menus, prices, bound, packing, some, ways, params)
+        return []
+    stage = _stage(problem, menus, prices, bound, packing, some, params)
     starts = planted(stage, order, packing, some, params.starts)
     teller = _Teller(prices, bound, params, told)
     moves = max(1, params.moves * 16 // max(16, len(problem.blocks)))
     found = successive_halves(stage, starts, moves, params.rounds, stop, teller.hear)
-    return _plan_of(stage, found[0]) if found else None
+    plain = [unmoved(stage, start) for start in starts[: params.polished]] if some else []
+    best = found[: params.polished] + [it for it in plain if it.fits]
+    return [_plan_of(problem, stage, it) for it in best]
 
 
 def _stage(
@@ -109,11 +116,12 @@ def _stage(
     bound: int,
     packing: Packing | None,
     some: Sequence[Draft],
-    ways: list[tuple[Box, ...]],
     params: SolveParams,
 ) -> Stage:
     """The scene of the annealing: limits about those of the starts, and the regions that the packing fills."""
-    regions = [strip.box for strip in packing.strips] if packing else list(ways[0])
+    whole = Box(0, 0, problem.fabric.width, problem.fabric.height)
+    regions = packing.boxes if packing else [whole]
+    zones = [piece.order for piece in packing.pieces] if packing else []
     middle = {draft.limit for draft in varied(some, params.starts)}
     if packing is None or not middle:
         middle |= {packing.limit} if packing else set()
@@ -122,7 +130,7 @@ def _stage(
         low, high = low - low // 25, high + high // 32
         middle |= {packing.limit} if packing and low <= packing.limit <= high else set()
     limits = levels(menus, max(bound, low), sorted(middle), high, params.levels)
-    return stage_of(problem, menus, prices, limits, regions)
+    return stage_of(problem, menus, prices, limits, regions, zones)
 
 
 class _Teller:
@@ -130,7 +138,7 @@ class _Teller:
 
     def __init__(self, prices: Prices, bound: int, params: SolveParams, told: Told | None) -> None:
         self._prices, self._bound, self._told = prices, bound, told
-        self._done, self._all = 0, sum(max(1, params.starts >> turn) for turn in range(params.rounds))
+        self._done, self._all = 0, sum(-(-params.starts >> turn) for turn in range(params.rounds))
         self._best = LOSS
 
     def hear(self, cost: int) -> None:
@@ -144,7 +152,7 @@ class _Teller:
             )
 
 
-def _plan_of(stage: Stage, found: Found) -> _Plan:
+def _plan_of(problem: Problem, stage: Stage, found: Found) -> _Plan:
     """The boxes of a state that fits."""
     scene, state = stage.scene, found.state
     mark_all(state)
@@ -155,14 +163,21 @@ def _plan_of(stage: Stage, found: Found) -> _Plan:
     for leaf in range(len(scene.kind)):
         width, height = (int(side) for side in state.sizes[leaf])
         x, y = (int(centre) for centre in state.centres[leaf])
-        boxes.append(Box((x - width) // 2, (y - height) // 2, width, height))
+        corner = problem.blocks[leaf].pin or ((x - width) // 2, (y - height) // 2)
+        boxes.append(Box(*corner, width, height))
     ports = [stage.tuples[tag] if tag >= 0 else None for tag in state.tag.tolist()]
     return _Plan(stage.limits[int(state.level[0])], boxes, ports)
+
+
+def _is_bound(problem: Problem) -> bool:
+    """Whether some blocks may not lie anywhere."""
+    return bool(problem.groups) or any(block.pin is not None for block in problem.blocks)
 
 
 def _is_small(problem: Problem, menus: Catalogue, params: SolveParams) -> bool:
     """Whether the exact model may take the problem as a whole."""
     few = len(problem.blocks) <= params.exact_blocks and problem.weights is None and params.exact_effort > 0
+    few = few and not _is_bound(problem)
     limit = menus.slowest() if few else 0
     return few and sum(len(m.within(limit).width) for m in menus.menus) <= params.exact_shapes
 
@@ -180,24 +195,36 @@ def _faster(
 
 
 def _polished(problem: Problem, menus: Catalogue, plan: _Plan, params: SolveParams) -> _Plan:
-    """The plan after the exact models have moved its boxes for a shorter wire."""
-    verdicts = []
+    """The plan after an exact model has moved its boxes for a shorter wire and fewer adapters."""
+    ports = plan.ports
     if _is_small(problem, menus, params):
         whole = exact.Window.whole(problem)
-        verdicts.append(
-            exact.shortest(problem, menus, plan.limit, plan.boxes, whole, params.exact_effort)
-        )
+        verdict = exact.shortest(problem, menus, plan.limit, plan.boxes, whole, params.exact_effort)
     elif params.polish_effort > 0 and len(problem.blocks) <= _MOST_POLISHED and not problem.fabric.blocked:
-        verdicts.append(
-            exact.compacted(problem, menus, plan.limit, plan.boxes, plan.ports, params.polish_effort)
+        prices = Prices.of(problem)
+        each = (prices.half_hop, prices.adapter)
+        verdict, ports = exact.compacted(
+            problem, menus, plan.limit, plan.boxes, plan.ports, each, params.polish_effort
         )
-    for verdict in verdicts:
-        shorter = verdict.boxes is not None and (
-            _half_hops(problem, verdict.boxes) < _half_hops(problem, plan.boxes)
-        )
-        if shorter and verdict.boxes is not None:
-            plan = replace(plan, boxes=verdict.boxes)
-    return plan
+    else:
+        return plan
+    if verdict.boxes is None:
+        return plan
+    polished = replace(plan, boxes=verdict.boxes, ports=ports)
+    return min(plan, polished, key=lambda it: _cost(problem, it))
+
+
+def _cost(problem: Problem, plan: _Plan) -> int:
+    """What a plan costs, as far as its limit, wire and adapters tell."""
+    prices = Prices.of(problem)
+    odd = _adapters(problem, [it or () for it in plan.ports])
+    return plan.limit * prices.tick + _half_hops(problem, plan.boxes) * prices.half_hop + odd * prices.adapter
+
+
+def _adapters(problem: Problem, ports: Sequence[tuple[int, ...]]) -> int:
+    """The port entries that differ over all nets."""
+    pairs = ((ports[net.source], ports[net.target]) for net in problem.nets)
+    return sum(a != b for first, second in pairs for a, b in zip(first, second, strict=False))
 
 
 def _half_hops(problem: Problem, boxes: Sequence[Box | Placed]) -> int:
@@ -210,9 +237,7 @@ def _half_hops(problem: Problem, boxes: Sequence[Box | Placed]) -> int:
     )
 
 
-def _placement(
-    problem: Problem, menus: Catalogue, plan: _Plan, bound: int, interrupted: bool
-) -> Placement:
+def _placement(problem: Problem, menus: Catalogue, plan: _Plan, bound: int, interrupted: bool) -> Placement:
     placed: list[Placed] = []
     for block, box in enumerate(plan.boxes):
         shape = menus.menu(block).pick(box.width, box.height, plan.limit, plan.ports[block])
@@ -220,11 +245,7 @@ def _placement(
         placed.append(Placed(box.x, box.y, *sides))
     slowest = max(it.time for it in placed)
     half_hops = _half_hops(problem, placed)
-    adapters = sum(
-        a != b
-        for net in problem.nets
-        for a, b in zip(placed[net.source].ports, placed[net.target].ports, strict=False)
-    )
+    adapters = _adapters(problem, [it.ports for it in placed])
     prices = Prices.of(problem)
     known = slowest * prices.tick + half_hops * prices.half_hop + adapters * prices.adapter
     bounds = bounds_of(problem, menus, prices, bound, known)

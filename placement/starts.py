@@ -9,13 +9,12 @@ from random import Random
 import numpy as np
 
 from wsc.placement.candidates import Catalogue, least_limit
-from wsc.placement.effort import SolveParams
+from wsc.placement.ground import pieces
 from wsc.placement.plant import plant, plant_snake
 from wsc.placement.problem import Net, Problem
-from wsc.placement.regions import Box
 from wsc.placement.scene import Prices, Stage
 from wsc.placement.search import Start
-from wsc.placement.slicing import Curves, Strips, affordable_reach, curves, fill
+from wsc.placement.slicing import PackedPiece, Packing, affordable_reach, curves, fill
 from wsc.placement.snake import Snake, Spans, snakes
 from wsc.placement.tree import NONE, Int16s, blank_state, invert
 
@@ -30,15 +29,6 @@ class Draft:
     cost: int
     limit: int
     snake: Snake
-
-
-@dataclass(frozen=True, slots=True)
-class Packing:
-    """Strips of slicing floorplans that hold the whole chain at a limit, with the shape curves they come from."""
-
-    limit: int
-    curves: Curves
-    strips: tuple[Strips, ...]
 
 
 def flow_order(blocks: int, nets: Sequence[Net]) -> list[int]:
@@ -87,10 +77,9 @@ def drafts(
 
 
 def fastest_packing(
-    problem: Problem, menus: Catalogue, order: Sequence[int], ways: list[tuple[Box, ...]], bound: int, splits: int
+    problem: Problem, menus: Catalogue, order: Sequence[int], bound: int, splits: int
 ) -> Packing | None:
     """The slicing floorplan in the order of the chain of the shortest slowest time; None where there is none."""
-    reach = affordable_reach(len(order), splits)
     made: dict[int, Packing | None] = {}
 
     def packing(limit: int) -> Packing | None:
@@ -98,19 +87,32 @@ def fastest_packing(
         if cores is None or cores > problem.fabric.free:
             return None
         if limit not in made:
-            shapes = curves(menus, problem.fabric, limit, reach, order)
-            filled = (fill(shapes, boxes) for boxes in ways)
-            strips = next((it for it in filled if it is not None), None)
-            made[limit] = None if strips is None else Packing(limit, shapes, tuple(strips))
+            made[limit] = _packed(problem, menus, order, limit, splits)
         return made[limit]
 
-    slowest, low, high = menus.slowest(), bound, bound
+    slowest, low, high, step = menus.slowest(), bound, bound, max(1, bound // 50)
     while packing(high) is None:
         if high >= slowest:
             return None
-        low, high = high + 1, min(slowest, high + max(1, high // 50) * max(1, (high - bound) * 50 // max(1, bound)))
+        low, high, step = high + 1, min(slowest, high + step), 2 * step
     limit = least_limit(low, high, lambda it: packing(it) is not None)
     return None if limit is None else packing(limit)
+
+
+def _packed(
+    problem: Problem, menus: Catalogue, order: Sequence[int], limit: int, splits: int
+) -> Packing | None:
+    """The slicing floorplans of all pieces of the problem within the limit; None where one does not fit."""
+    found = []
+    for piece in pieces(problem, menus, order, limit) or ():
+        reach = affordable_reach(len(piece.order), splits)
+        shapes = curves(menus, problem.fabric, limit, reach, piece.order)
+        filled = (fill(shapes, boxes) for boxes in piece.ways)
+        strips = next((it for it in filled if it is not None), None)
+        if strips is None:
+            return None
+        found.append(PackedPiece(piece.order, shapes, tuple(strips)))
+    return Packing(limit, tuple(found)) if found else None
 
 
 def planted(
@@ -127,7 +129,7 @@ def planted(
         starts.append(Start(state, _SNAKE_HEAT, seed))
     while packing is not None and len(starts) < count:
         state = blank_state(stage.scene)
-        plant(state, packing.curves, packing.strips, order, Random(len(starts)))
+        plant(state, packing, Random(len(starts)))
         state.level[0] = _level(stage, packing.limit)
         starts.append(Start(state, _SLICING_HEAT, len(starts)))
     return starts

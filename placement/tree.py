@@ -34,7 +34,8 @@ class Scene(NamedTuple):
 
     `curves[level, kind, STACK]` gives the least height by width, `[..., ROW]` the least width by height; `tags` the
     port tuple of the shape by width. Rows `port_at[level * kinds + kind]` and on of `ports` are (tag, width, height).
-    Lengths are in half cells, costs in the problem's smallest unit.
+    Leaves move within
+    their zone alone. Lengths are in half cells, costs in the problem's smallest unit.
     """
 
     curves: Int16s
@@ -51,7 +52,7 @@ class Scene(NamedTuple):
     ports: Int32s
     tuples: Int32s
     adapter_cost: int
-    fixed: NDArray[np.bool_]
+    zone: Int32s
 
 
 class State(NamedTuple):

@@ -26,9 +26,9 @@ MANIFEST = "manifest.json"
 FILES = frozenset(
     {"machine.toml", "graph.txt", "program.txt", "trace.json", "plan.json", "weights.npz", "examples.npz"}
 )
-ADDED = frozenset(
-    {"maps", "report.html", "timeline.json", "timeline.perfetto-trace"}
-)  # what commands add, and can make again
+ADDED = frozenset(  # what commands add, and can make again
+    {"maps", "report.html", "timeline.json", "timeline.perfetto-trace", "torch"}
+)
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,9 @@ def _copy_pieces(product: Product, parts: list[Part], positions: int) -> list[Pi
     size = accumulator_bytes(product.weight_bits, product.input_bits, product.rows)
     for column, there in columns.items():
         results = _width(product, column % product.column_blocks) * positions
-        owned = ceil(results / len(there))  # each part owns as much of the column, and gets it from the others
+        owned = ceil(
+            results / len(there)
+        )  # each part owns as much of the column, and gets it from the others
         for number, blocks in there:
             moves[number].adds += (blocks - 1) * results + (len(there) - 1) * owned
             moves[number].sends += (results - owned) * size

@@ -21,7 +21,9 @@ class Comparison:
         return self.derived / self.published.value - 1
 
 
-def peak_macs_per_second(machine: CimMachine, weight_bits: int, input_bits: int, tiles: int = 0, seconds: float = 0.0) -> float:
+def peak_macs_per_second(
+    machine: CimMachine, weight_bits: int, input_bits: int, tiles: int = 0, seconds: float = 0.0
+) -> float:
     """Multiply-adds a second of a chip (or of so many tiles) with every unit busy, `seconds` a product if given."""
     units = (tiles or machine.tiles_per_chip) * machine.units_per_tile
     macs = machine.unit_rows * machine.unit_weights(weight_bits)
@@ -32,7 +34,12 @@ def peak_macs_per_second(machine: CimMachine, weight_bits: int, input_bits: int,
 
 
 def _amount(machine: CimMachine, component: Component, tiles: int) -> int:
-    each = {"chip": 1, "tile": tiles, "core": tiles * machine.tile.cores, "unit": tiles * machine.units_per_tile}
+    each = {
+        "chip": 1,
+        "tile": tiles,
+        "core": tiles * machine.tile.cores,
+        "unit": tiles * machine.units_per_tile,
+    }
     return each[component.level]
 
 
@@ -57,7 +64,11 @@ def _derived(machine: CimMachine, published: Published) -> float:
     """The figure that follows from the machine's other figures, in the published one's unit."""
     array, tiles = machine.array, published.tiles
     tops = 2e-12 * peak_macs_per_second(
-        machine, array.weight_bits, published.input_bits or array.input_bits, tiles, published.product_ns / 1e9
+        machine,
+        array.weight_bits,
+        published.input_bits or array.input_bits,
+        tiles,
+        published.product_ns / 1e9,
     )
     inside = machine.model_copy(
         update={"components": tuple(c for c in machine.components if c.level != "chip")}

@@ -121,7 +121,9 @@ class IntegrateMacro(Part):
     whole_bits: Positive  # bits of magnitude up to which one phase is taken
     phase_output_bits: Positive  # of the converter in a first phase, beyond its bits of magnitude
     wordline_joules: Rate  # of a product, once
-    wordline_bit_joules: Annotated[float, BeforeValidator(sourced), Field(ge=0)]  # and for each bit of magnitude
+    wordline_bit_joules: Annotated[
+        float, BeforeValidator(sourced), Field(ge=0)
+    ]  # and for each bit of magnitude
     pulse_bit_joules: Rate  # for each bit of magnitude
     neuron_bit_joules: Rate  # for each bit of magnitude
     neuron_step_joules: Rate  # for each step of the converter

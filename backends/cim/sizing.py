@@ -40,7 +40,11 @@ class Sizing:
 
     def finest(self, option: Option, limit: float) -> Option:
         """The option's copies in as many chunks as stay within a limit of cycles: a short way through the pipeline."""
-        within = [o for o in self.variants if o.copies == option.copies and o.cycles <= _SLOWER * max(limit, option.cycles)]
+        within = [
+            o
+            for o in self.variants
+            if o.copies == option.copies and o.cycles <= _SLOWER * max(limit, option.cycles)
+        ]
         return max(within, key=lambda o: (o.chunks, -o.cycles), default=option)
 
 

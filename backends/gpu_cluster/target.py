@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wsc.backends.gpu_cluster.clusters import read_cluster, shipped
 from wsc.backends.gpu_cluster.emit.program import emit
+from wsc.backends.gpu_cluster.emit.torch_graph import write_torch_graph
 from wsc.backends.gpu_cluster.execute import execute
 from wsc.backends.gpu_cluster.facts import plan_facts
 from wsc.backends.gpu_cluster.legalize import legalize
@@ -81,6 +82,10 @@ class GpuClusterTarget(Target):
 
     def facts(self, plan: GraphPlan) -> tuple[tuple[str, str], ...]:
         return plan_facts(plan)
+
+    def write_torch(self, program: Program, folder: Path) -> tuple[Path, ...]:
+        """Write PyTorch code that runs the program; returns its files. Raises UserError for ops without code."""
+        return write_torch_graph(program, folder)
 
 
 TARGET = GpuClusterTarget()

@@ -224,7 +224,7 @@ class _Rough:
         longest = np.maximum.reduce(
             [self.tiles[a] for a in kernel.result_axes[0] if a is not None] or [np.ones(1)]
         )
-        vectors = machine.core.vector_startup_cycles / longest
+        vectors = machine.vector_startup_cycles(dtype) / longest
         if isinstance(anchor.op, Gather):
             ops = 0
         piece = machine.mac_vector_elements(dtype)

@@ -50,7 +50,7 @@ def instruction_cycles(instruction: Instruction, buffers: dict[str, Buffer], mac
     if isinstance(op, Lookup):
         rows = operands[1].tile_type.elements
         row_words = buffers[instruction.result].tile_type.bytes / 4 / max(rows, 1)
-        words = rows * (row_words + machine.core.vector_startup_cycles)
+        words = rows * (row_words + machine.vector_startup_cycles(operands[0].type.dtype))
     return machine.core.task_startup_cycles + words
 
 
@@ -58,9 +58,9 @@ def _compute_cycles(op: Op, operands: Sequence[Buffer], result: Buffer, machine:
     types = [b.tile_type for b in operands]
     made = result.tile_type
     macs, vector_ops = op.arithmetic(types, made)
-    startup = machine.core.vector_startup_cycles
+    startup = machine.vector_startup_cycles(made.dtype)
     if isinstance(op, Contract):
-        longest, piece = max(1, *made.shape, 1), machine.mac_vector_elements(made.dtype)
+        longest, piece = op.vector_run(made), machine.mac_vector_elements(made.dtype)
         padded = -(-longest // piece) * piece / longest
         return macs * (machine.mac_cycles(made.dtype) * padded + startup / longest)
     widest = max((*types, made), key=lambda t: t.dtype.bytes).dtype

@@ -1,7 +1,8 @@
 """Movement instructions of a wafer kernel; local compute is a graph op (`wsc.compiler.ops`) on tiles.
 
-Every instruction is SPMD: all cores of the kernel's region execute it on their tiles. Attributes that are None are
-left out of the text form.
+Every instruction is SPMD: all cores of the kernel's region execute it on their tiles. An axis "a*b" is the line of all
+parts of neighbouring axes a and b of one direction, b's running faster. Attributes that are None are left out of the
+text form.
 """
 
 from __future__ import annotations
@@ -243,6 +244,36 @@ class Lookup:
 
 
 @dataclass(frozen=True)
+class Insert:
+    """Replace slices of the result along `dim`, at global places (operand 0), by those of operand 1.
+
+    Each part replaces what its tile holds and leaves the rest; a place outside the tensor replaces nothing.
+    """
+
+    kind: ClassVar[str] = "insert"
+    dim: int
+
+
+@dataclass(frozen=True)
+class Positions:
+    """Fill the result, of one dimension, with the global places of its tile's elements; past the end with 2^30."""
+
+    kind: ClassVar[str] = "positions"
+
+
+@dataclass(frozen=True)
+class Load:
+    """Bring a fetched weight in over the wafer's edge; the core goes on meanwhile.
+
+    In step s of a repeat: content s + `ahead`, or nothing where the repeat ends before. No other load of the wafer uses
+    the edge at the same time.
+    """
+
+    kind: ClassVar[str] = "load"
+    ahead: int = 0
+
+
+@dataclass(frozen=True)
 class MultiplyAdd:
     """In a loop: add the contraction of two tiles to the loop's result, rounded to its element type in every step.
 
@@ -284,7 +315,16 @@ Move = (
     | Filled
     | Position
     | Lookup
+    | Insert
+    | Positions
+    | Load
     | MultiplyAdd
     | Wait
 )
 MOVES: dict[str, type[Move]] = {cls.kind: cls for cls in get_args(Move)}
+
+
+def lines_of(op: Move) -> tuple[str, ...]:
+    """The axes, and lines of axes, that a movement goes along."""
+    named = (getattr(op, "axis", None), getattr(op, "skew", None), *getattr(op, "axes", ()))
+    return tuple(name for name in named if name is not None)

@@ -21,7 +21,11 @@ class Buffer:
 
     `role` is "weight" (filled before the first input, from `key`), "stream" (filled by recv), "local", or for programs
     whose data is resident "input" and "output": the host fills it before the start, and reads it after the end, of a
-    run, under the name `key`, at no cost to the run.
+    run, under the name `key`, at no cost to the run. "state" is both: what it holds after one run, which the host may
+    read under the names `after`, is there in the next. "fetched" is a weight outside the wafer, brought in by load.
+    A buffer with `keys` has one content for every step of a repeat, under a name each, and in a step only that one is
+    seen (of a fetched one `copies` are there at a time). A weight under a key lies as the tensor of that name does,
+    row by row, whatever shape `type` gives it.
     `copies` are allocated side by side: chunks in flight of a stream, two for double buffering, and for a weight that
     is used chunk by chunk (`chunk_dim` >= 0) one for every chunk. `address` is in bytes from the first data byte.
     """
@@ -34,20 +38,27 @@ class Buffer:
     copies: int = 1
     chunk_dim: int = -1
     address: int = 0
+    keys: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The host's names for its contents: one a step of a repeat, or one."""
+        return self.keys or (self.key,)
+
+    @cached_property
     def tile_type(self) -> TensorType:
         """Type of one core's tile."""
         return self.layout.tile_type(self.type)
 
-    @property
+    @cached_property
     def bytes(self) -> int:
         """Bytes on one core, copies and alignment to a 32-bit word included."""
         return self.copies * -(-self.tile_type.bytes // 4) * 4
 
 
-RESIDENT = ("weight", "input")  # roles of buffers that are full before a run starts
-KEYED = ("weight", "input", "output")  # roles of buffers that the host knows under a name
+RESIDENT = ("weight", "input", "state")  # roles of buffers that are full before a run starts
+KEYED = ("weight", "input", "output", "state", "fetched")  # roles of buffers that the host knows under a name
 
 
 @dataclass(frozen=True)
@@ -68,10 +79,30 @@ class Loop:
 
 
 @dataclass(frozen=True)
-class Instruction:
-    """`result = op(operands)`: a graph op on tiles, a movement or a loop; recv has no operand, send no result."""
+class Repeat:
+    """`body`, `steps` times: the layers of a model, say. The body may hold loops.
 
-    op: Op | Move | Loop
+    Buffers keep their contents from step to step, so that what is written before may be written again, and read in the
+    next step. Of a buffer with `keys`, step s sees content s.
+    """
+
+    kind: ClassVar[str] = "repeat"
+    steps: int
+    body: tuple[Instruction, ...]
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or any(isinstance(i.op, Repeat) for i in self.body):
+            raise ValueError("a repeat takes at least one step, and no repeat within it")
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """`result = op(operands)`: a graph op on tiles, a movement or a loop; recv has no operand, send no result.
+
+    A repeat has neither: its body says what it reads and writes.
+    """
+
+    op: Op | Move | Loop | Repeat
     operands: tuple[str, ...] = ()
     result: str = ""
 
@@ -81,7 +112,8 @@ class Kernel:
     """What the cores of one region do for every input: `once`, then `body` `chunks` times.
 
     `group` is the class of the kernel (linear, attention, ...) for people; `code_bytes` the estimated code on a core;
-    `location` the place in the model.
+    `location` the place in the model. `in_order`: instructions start one after another, and one input is through
+    before the next one starts, so that buffers may lie where others did before. `wafer` counts wafers from 0.
     """
 
     name: str
@@ -95,6 +127,8 @@ class Kernel:
     body: tuple[Instruction, ...]
     code_bytes: int
     location: str = ""
+    in_order: bool = False
+    wafer: int = 0
 
     @property
     def width(self) -> int:
@@ -124,9 +158,17 @@ class Kernel:
         return self._by_name[name]
 
     def instructions(self) -> Iterator[Instruction]:
-        """All instructions, once each."""
+        """All instructions, once each; of a repeat or a loop, the whole."""
         yield from self.once
         yield from self.body
+
+    def flat_instructions(self) -> Iterator[Instruction]:
+        """All instructions, once each; of a repeat, those of its body."""
+        for instruction in self.instructions():
+            if isinstance(instruction.op, Repeat):
+                yield from instruction.op.body
+            else:
+                yield instruction
 
 
 @dataclass(frozen=True)
@@ -208,3 +250,13 @@ class Program:
     def cores_used(self) -> int:
         """Cores that belong to a region."""
         return sum(k.cores for k in self.kernels)
+
+    @property
+    def wafers(self) -> int:
+        """Wafers that the program runs on."""
+        return 1 + max((k.wafer for k in self.kernels), default=0)
+
+    @property
+    def is_stateful(self) -> bool:
+        """Whether a run reads what the run before left."""
+        return any(b.role == "state" for k in self.kernels for b in k.buffers)

@@ -17,7 +17,7 @@ from wsc.backends.wafer.emit.kernel import DraftedKernel, draft_kernel
 from wsc.backends.wafer.estimate import code_bytes, data_bytes, instruction_cycles
 from wsc.backends.wafer.instructions import AllReduce, Move, Multicast, ReduceScatter, ReduceTo, Send
 from wsc.backends.wafer.machine import Wafer
-from wsc.backends.wafer.program import Instruction, Loop
+from wsc.backends.wafer.program import Instruction, Loop, Repeat
 from wsc.compiler.ops import Op
 
 
@@ -116,7 +116,7 @@ def _line_cycles(cutting: Cutting, drafted: DraftedKernel, machine: Wafer) -> in
     return int(max(busy.values()))
 
 
-def _axes_moved(op: Op | Move | Loop) -> tuple[str, ...]:
+def _axes_moved(op: Op | Move | Loop | Repeat) -> tuple[str, ...]:
     if isinstance(op, Multicast):
         return op.axes
     if isinstance(op, AllReduce):

@@ -25,7 +25,17 @@ from dataclasses import fields, replace
 from typing import TypeVar
 
 from wsc.backends.wafer.instructions import MOVES, Move
-from wsc.backends.wafer.program import KEYED, Buffer, Endpoint, Instruction, Kernel, Loop, Program, Stream
+from wsc.backends.wafer.program import (
+    KEYED,
+    Buffer,
+    Endpoint,
+    Instruction,
+    Kernel,
+    Loop,
+    Program,
+    Repeat,
+    Stream,
+)
 from wsc.compiler.errors import VerificationError
 from wsc.compiler.ir.text import literal, parse_op, print_op
 from wsc.compiler.ir.types import TensorType
@@ -40,13 +50,16 @@ _TYPE = r"\w+\[[\d,]*\]"
 _HEADER = re.compile(rf"wafer program ({_STRING}) version (\d+) on ({_STRING}) (\d+)x(\d+)")
 _PORT = re.compile(rf"(input|output) ({_STRING}) ({_TYPE})")
 _KERNEL = re.compile(
-    rf"kernel ({_STRING}) (\S+) at (\d+),(\d+) mesh (.+) chunks (\d+) code (\d+) in ({_STRING})"
+    rf"kernel ({_STRING}) (\S+) at (\d+),(\d+) mesh (.+) chunks (\d+)( in order)?(?: wafer (\d+))?"
+    rf" code (\d+) in ({_STRING})"
 )
 _BUFFER = re.compile(
-    rf"  buffer %(\S+) ({_TYPE}) (\[.*\](?: at \S+)?(?: partial \S+)?) ((?:weight|input|output) {_STRING}|stream|local)"
+    rf"  buffer %(\S+) ({_TYPE}) (\[[^\]]*\](?: at \S+)?(?: partial \S+)?) ((?:{'|'.join(KEYED)}) (?:{_STRING}|\[.*?\])"
+    r"(?: after \[.*?\])?|stream|local)"
     r"(?: x(\d+))?(?: by (\d+))? @(\d+)"
 )
 _INSTRUCTION = re.compile(r"  (?:%(\S+) = )?((\w+)\((.*)\))((?: %\S+)*)")
+_REPEAT = re.compile(r"  repeat\(steps=(\d+)\)")
 _LOOP = re.compile(r"  %(\S+) = loop\(steps=(\d+)\)((?: %\S+)*)")
 _END = rf"(host|{_STRING}) %(\S+) ({_TYPE}) chunks (\d+)/(\d+)"
 _STREAM = re.compile(
@@ -71,7 +84,9 @@ def print_program(program: Program) -> str:
 def _print_kernel(kernel: Kernel) -> list[str]:
     head = (
         f"kernel {json.dumps(kernel.name)} {kernel.group} at {kernel.x},{kernel.y} mesh {kernel.mesh}"
-        f" chunks {kernel.chunks} code {kernel.code_bytes} in {json.dumps(kernel.location)}"
+        f" chunks {kernel.chunks}{' in order' if kernel.in_order else ''}"
+        f"{f' wafer {kernel.wafer}' if kernel.wafer else ''}"
+        f" code {kernel.code_bytes} in {json.dumps(kernel.location)}"
     )
     once = [line for i in kernel.once for line in _print_instruction(i)]
     body = [line for i in kernel.body for line in _print_instruction(i)]
@@ -79,7 +94,8 @@ def _print_kernel(kernel: Kernel) -> list[str]:
 
 
 def _print_buffer(buffer: Buffer) -> str:
-    role = f"{buffer.role} {json.dumps(buffer.key)}" if buffer.role in KEYED else buffer.role
+    role = f"{buffer.role} {json.dumps(buffer.keys or buffer.key)}" if buffer.role in KEYED else buffer.role
+    role += f" after {json.dumps(buffer.after)}" if buffer.after else ""
     copies = f" x{buffer.copies}" if buffer.copies > 1 else ""
     chunked = f" by {buffer.chunk_dim}" if buffer.chunk_dim >= 0 else ""
     return f"  buffer %{buffer.name} {buffer.type} {buffer.layout} {role}{copies}{chunked} @{buffer.address}"
@@ -87,9 +103,10 @@ def _print_buffer(buffer: Buffer) -> str:
 
 def _print_instruction(instruction: Instruction) -> list[str]:
     head = f"  {print_instruction(instruction)}"
-    if not isinstance(instruction.op, Loop):
+    if not isinstance(instruction.op, (Loop, Repeat)):
         return [head]
-    return [head, *(f"    {print_instruction(i)}" for i in instruction.op.body), "  done"]
+    inner = (line for i in instruction.op.body for line in _print_instruction(i))
+    return [head, *(f"  {line}" for line in inner), "  done"]
 
 
 def print_instruction(instruction: Instruction) -> str:
@@ -98,10 +115,10 @@ def print_instruction(instruction: Instruction) -> str:
     return f"{result}{_print_any(instruction.op)}" + "".join(f" %{name}" for name in instruction.operands)
 
 
-def _print_any(op: Op | Move | Loop) -> str:
+def _print_any(op: Op | Move | Loop | Repeat) -> str:
     if isinstance(op, Op):
         return print_op(op)
-    if isinstance(op, Loop):
+    if isinstance(op, (Loop, Repeat)):
         return f"{op.kind}(steps={op.steps})"
     given = {f.name: getattr(op, f.name) for f in fields(op)}
     return f"{op.kind}({', '.join(f'{k}={literal(v)}' for k, v in given.items() if v is not None)})"
@@ -180,10 +197,8 @@ def _parse_kernel(head: _Line, rest: Iterator[_Line]) -> Kernel:
             sections.append([])
         elif line[1].startswith("  buffer "):
             buffers.append(_located(_parse_buffer, line))
-        elif _LOOP.fullmatch(line[1]):
-            sections[-1].append(_parse_loop(line, rest))
         else:
-            sections[-1].append(_located(_parse_instruction, line))
+            sections[-1].append(_parse_any_instruction(line, rest))
     else:
         raise VerificationError(f"program, line {head[0]}: kernel '{kernel.name}' has no end")
     if len(sections) != 2:
@@ -193,17 +208,21 @@ def _parse_kernel(head: _Line, rest: Iterator[_Line]) -> Kernel:
 
 def _parse_head(line: str) -> Kernel:
     m = _match(_KERNEL, line)
-    name, location = json.loads(m[1]), json.loads(m[8])
-    mesh = Mesh.parse(m[5])
-    return Kernel(name, m[2], int(m[3]), int(m[4]), mesh, (), (), int(m[6]), (), int(m[7]), location)
+    name, location = json.loads(m[1]), json.loads(m[10])
+    kernel = Kernel(
+        name, m[2], int(m[3]), int(m[4]), Mesh.parse(m[5]), (), (), int(m[6]), (), int(m[9]), location
+    )
+    return replace(kernel, in_order=m[7] is not None, wafer=int(m[8] or 0))
 
 
 def _parse_buffer(line: str) -> Buffer:
     m = _match(_BUFFER, line)
-    role, _, key = m[4].partition(" ")
+    role, _, names = m[4].partition(" ")
+    key, after = (json.loads(text or '""') for text in (names.split(" after ") + [""])[:2])
+    keys = tuple(key) if isinstance(key, list) else ()
     copies, by = int(m[5] or 1), int(m[6]) if m[6] else -1
-    layout = Layout.parse(m[3])
-    return Buffer(m[1], TensorType.parse(m[2]), layout, role, json.loads(key or '""'), copies, by, int(m[7]))
+    buffer = Buffer(m[1], TensorType.parse(m[2]), Layout.parse(m[3]), role, "" if keys else key, copies, by)
+    return replace(buffer, address=int(m[7]), keys=keys, after=tuple(after))
 
 
 def _parse_instruction(line: str) -> Instruction:
@@ -212,18 +231,27 @@ def _parse_instruction(line: str) -> Instruction:
     return Instruction(_parse_any(m[2], m[3], m[4]), operands, m[1] or "")
 
 
-def _parse_loop(head: _Line, rest: Iterator[_Line]) -> Instruction:
-    """A loop from its first line and those that follow up to its end."""
-    m = _match(_LOOP, head[1])
+def _parse_any_instruction(line: _Line, rest: Iterator[_Line]) -> Instruction:
+    """An instruction from its first line and, of a loop or a repeat, those that follow up to its end."""
+    if loop := _LOOP.fullmatch(line[1]):
+        operands = tuple(name[1:] for name in loop[3].split())
+        body = _parse_block(line, rest)
+        return Instruction(_located(lambda _: Loop(int(loop[2]), body), line), operands, loop[1])
+    if repeat := _REPEAT.fullmatch(line[1]):
+        body = _parse_block(line, rest)
+        return Instruction(_located(lambda _: Repeat(int(repeat[1]), body), line))
+    return _located(_parse_instruction, line)
+
+
+def _parse_block(head: _Line, rest: Iterator[_Line]) -> tuple[Instruction, ...]:
+    """The instructions up to the line that ends a loop."""
     body: list[Instruction] = []
-    for number, text in rest:
-        if text == "  done":
-            break
-        body.append(_located(_parse_instruction, (number, text.removeprefix("  "))))
-    else:
-        raise VerificationError(f"program, line {head[0]}: the loop has no 'done'")
-    operands = tuple(name[1:] for name in m[3].split())
-    return Instruction(_located(lambda _: Loop(int(m[2]), tuple(body)), head), operands, m[1])
+    inner = ((number, text.removeprefix("  ")) for number, text in rest)
+    for line in inner:
+        if line[1] == "done":
+            return tuple(body)
+        body.append(_parse_any_instruction(line, inner))
+    raise VerificationError(f"program, line {head[0]}: the loop has no 'done'")
 
 
 def _parse_any(text: str, kind: str, attributes: str) -> Op | Move:

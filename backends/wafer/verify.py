@@ -1,12 +1,16 @@
 """The invariants of a wafer program, in prose, and their check.
 
 1. Kernels, streams, and the buffers of a kernel have names of their own.
-2. Regions lie inside the fabric and none covers another's cores.
+2. Regions lie inside the fabric and none covers another's cores on the same wafer.
 3. An instruction reads buffers that are weights or that an earlier instruction wrote; every other buffer is written by
-   exactly one instruction; recv and send name a stream that ends, or starts, at this kernel and this buffer.
+   exactly one instruction, but that a repeat may write again what was written before it, state may be written any
+   number of times, and a load fills what is fetched; recv and send name a stream that ends, or starts, at this kernel
+   and this buffer.
 4. A stream joins kernels (or the host's inputs and outputs) that exist. Both ends have as many chunks, or one has one.
 5. Every output of the program has a stream (an input that nothing reads has none).
 6. Streams between kernels make no cycle: one input passes each kernel once.
+7. Either all kernels run in order or none does; repeats, state and fetched weights are in kernels that do, and a buffer
+   with several contents has one for every step of the repeat.
 """
 
 from __future__ import annotations
@@ -15,8 +19,18 @@ from collections.abc import Iterable
 from graphlib import CycleError, TopologicalSorter
 from itertools import combinations
 
-from wsc.backends.wafer.instructions import Recv, Send
-from wsc.backends.wafer.program import HOST, Endpoint, Instruction, Kernel, Program, Stream
+from wsc.backends.wafer.instructions import Load, Recv, Send
+from wsc.backends.wafer.program import (
+    HOST,
+    RESIDENT,
+    Endpoint,
+    Instruction,
+    Kernel,
+    Loop,
+    Program,
+    Repeat,
+    Stream,
+)
 from wsc.compiler.errors import VerificationError
 
 
@@ -66,18 +80,61 @@ def _buffer_names(program: Program, end: Endpoint) -> list[str]:
 def _verify_kernel(program: Program, kernel: Kernel) -> None:
     where = f"kernel '{kernel.name}'"
     known = {b.name for b in kernel.buffers}
-    ready = {b.name for b in kernel.buffers if b.role == "weight"}
+    ready = {b.name for b in kernel.buffers if b.role in RESIDENT}
+    _verify_in_order(program, kernel, where)
     for instruction in kernel.instructions():
-        if late := [name for name in instruction.operands if name not in ready]:
-            raise VerificationError(f"{where}: %{late[0]} is read before it is written")
-        if isinstance(instruction.op, (Recv, Send)):
-            _verify_port(program, kernel, instruction)
-        if instruction.result:
-            if instruction.result in ready or instruction.result not in known:
-                raise VerificationError(f"{where}: %{instruction.result} is written twice or is no buffer")
-            ready.add(instruction.result)
+        if isinstance(instruction.op, Repeat):
+            again = set(ready)
+            for inner in instruction.op.body:
+                _verify_instruction(program, kernel, inner, known, ready, again)
+        else:
+            _verify_instruction(program, kernel, instruction, known, ready, set())
     if unwritten := sorted(known - ready):
         raise VerificationError(f"{where}: nothing writes %{unwritten[0]}")
+
+
+def _verify_instruction(
+    program: Program,
+    kernel: Kernel,
+    instruction: Instruction,
+    known: set[str],
+    ready: set[str],
+    again: set[str],
+) -> None:
+    """Check one instruction against what is `ready`, which it adds to; what is in `again` may be written again."""
+    where = f"kernel '{kernel.name}'"
+    if late := [name for name in instruction.operands if name not in ready]:
+        raise VerificationError(f"{where}: %{late[0]} is read before it is written")
+    if isinstance(instruction.op, (Recv, Send)):
+        _verify_port(program, kernel, instruction)
+    if isinstance(instruction.op, Loop):
+        ready.update(inner.result for inner in instruction.op.body if inner.result != instruction.result)
+    if not instruction.result:
+        return
+    role = kernel[instruction.result].role if instruction.result in known else ""
+    twice = instruction.result in ready and not (
+        instruction.result in again and role not in ("weight", "input")
+    )
+    if not role or (twice and role not in ("state", "fetched")):
+        raise VerificationError(f"{where}: %{instruction.result} is written twice or is no buffer")
+    if (role == "fetched") != isinstance(instruction.op, Load):
+        raise VerificationError(f"{where}: %{instruction.result} is fetched by load, and by nothing else")
+    ready.add(instruction.result)
+
+
+def _verify_in_order(program: Program, kernel: Kernel, where: str) -> None:
+    if kernel.in_order != program.kernels[0].in_order:
+        raise VerificationError(f"{where}: either all kernels run in order or none does")
+    steps = [i.op.steps for i in kernel.instructions() if isinstance(i.op, Repeat)]
+    roles = {b.role for b in kernel.buffers}
+    if not kernel.in_order and (steps or roles & {"state", "fetched"} or kernel.wafer):
+        raise VerificationError(
+            f"{where}: repeats, state and fetched weights take a kernel that runs in order"
+        )
+    for buffer in kernel.buffers:
+        copies = 2 if buffer.role == "fetched" else len(buffer.names)
+        if buffer.keys and (steps != [len(buffer.keys)] or buffer.copies != copies):
+            raise VerificationError(f"{where}: %{buffer.name} has not one content for every step of a repeat")
 
 
 def _verify_port(program: Program, kernel: Kernel, instruction: Instruction) -> None:
@@ -97,13 +154,15 @@ def _verify_regions(program: Program) -> None:
                 f"kernel '{k.name}' leaves the fabric of {program.width} x {program.height} cores"
             )
     for a, b in combinations(program.kernels, 2):
-        beside = a.x + a.width <= b.x or b.x + b.width <= a.x
+        beside = a.x + a.width <= b.x or b.x + b.width <= a.x or a.wafer != b.wafer
         if not beside and a.y + a.height > b.y and b.y + b.height > a.y:
             raise VerificationError(f"kernels '{a.name}' and '{b.name}' lie on the same cores")
 
 
 def _verify_ports(program: Program) -> None:
     served = {s.target.buffer for s in program.streams if s.target.kernel == HOST}
+    held = [b for k in program.kernels for b in k.buffers if b.role in ("output", "state")]
+    served |= {name for b in held for name in (b.after if b.role == "state" else b.names)}
     if missing := [name for name, _ in program.outputs if name not in served]:
         raise VerificationError(f"no stream brings output '{missing[0]}' to the host")
 

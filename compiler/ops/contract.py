@@ -90,6 +90,23 @@ class Contract(Op):
         lhs, rhs, out = self.letters
         return Contract(f"{free}{lhs},{free}{rhs}->{free}{out}", self.windows)
 
+    def vector_run(self, result: TensorType) -> int:
+        """Extent of the longest run of the result's dimensions that one operand, and only one, has in the same order.
+
+        Along such a run a product is one scaled addition of neighbouring elements. Extents of 1 do not interrupt it.
+        """
+        extents = dict(zip(self.letters[2], result.shape, strict=True))
+        lhs, rhs, out = ("".join(c for c in side if extents.get(c) != 1) for side in self.letters)
+        slid = {letter for letter, *_ in self.windows}
+        best = max((1, *result.shape))
+        for one, other in ((lhs, rhs), (rhs, lhs)):
+            for start in range(len(out)):
+                for stop in range(start + 1, len(out) + 1):
+                    run = out[start:stop]
+                    if run in one and not set(run) & (set(other) | slid):
+                        best = max(best, prod(extents[letter] for letter in run))
+        return best
+
     def arithmetic(self, operands: Sequence[TensorType], result: TensorType) -> tuple[int, int]:
         return prod(self.extents(operands).values()), 0
 

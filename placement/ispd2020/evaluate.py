@@ -11,7 +11,11 @@ from fractions import Fraction
 
 from wsc.placement.ispd2020.kgraph import Kernel, KernelGraph
 
-_OUTPUTS = {"conv": (0,), "dblock": (0, 2), "cblock": (0, 2, 3)}  # convs of a block whose c may face a consumer
+_OUTPUTS = {
+    "conv": (0,),
+    "dblock": (0, 2),
+    "cblock": (0, 2, 3),
+}  # convs of a block whose c may face a consumer
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,9 @@ def extents(kernel: Kernel, spot: Spot) -> tuple[int, int]:
 def time(kernel: Kernel, spot: Spot) -> Fraction:
     """Cycles of the slowest conv of a kernel."""
     return max(
-        Fraction(_over(big_h, spot.h) * _over(big_w, spot.w) * _over(big_c, c) * _over(big_k, k) * r * s, t * t)
+        Fraction(
+            _over(big_h, spot.h) * _over(big_w, spot.w) * _over(big_c, c) * _over(big_k, k) * r * s, t * t
+        )
         for (big_h, big_w, r, s, big_c, big_k, t), c, k in zip(convs(kernel), spot.c, spot.k, strict=True)
     )
 
@@ -110,7 +116,7 @@ def faults(graph: KernelGraph, spots: tuple[Spot, ...]) -> list[str]:
         wrong += _kernel_faults(graph, kernel, spot)
         width, height = extents(kernel, spot)
         here = (kernel.name, spot.x, spot.y, spot.x + width, spot.y + height)
-        wrong += [f"{here[0]} and {other[0]} overlap" for other in taken if _meet(here, other)]
+        wrong += [f"{other[0]} and {here[0]} overlap" for other in taken if _meet(here, other)]
         taken.append(here)
     return wrong
 

@@ -96,7 +96,9 @@ class ConvShapes:
     def features(self, shape: Shape) -> tuple[int, ...]:
         """The k of each conv of one of the shapes."""
         h, w, c = shape.ports
-        return tuple(int(_least_k(row, h, w, c, shape.time, self.memory, self.ticks)) for row in self._array())
+        return tuple(
+            int(_least_k(row, h, w, c, shape.time, self.memory, self.ticks)) for row in self._array()
+        )
 
     def _array(self) -> Ints:
         return np.array(self.convs, np.int64)

@@ -1,9 +1,9 @@
 """Writes placements in the contest's solution format, and reads solutions back.
 
-    k3 = conv( H W C K R S T U h w c k )
-    k1 = dblock( H W F h w c1 c2 c3 k1 k2 k3 )
-    k2 = cblock( H W F h w c1 c2 c3 c4 k1 k2 k3 k4 )
-    k1 : place(X Y R0)
+k3 = conv( H W C K R S T U h w c k )
+k1 = dblock( H W F h w c1 c2 c3 k1 k2 k3 )
+k2 = cblock( H W F h w c1 c2 c3 c4 k1 k2 k3 k4 )
+k1 : place(X Y R0)
 """
 
 from __future__ import annotations
@@ -77,10 +77,11 @@ def _lines(
         if not line:
             continue
         sized, placed = _SIZED.fullmatch(line), _PLACED.fullmatch(line)
-        name = (sized or placed or [None, ""])[1]
-        if (sized or placed) and name not in kernels:
+        match = sized or placed
+        name = match[1] if match else ""
+        if match and name not in kernels:
             raise PlacementError(f"{file}, line {number}: there is no kernel {name} in the problem.")
-        if name in (sizes if sized else places):
+        if match and name in (sizes if sized else places):
             raise PlacementError(f"{file}, line {number}: kernel {name} is given twice.")
         if sized:
             sizes[name] = _sizes(sized, kernels[name], f"{file}, line {number}")

@@ -1,14 +1,15 @@
 """What a problem refuses, and that pruning dominated shapes loses nothing."""
 
 from collections.abc import Callable
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsc.compiler.errors import DoesNotFit, VerificationError
+from wsc.compiler.errors import DoesNotFit, PlacementError, VerificationError
 from wsc.placement.candidates import catalogue, time_bound, undominated
-from wsc.placement.problem import MAX_SIDE, Block, Fabric, Net, Problem, Shape
+from wsc.placement.problem import MAX_SIDE, Block, Fabric, Group, Net, Problem, Shape, Weights
 
 UNIT = (Shape(1, 1, 5),)
 SIDES = st.integers(1, 6)
@@ -28,12 +29,30 @@ SHAPES = st.lists(st.builds(Shape, SIDES, SIDES, SIDES, SIDES), min_size=1, max_
         (lambda: Fabric(4, 4, ((4, 0),)), "outside 4 x 4"),
         (lambda: Fabric(4, 4, ((1, 0), (1, 0))), "named twice"),
         (lambda: Problem(Fabric(4, 4), ()), "needs a block"),
-        (lambda: Problem(Fabric(4, 4), (Block("a", UNIT), Block("a", UNIT))), "share a name"),
-        (lambda: Problem(Fabric(4, 4), (Block("a", UNIT),), (Net(0, 1, 4),)), "beyond the 1"),
+        (lambda: Group("g", (), (0, 0, 1, 1)), "needs blocks"),
+        (lambda: Group("g", (0,), (0, 0, 0, 1)), "no box"),
+        (lambda: Weights(Fraction(0)), "of time above 0"),
     ],
 )
 def test_a_malformed_problem_is_refused(build: Callable[[], object], words: str) -> None:
     with pytest.raises(VerificationError, match=words):
+        build()
+
+
+ONE = (Block("a", UNIT),)
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (lambda: Problem(Fabric(4, 4), ONE * 2), "share a name"),
+        (lambda: Problem(Fabric(4, 4), ONE, (Net(0, 1, 4),)), "beyond the 1"),
+        (lambda: Problem(Fabric(4, 4), ONE, groups=(Group("g", (1,), (0, 0, 1, 1)),)), "beyond the 1"),
+        (lambda: Problem(Fabric(4, 4), ONE, groups=(Group("g", (0,), (0, 0, 1, 1)),) * 2), "in two groups"),
+    ],
+)
+def test_a_contradiction_is_the_users(build: Callable[[], object], words: str) -> None:
+    with pytest.raises(PlacementError, match=words):
         build()
 
 
@@ -57,13 +76,15 @@ def test_a_menu_answers_as_a_scan_of_the_shapes(
     fitting = [s for s in shapes if s.time <= limit and s.width <= width and s.height <= height]
     menu = catalogue(Problem(Fabric(6, 6), (Block("a", shapes),))).menu(0)
     if fitting:
-        found = menu.pick(width, height, limit)
-        assert found in shapes
-        assert (found.width * found.height, found.time) == min((s.width * s.height, s.time) for s in fitting)
-        assert menu.heights(limit, 6)[width] == min(
-            s.height for s in shapes if s.time <= limit and s.width <= width
-        )
-    assert (menu.within(limit) > 0) == any(s.time <= limit for s in shapes)
+        least = min(s.height for s in shapes if s.time <= limit and s.width <= width)
+        assert menu.heights(limit, 6)[width] == least
+        for wide, high in menu.front(limit):
+            found = menu.pick(wide, high, limit)
+            same = [s.time for s in shapes if (s.width, s.height) == (wide, high)]
+            assert found in shapes
+            assert (found.width, found.height, found.time) == (wide, high, min(same))
+        assert menu.cores(limit) == min(s.width * s.height for s in shapes if s.time <= limit)
+    assert (len(menu.within(limit).width) > 0) == any(s.time <= limit for s in shapes)
 
 
 def test_the_bound_is_the_shortest_time_whose_areas_fit() -> None:
@@ -78,5 +99,5 @@ def test_the_bound_is_the_shortest_time_whose_areas_fit() -> None:
 
 
 def test_a_block_larger_than_the_fabric_is_named() -> None:
-    with pytest.raises(DoesNotFit, match=r"Block 'head' has no shape .* 4 x 4 .* smallest of 2 is 9 x 1"):
+    with pytest.raises(DoesNotFit, match=r"Block 'head' has no shape .* 4 x 4 .* smallest of 1 is 9 x 1"):
         catalogue(Problem(Fabric(4, 4), (Block("head", (Shape(9, 1, 3), Shape(9, 2, 3))),)))

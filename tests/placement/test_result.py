@@ -11,12 +11,13 @@ from wsc.compiler.errors import BuildError, VerificationError
 from wsc.placement.result import Placed, Placement, from_json
 
 AT = Placed(0, 1, 2, 3, 40, 7)
-SOME = Placement((AT, AT), slowest=40, wire_length=12, bound=30, cores_used=12, status="feasible")
+SOME = Placement((AT, AT), slowest=40, half_hops=23, bound=30, cores_used=12, status="feasible")
 TEXT = """\
-{"format": "wsc.placement", "version": 1, "slowest": 40, "wire_length": 12, "bound": 30, "cores_used": 12, \
-"status": "feasible", "placed": [
-  {"x": 0, "y": 1, "width": 2, "height": 3, "time": 40, "payload": 7},
-  {"x": 0, "y": 1, "width": 2, "height": 3, "time": 40, "payload": 7}
+{"format": "wsc.placement", "version": 2, "slowest": 40, "half_hops": 23, "bound": 30, "cores_used": 12, \
+"status": "feasible", "adapters": 0, "half_hops_bound": 0, "total": null, "total_bound": null, \
+"interrupted": false, "placed": [
+  {"x": 0, "y": 1, "width": 2, "height": 3, "time": 40, "payload": 7, "memory": 0, "ports": []},
+  {"x": 0, "y": 1, "width": 2, "height": 3, "time": 40, "payload": 7, "memory": 0, "ports": []}
 ]}
 """
 NUMBERS = st.integers(0, 10**12)
@@ -43,17 +44,20 @@ def test_it_reads_back_equal(placed: list[Placed], bound: int, more: int) -> Non
         "{}",
         "null",
         TEXT[:100],
-        TEXT.replace('"version": 1', '"version": 2'),
+        TEXT.replace('"version": 2', '"version": 1'),
         TEXT.replace('"bound": 30', '"bound": 50'),
         TEXT.replace('"bound": 30', '"bound": 30.0'),
         TEXT.replace('"bound": 30', '"bound": "30"'),
         TEXT.replace('"status": "feasible"', '"status": "optimal"'),
         TEXT.replace('"x": 0', '"x": true'),
+        TEXT.replace('"interrupted": false', '"interrupted": 0'),
+        TEXT.replace('"ports": []', '"ports": [0.5]'),
+        TEXT.replace('"total": null', '"total": "1/0"'),
         TEXT.replace('"x": 0, ', ""),
         TEXT.replace('"x": 0', '"x": 0, "z": 1'),
         TEXT.replace('"width": 2', '"width": 0'),
         TEXT.replace('"slowest": 40, ', ""),
-        json.dumps({"format": "wsc.placement", "version": 1, "placed": 3}),
+        json.dumps({"format": "wsc.placement", "version": 2, "placed": 3}),
     ],
 )
 def test_anything_else_is_refused(text: str) -> None:
@@ -61,7 +65,7 @@ def test_anything_else_is_refused(text: str) -> None:
         from_json(text)
 
 
-@pytest.mark.parametrize("change", [{"bound": 41}, {"bound": 40}, {"placed": ()}, {"wire_length": -1}])
+@pytest.mark.parametrize("change", [{"bound": 41}, {"bound": 40}, {"placed": ()}, {"half_hops": -1}])
 def test_figures_that_contradict_are_refused(change: dict[str, int]) -> None:
     with pytest.raises(VerificationError):
         replace(SOME, **change)  # type: ignore[arg-type]  # each field with its own type

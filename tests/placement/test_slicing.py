@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from wsc.placement.candidates import catalogue
 from wsc.placement.problem import Block, Fabric, Problem, Shape
-from wsc.placement.regions import Box, partitions
+from wsc.placement.regions import Box, around, partitions
 from wsc.placement.slicing import NONE, affordable_reach, curves, fill
 
 SIDE = 9
@@ -34,7 +34,7 @@ def test_curves_are_those_of_the_best_slicing_floorplan(shapes: list[tuple[Shape
         return frozenset(found)
 
     problem = chain(shapes)
-    found = curves(catalogue(problem), problem.fabric, 1, len(shapes))
+    found = curves(catalogue(problem), problem.fabric, 1, len(shapes), range(len(shapes)))
     for stop in range(1, len(shapes) + 1):
         for side in range(1, SIDE + 1):
             for axis, told in ((0, found.height(0, stop, side)), (1, found.width(0, stop, side))):
@@ -45,31 +45,31 @@ def test_curves_are_those_of_the_best_slicing_floorplan(shapes: list[tuple[Shape
 @given(CHAINS, st.integers(1, 5))
 def test_filled_runs_cover_the_chain_and_fit(shapes: list[tuple[Shape, ...]], reach: int) -> None:
     problem = chain(shapes)
-    found = curves(catalogue(problem), problem.fabric, 1, min(reach, len(shapes)))
+    found = curves(catalogue(problem), problem.fabric, 1, min(reach, len(shapes)), range(len(shapes)))
     boxes = (Box(0, 0, 4, SIDE), Box(4, 0, 5, 5))
-    runs = fill(found, boxes)
-    if runs is None:
+    strips = fill(found, boxes)
+    if strips is None:
         return
-    assert [run.start for run in runs] == [0, *(run.stop for run in runs[:-1])]
-    assert runs[-1].stop == len(shapes)
-    for run in runs:
-        assert run.stop - run.start <= reach
-        assert found.height(run.start, run.stop, run.box.width) <= run.box.height
-        assert any(
-            box.x <= run.box.x
-            and box.y <= run.box.y
-            and run.box.x + run.box.width <= box.x + box.width
-            and run.box.y + run.box.height <= box.y + box.height
-            for box in boxes
-        )
+    runs = [run for strip in strips for run in strip.runs]
+    assert [first for first, _ in runs] == [0, *(stop for _, stop in runs[:-1])]
+    assert runs[-1][1] == len(shapes)
+    for strip in strips:
+        assert strip.box in boxes
+        assert all(stop - first <= reach for first, stop in strip.runs)
+        if strip.across:
+            sides = [found.width(first, stop, strip.box.height) for first, stop in strip.runs]
+            assert sum(sides) <= strip.box.width
+        else:
+            sides = [found.height(first, stop, strip.box.width) for first, stop in strip.runs]
+            assert sum(sides) <= strip.box.height
 
 
 def test_short_reach_still_fills_a_box_in_strips() -> None:
     problem = chain([(Shape(3, 3, 1),)] * 9)
-    found = curves(catalogue(problem), problem.fabric, 1, 3)
-    runs = fill(found, (Box(0, 0, SIDE, SIDE),))
-    assert runs is not None
-    assert [(run.start, run.stop) for run in runs] == [(0, 3), (3, 6), (6, 9)]
+    found = curves(catalogue(problem), problem.fabric, 1, 3, range(9))
+    strips = fill(found, (Box(0, 0, SIDE, SIDE),))
+    assert strips is not None
+    assert [run for strip in strips for run in strip.runs] == [(0, 3), (3, 6), (6, 9)]
 
 
 def test_reach_is_what_the_splits_allow() -> None:
@@ -96,3 +96,15 @@ def test_partitions_hold_no_cell_twice_and_no_blocked_cell(blocked: set[tuple[in
 def test_a_blocked_edge_costs_nothing_more() -> None:
     best = partitions(Fabric(SIDE, SIDE, tuple((x, 0) for x in range(SIDE))))[0]
     assert best == (Box(0, 1, SIDE, SIDE - 1),)
+
+
+BOXES = st.builds(Box, st.integers(0, 6), st.integers(0, 6), st.integers(1, 5), st.integers(1, 5))
+
+
+@given(st.lists(BOXES, max_size=4))
+def test_boxes_around_obstacles_are_all_that_is_left(obstacles: list[Box]) -> None:
+    found = around(Box(0, 0, SIDE, SIDE), obstacles)
+    cells = [(box.x + i, box.y + j) for box in found for i in range(box.width) for j in range(box.height)]
+    every = {(x, y) for x in range(SIDE) for y in range(SIDE)}
+    assert len(cells) == len(set(cells))
+    assert set(cells) == {cell for cell in every if not any(it.covers(cell) for it in obstacles)}

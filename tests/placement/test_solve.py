@@ -9,14 +9,13 @@ from hypothesis import strategies as st
 from wsc.compiler.errors import DoesNotFit, VerificationError
 from wsc.placement.check import check
 from wsc.placement.problem import Block, Fabric, Net, Problem, Shape
-from wsc.placement.refine import Search
 from wsc.placement.result import from_json
 from wsc.placement.solver import SolveParams, solve
 
 BRISK = SolveParams(
-    search=Search(starts=4, keep=2, rounds=20, finish=20), exact_effort=0.01, window_effort=0.002
+    limits=2, levels=4, starts=2, moves=500, rounds=1, polished=1, exact_effort=0.01, polish_effort=0.01
 )
-STRUCTURED = replace(BRISK, exact_effort=0, window_effort=0)  # slicing floorplans alone
+STRUCTURED = replace(BRISK, exact_effort=0, polish_effort=0)  # slicing floorplans alone
 
 
 def block(name: str, *sizes: tuple[int, int, int]) -> Block:
@@ -111,7 +110,7 @@ def test_parameters_are_checked() -> None:
     with pytest.raises(VerificationError):
         SolveParams(exact_effort=-1)
     with pytest.raises(VerificationError):
-        Search(starts=2, keep=3)
+        SolveParams(starts=0)
 
 
 SIDE = 8

@@ -35,12 +35,13 @@ class Range:
     @property
     def step(self) -> float:
         """Between two numbers; never finer than one level, which is all there is to tell."""
-        return max(1.0, (self.high - self.low) / (2**self.bits - 1))
+        numbers: int = 2**self.bits - 1
+        return max(1.0, (self.high - self.low) / numbers)
 
 
 @dataclass(frozen=True)
 class LayerError:
-    """A product's error against exact arithmetic on the same inputs; `clipped` is the share of conversions at an end."""
+    """A product's error against exact arithmetic on the same inputs; `clipped`: share of conversions at an end."""
 
     name: str
     sqnr_db: float
@@ -141,7 +142,9 @@ class Analog:
             ]
             factors = cells.factors[:half]
         else:
-            programmed = [program_cells(level, top, self.machine, self.conditions, rng) for level in cells.levels]
+            programmed = [
+                program_cells(level, top, self.machine, self.conditions, rng) for level in cells.levels
+            ]
             factors = cells.factors
         return np.concatenate(programmed, axis=1), np.array(factors, np.float64)
 
@@ -184,13 +187,25 @@ def full_scale(product: Product, machine: CimMachine, bits: int) -> Range:
     rows = min(product.rows, product.block_rows)
     digit = 1 << min(product.dac_bits, product.input_bits)
     high = float(rows * ((1 << product.cell_bits) - 1) * (digit - 1))
-    signed = product.encoding in ("differential_rows", "differential_cells") or product.input_encoding == "bipolar"
-    low = -high if signed else -high if product.dac_bits > 1 and product.input_encoding == "twos_complement" else 0.0
+    signed = (
+        product.encoding in ("differential_rows", "differential_cells") or product.input_encoding == "bipolar"
+    )
+    low = (
+        -high
+        if signed
+        else -high
+        if product.dac_bits > 1 and product.input_encoding == "twos_complement"
+        else 0.0
+    )
     return Range(low, high, bits)
 
 
 def calibrate(
-    program: Program, machine: CimMachine, weights: Mapping[str, Array], samples: Sequence[Sequence[Array]], conditions: Conditions
+    program: Program,
+    machine: CimMachine,
+    weights: Mapping[str, Array],
+    samples: Sequence[Sequence[Array]],
+    conditions: Conditions,
 ) -> dict[str, Range]:
     """A range for each product, from what its columns reach for sample inputs."""
     watch = Analog(machine, conditions, watching=True)

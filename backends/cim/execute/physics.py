@@ -63,7 +63,7 @@ def program_cells(
         g = g / (1 + g * _wire(levels.shape, p))
     if conditions.compensated:
         g = g / drift_factor(p, conditions)
-    return ((g - off) * (np.float32(top) / span)).astype(np.float32)
+    return np.asarray((g - off) * (np.float32(top) / span), np.float32)
 
 
 def drift_factor(p: Physics, conditions: Conditions) -> np.float32:
@@ -76,5 +76,8 @@ def drift_factor(p: Physics, conditions: Conditions) -> np.float32:
 def _wire(shape: tuple[int, ...], p: Physics) -> Floats:
     """Resistance of the wires to each cell [rows, columns], in units of that of a cell that is fully on."""
     rows, columns = shape[-2:]
-    along = np.arange(1, columns + 1, dtype=np.float32)[None, :] + np.arange(rows, 0, -1, dtype=np.float32)[:, None]
+    along = (
+        np.arange(1, columns + 1, dtype=np.float32)[None, :]
+        + np.arange(rows, 0, -1, dtype=np.float32)[:, None]
+    )
     return (along * np.float32(p.wire_ohm * p.on_siemens)).astype(np.float32)

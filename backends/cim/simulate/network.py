@@ -50,7 +50,9 @@ class Network:
         loads = []
         for source, targets, data in sends:
             ways = [self.multicast(source, targets, data, x_first) for x_first in (True, False)]
-            best = min(ways, key=lambda load: max((total[link] + b for link, b in load.bytes.items()), default=0.0))
+            best = min(
+                ways, key=lambda load: max((total[link] + b for link, b in load.bytes.items()), default=0.0)
+            )
             for link, amount in best.bytes.items():
                 total[link] += amount
             loads.append(best)

@@ -7,71 +7,12 @@ pass has two products for each forward one; fused attention recomputes its score
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from wsc.backends.gpu_cluster.instructions import COMPUTE, Alloc, Communicate, Free, Instruction, Launch, Wait
 from wsc.backends.gpu_cluster.kernels import Attention, CollectiveKind, Gemm, Pointwise, Precision
 from wsc.backends.gpu_cluster.transformer.shape import Parallelism, TransformerShape
+from wsc.backends.gpu_cluster.transformer.sizes import Sizes
 
 TENSOR = "tensor"  # the stream of collectives that are hidden behind kernels, and the axis they run over
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """What one rank sees of a layer in one microbatch."""
-
-    shape: TransformerShape
-    plan: Parallelism
-
-    @property
-    def tokens(self) -> int:
-        """Tokens that pass a rank's matrices."""
-        return self.plan.micro_batch * self.shape.sequence // self.plan.context
-
-    @property
-    def own_tokens(self) -> int:
-        """Tokens of norms and residuals on a rank."""
-        return self.tokens // self.plan.tensor if self.plan.sequence else self.tokens
-
-    @property
-    def heads(self) -> int:
-        """Heads of queries on a rank."""
-        return self.shape.heads // self.plan.tensor
-
-    @property
-    def kv_heads(self) -> int:
-        """Heads of keys and values on a rank; where there are fewer than ranks, each has a copy of one."""
-        return max(1, self.shape.kv_heads // self.plan.tensor)
-
-    @property
-    def qkv(self) -> int:
-        """Columns of the first matrix of attention on a rank."""
-        return (self.heads + 2 * self.kv_heads) * self.shape.head_dim
-
-    @property
-    def width(self) -> int:
-        """Rows of the second matrix of attention on a rank."""
-        return self.heads * self.shape.head_dim
-
-    @property
-    def ffn(self) -> int:
-        """Rows of the second matrix of a feed-forward part on a rank."""
-        return self.shape.ffn // self.plan.tensor
-
-    @property
-    def up(self) -> int:
-        """Columns of the first matrix of a feed-forward part on a rank."""
-        return self.ffn * (2 if self.shape.gated else 1)
-
-    @property
-    def scores(self) -> int:
-        """Scores of attention on a rank, where they are held in memory."""
-        return self.plan.micro_batch * self.heads * self.shape.sequence**2 // self.plan.context
-
-    @property
-    def local_experts(self) -> int:
-        """Experts on a rank."""
-        return self.shape.experts // self.plan.expert
 
 
 class LayerWriter:
@@ -308,7 +249,15 @@ class LayerWriter:
     def _norm_backward(self, label: str) -> None:
         """The norm's own gradient, then the sum with that of the residual that went past it, a kernel each."""
         self.stream(f"{label}.gradient", 2 * self.own_bytes, self.own_bytes)
+        self.sum_norm(label)
         self.stream(f"{label}.sum_gradients", 2 * self.own_bytes, self.own_bytes)
+
+    def sum_norm(self, label: str) -> None:
+        """FSDP2 adds up a norm's gradient over the tensor group at once where gradients are shared out (shard > 1)."""
+        plan = self.plan
+        if plan.sequence and plan.shard > 1 and not plan.regather:
+            size = plan.element * self.shape.norm_parameters
+            self.collective("all_reduce", size, TENSOR, f"{label}.sum")
 
     def _rows_backward(self, label: str, width: int) -> None:
         """Gradient of a matrix cut by rows: tokens of the gradient come together first."""

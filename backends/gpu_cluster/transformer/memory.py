@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wsc.backends.gpu_cluster.kernels import Precision
-from wsc.backends.gpu_cluster.transformer.layer import LayerWriter, Sizes
+from wsc.backends.gpu_cluster.transformer.layer import LayerWriter
 from wsc.backends.gpu_cluster.transformer.shape import Parallelism, TransformerShape
+from wsc.backends.gpu_cluster.transformer.sizes import Sizes
 
 
 def layer_activations(shape: TransformerShape, plan: Parallelism) -> int:

@@ -102,7 +102,7 @@ class _Model:
         if self.product.vector is not None:
             longer, shorter = (m, n) if self.product.vector == "m" else (n, m)
         piece = machine.mac_vector_elements(dtype)
-        each = ceil(longer / piece) * piece * machine.mac_cycles(dtype) + machine.core.vector_startup_cycles
+        each = ceil(longer / piece) * piece * machine.mac_cycles(dtype) + machine.vector_startup_cycles(dtype)
         return self.startup + k * shorter * each
 
     def chain(self, words: int, parts: int, pitch: int) -> float:
@@ -148,9 +148,8 @@ class _Model:
         summed = self.startup + control + c
         across = (self.width - 1) * (self.ramps + 1 + self.hop)
         if ring:
-            exchange = (
-                2 * self.startup + self.machine.core.exchange_cycles_per_word * b + 2 * self.hop + self.ramps
-            )
+            moved = b * self.machine.core.exchange_cycles_per_word if self.height > 1 else 0
+            exchange = 2 * self.startup + moved + min(2, self.height - 1) * self.hop + self.ramps
         else:
             exchange = self.startup + control + b + self.hop + self.ramps
         return steps * (self.multiply(self.m, k, n) + summed + exchange) + across

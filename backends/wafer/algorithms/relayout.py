@@ -16,6 +16,7 @@ from itertools import count
 from math import ceil
 
 from wsc.backends.wafer.algorithms.block import Block, check_layout
+from wsc.backends.wafer.algorithms.exchanged import exchange_cycles
 from wsc.backends.wafer.instructions import (
     AllGather,
     AllReduce,
@@ -82,7 +83,7 @@ def relayout_steps(
     for layout in (source, target):
         check_layout(mesh, layout, type, "relayout")
     _check_target(mesh, type, source, target)
-    search = _Search(mesh, type, _plain(target), machine, fn)
+    search = _Search(mesh, type, _plain(source), _plain(target), machine, fn)
     start, goal = _canonical(mesh, source), _canonical(mesh, target)
     if start == goal:
         return ()
@@ -128,10 +129,11 @@ def _plain(layout: Layout) -> Layout:
 
 @dataclass(frozen=True)
 class _Search:
-    """The graph of layouts of one tensor; its ways lead to the target without overlaps."""
+    """The graph of layouts of one tensor; its ways lead from the source to the target, both without overlaps."""
 
     mesh: Mesh
     type: TensorType
+    source: Layout
     target: Layout
     machine: Wafer
     fn: str
@@ -171,7 +173,7 @@ class _Search:
             if cuts:
                 yield self._gathered(layout, dim)
                 yield from self._turned(layout, dim)
-        if not layout.partial:
+        if not layout.partial and layout.cuts == self.source.cuts:
             yield self._exchanged(layout)
 
     def halos(self, layout: Layout, goal: Layout, fill: float) -> Iterator[Step]:
@@ -237,16 +239,10 @@ class _Search:
                 yield self._step(AllToAll(old.axis, split, join), turned, words, middle, (old.axis,))
 
     def _exchanged(self, layout: Layout) -> Step:
-        """Straight to where the target is cut; every core hears from as many as have a share of its tile."""
-        cutting = self.target.axes
-        at = tuple(a.name for a in self.mesh.axes if a.name not in cutting)
+        """Straight to where the target is cut, on part 0 of the axes that do not cut it."""
+        at = tuple(a.name for a in self.mesh.axes if a.name not in self.target.axes)
         goal = Layout(self.target.cuts, at, ())
-        moved = {*layout.axes, *cutting}
-        parts = {along: self._parts(moved, along) for along in "xy"}
-        words = max(self.words(layout), self.words(goal))
-        middle = max(ceil(n * words / 4) for n in parts.values())
-        startup = self.machine.core.task_startup_cycles * parts["x"] * parts["y"]
-        return self._step(Exchange(), goal, words + startup, middle + startup, tuple(sorted(moved)))
+        return Step(Exchange(), goal, exchange_cycles(self.machine, self.mesh, self.type, layout, goal))
 
     # ---- measures
 
@@ -257,12 +253,6 @@ class _Search:
     def words(self, layout: Layout) -> int:
         """Words of a link in a tile."""
         return -(-layout.tile_type(self.type).bytes // self.machine.fabric.link_bytes_per_cycle)
-
-    def _parts(self, axes: set[str], along: str) -> int:
-        found = 1
-        for axis in axes:
-            found *= self.mesh[axis].parts if self.mesh[axis].along == along else 1
-        return found
 
     def _canonical(self, layout: Layout) -> Layout:
         return _canonical(self.mesh, layout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import singledispatch
 from typing import Any
 
@@ -25,6 +26,7 @@ from wsc.backends.wafer.instructions import (
     ReduceScatter,
     ReduceTo,
     Shift,
+    lines_of,
 )
 from wsc.backends.wafer.program import Buffer
 from wsc.backends.wafer.trees import Phases, reduction_tree, ring_numbers, ring_order, rooted_tree
@@ -45,7 +47,13 @@ def unwritten(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 
 def move(op: Move, mesh: Mesh, sources: Sequence[Buffer], result: Buffer, operands: Sequence[Array]) -> Array:
     """Tiles of the result of a movement within the region."""
-    return _move(op, mesh, sources, result, operands)
+    lines = lines_of(op)
+    if isinstance(op, Lookup) or not any("*" in line for line in lines):
+        return _move(op, mesh, sources, result, operands)
+    line = mesh.folded(*lines)
+    flat = [a.reshape(line.shape + a.shape[len(mesh.axes) :]) for a in operands]
+    tiles = _move(op, line, sources, result, flat)
+    return tiles.reshape(mesh.shape + tiles.shape[len(line.axes) :])
 
 
 @singledispatch
@@ -273,17 +281,32 @@ def _lookup(
 ) -> Array:
     table, index = operands
     lead = len(mesh.axes)
-    rows = table.shape[lead]
-    start = np.arange(mesh[op.axis].parts).reshape(
-        [-1 if a == mesh.index(op.axis) else 1 for a in range(index.ndim)]
+    rows = found_rows(
+        table.reshape(-1, *table.shape[lead:]),
+        index.reshape(-1, *index.shape[lead:]),
+        first_row(sources[0], mesh).ravel(),
     )
-    local = index - start * rows
+    return rows.reshape(*mesh.shape, *rows.shape[1:])
+
+
+def found_rows(table: Array, index: Array, first: Array) -> Array:
+    """A lookup on some cores: arrays of shape (cores, *tile), and the first row of the table on each core."""
+    rows, inner = table.shape[1], table.shape[2:]
+    local = index - first.reshape(-1, *(1,) * (index.ndim - 1))
     held = (local >= 0) & (local < rows)
-    flat = table.reshape(-1, *table.shape[lead:])
+    flat = table.reshape(-1, rows, int(np.prod(inner)))
     places = np.where(held, local, 0).reshape(len(flat), -1)
     found = np.take_along_axis(flat, places[:, :, None], axis=1)
     found = np.where(held.reshape(len(flat), -1, 1), found, np.asarray(0, table.dtype))
-    return found.reshape(*index.shape, table.shape[-1])
+    return found.reshape(*index.shape, *inner)
+
+
+def first_row(table: Buffer, mesh: Mesh) -> Array:
+    """The global place of the first row of every core's tile; of a tile without rows a place that nothing names."""
+    cuts = replace(table.layout, cuts=table.layout.cuts[:1])
+    place, exists = cuts.positions(mesh, table.type.shape[:1])[0]
+    first = np.where(exists[..., 0], place[..., 0], np.iinfo(np.int64).max // 2)
+    return np.array(np.broadcast_to(first, mesh.shape))
 
 
 def _combine(fn: str, tiles: Array, axis: int) -> Array:

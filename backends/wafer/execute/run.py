@@ -13,9 +13,10 @@ import numpy as np
 from wsc.backends.wafer.execute.compute import compute
 from wsc.backends.wafer.execute.move import held, move
 from wsc.backends.wafer.execute.network import Network
+from wsc.backends.wafer.execute.repeat import Contents, insert, positions
 from wsc.backends.wafer.execute.stepped import Stepped, step_of
-from wsc.backends.wafer.instructions import Recv, Send, Wait
-from wsc.backends.wafer.program import HOST, Buffer, Instruction, Kernel, Loop, Program
+from wsc.backends.wafer.instructions import Insert, Load, Positions, Recv, Send, Wait
+from wsc.backends.wafer.program import HOST, Buffer, Instruction, Kernel, Loop, Program, Repeat
 from wsc.compiler.errors import InputMismatch
 from wsc.compiler.ops.base import Array, Op
 
@@ -39,7 +40,10 @@ def execute(
         region = _Region(kernel, {**weights, **given}, network)
         region.run()
         found |= region.outputs()
-    return tuple(found[name] if name in found else network.output(name) for name, _ in program.outputs)
+    return tuple(
+        found[name].reshape(type.shape) if name in found else network.output(name)
+        for name, type in program.outputs
+    )
 
 
 def _check(program: Program, weights: Mapping[str, Array], inputs: Sequence[Array]) -> None:
@@ -50,7 +54,8 @@ def _check(program: Program, weights: Mapping[str, Array], inputs: Sequence[Arra
             raise InputMismatch(
                 f"input '{name}' must be {wanted}, {array.dtype}{list(array.shape)} was given"
             )
-    keys = {b.key for kernel in program.kernels for b in kernel.buffers if b.role == "weight"}
+    held = (b for kernel in program.kernels for b in kernel.buffers if b.role in ("weight", "fetched"))
+    keys = {name for buffer in held for name in buffer.names}
     if missing := sorted(keys - set(weights)):
         raise InputMismatch(
             f"'{program.name}' was compiled without the bytes of {len(missing)} weights ({missing[0]}, ...): "
@@ -74,8 +79,11 @@ class _Region:
         self.network = network
         self.chunked: dict[str, list[Array]] = {}
         self.tiles: dict[str, Array] = {}
+        self.contents = Contents(kernel, weights)
         for buffer in kernel.buffers:
-            if buffer.role == "weight":
+            if buffer.role == "state" or (buffer.role == "weight" and buffer.keys):
+                self.contents.fill(buffer)
+            elif buffer.role == "weight":
                 self._load(buffer, weights[buffer.key])
             elif buffer.role == "input":
                 tiles = buffer.layout.distribute(kernel.mesh, weights[buffer.key])
@@ -84,7 +92,7 @@ class _Region:
     def _load(self, buffer: Buffer, dense: Array) -> None:
         mesh = self.kernel.mesh
         if buffer.chunk_dim < 0:
-            self.tiles[buffer.name] = buffer.layout.distribute(mesh, dense)
+            self.tiles[buffer.name] = buffer.layout.distribute(mesh, dense.reshape(buffer.type.shape))
             return
         parts = np.split(dense, self.kernel.chunks, axis=buffer.chunk_dim)
         self.chunked[buffer.name] = [buffer.layout.distribute(mesh, part) for part in parts]
@@ -102,7 +110,24 @@ class _Region:
         """What the host reads after the end."""
         buffers = [b for b in self.kernel.buffers if b.role == "output"]
         mesh = self.kernel.mesh
-        return {b.key: b.layout.collect(mesh, self.tiles[b.name], b.type.shape) for b in buffers}
+        found = {b.key: b.layout.collect(mesh, self.tiles[b.name], b.type.shape) for b in buffers}
+        for buffer in self.kernel.buffers:
+            if buffer.role == "state":
+                found |= self.contents.collected(buffer, buffer.after)
+        return found
+
+    def _read(self, name: str) -> Array:
+        buffer = self.kernel[name]
+        if buffer.keys or buffer.role in ("state", "fetched"):
+            return self.contents.read(buffer)
+        return self.tiles[name]
+
+    def _write(self, name: str, tiles: Array) -> None:
+        buffer = self.kernel[name]
+        if buffer.role == "state":
+            self.contents.write(buffer, tiles)
+        else:
+            self.tiles[name] = tiles
 
     def _loop(self, loop: Loop, result: str) -> None:
         kernel = self.kernel
@@ -111,7 +136,7 @@ class _Region:
         for step in range(loop.steps):
             for inner in loop.body:
                 if isinstance(inner.op, Stepped):
-                    operands = [self.tiles[name] for name in inner.operands]
+                    operands = [self._read(name) for name in inner.operands]
                     before = self.tiles.get(inner.result)
                     tiles = step_of(inner.op, kernel.mesh, step, operands, before)
                     self.tiles[inner.result] = tiles
@@ -120,20 +145,33 @@ class _Region:
 
     def _step(self, instruction: Instruction) -> None:
         op, kernel = instruction.op, self.kernel
-        if isinstance(op, Recv):
-            self.tiles[instruction.result] = self.network.receive(
-                op.stream, kernel, kernel[instruction.result]
-            )
+        if isinstance(op, Repeat):
+            for self.contents.step in range(op.steps):
+                for inner in op.body:
+                    self._step(inner)
             return
         if isinstance(op, Loop):
             self._loop(op, instruction.result)
             return
-        operands = [self.tiles[name] for name in instruction.operands]
+        operands = [self._read(name) for name in instruction.operands]
         if isinstance(op, Send):
             self.network.send(op.stream, kernel, kernel[instruction.operands[0]], operands[0])
             return
-        sources = [kernel[name] for name in instruction.operands]
         result = kernel[instruction.result]
-        apply = compute if isinstance(op, Op) else move
-        tiles = apply(op, kernel.mesh, sources, result, operands)  # type: ignore[arg-type]
-        self.tiles[instruction.result] = tiles
+        if isinstance(op, Load):
+            self.contents.load(result, op.ahead)
+            return
+        self._write(result.name, self._computed(instruction, result, operands))
+
+    def _computed(self, instruction: Instruction, result: Buffer, operands: list[Array]) -> Array:
+        op, kernel = instruction.op, self.kernel
+        if isinstance(op, Recv):
+            return self.network.receive(op.stream, kernel, result)
+        if isinstance(op, Positions):
+            return positions(kernel.mesh, result)
+        if isinstance(op, Insert):
+            return insert(kernel.mesh, result, op.dim, self._read(result.name), *operands)
+        sources = [kernel[name] for name in instruction.operands]
+        if isinstance(op, Op):
+            return compute(op, kernel.mesh, sources, result, operands)
+        return move(op, kernel.mesh, sources, result, operands)  # type: ignore[arg-type]

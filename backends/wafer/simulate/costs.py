@@ -4,11 +4,13 @@ A core executes vector instructions: one elementary operation over one vector ea
 `vector_startup_cycles` to issue and then a steady time for each element; `task_startup_cycles` are paid once an op.
 Which vectors an op is made of is modelled as follows:
 
-- multiply-adds run over the longest dimension of the result, the one with the fewest instructions (an inner product
-  is computed as many scaled additions: the core has no horizontal sum), in whole pieces of `vector_bytes`;
+- multiply-adds run over the longest dimension of the result, or dimensions that lie one after another in an operand
+  as in the result: the fewest instructions (an inner product is computed as many scaled additions: the core has no
+  horizontal sum), in whole pieces of `vector_bytes`;
 - other operations of an op whose operands all have the result's shape run over the whole tile, which is contiguous;
 - other operations of any other op run over the longest dimension of its tensors;
-- every op but a contraction touches each element of its result at least once, also where it computes nothing.
+- a reshape costs a cycle: the tile stays where it is;
+- every other op but a contraction touches each element of its result at least once, also where it computes nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from math import ceil
 from wsc.backends.wafer.instructions import MultiplyAdd
 from wsc.backends.wafer.machine import Wafer
 from wsc.compiler.ir.types import TensorType
-from wsc.compiler.ops import Contract
+from wsc.compiler.ops import Contract, Reshape
 from wsc.compiler.ops.base import Op
 
 COMPUTE, MOVEMENT = "compute", "movement"
@@ -32,7 +34,7 @@ class Cost:
 
     `lines` are the directions ("x", "y") in which it uses the region's links; `macs` are multiply-adds on one core.
     `flight` is the part of the latency that only the farthest core sees: a loop, which no core waits in for another,
-    pays it once.
+    pays it once. `edge_cycles` is how long it keeps the wafer's edge.
     """
 
     kind: str
@@ -42,16 +44,18 @@ class Cost:
     line_cycles: int = 0
     macs: int = 0
     flight: int = 0
+    edge_cycles: int = 0
 
 
 def local_cost(machine: Wafer, op: Op, operands: Sequence[TensorType], result: TensorType) -> Cost:
     """Cost of a graph op on tiles of these types."""
+    if isinstance(op, Reshape):  # the same memory under other descriptors
+        return Cost(COMPUTE, 1, 1)
     macs, others = op.arithmetic(operands, result)
     if not macs:
         others = max(others, result.elements)
-    cycles = _mac_cycles(machine, macs, result, max(1, *result.shape, 1)) + _other_cycles(
-        machine, others, operands, result
-    )
+    length = op.vector_run(result) if isinstance(op, Contract) else 1
+    cycles = _mac_cycles(machine, macs, result, length) + _other_cycles(machine, others, operands, result)
     occupancy = max(1, ceil(machine.core.task_startup_cycles + cycles))
     return Cost(COMPUTE, occupancy, occupancy, macs=macs)
 
@@ -62,7 +66,7 @@ def multiply_add_cost(
     """Cost of a contraction added to the result: the additions are those of the multiply-adds."""
     contract = Contract(op.equation)
     macs, _ = contract.arithmetic(step_types(op, operands), result)
-    length = max(1, *result.shape, 1)
+    length = contract.vector_run(result)
     if op.vector is not None:
         length = result.shape[contract.letters[2].index(op.vector)]
     cycles = ceil(machine.core.task_startup_cycles + _mac_cycles(machine, macs, result, length))
@@ -89,8 +93,17 @@ def _one_piece(contract: Contract, operand: int, pieces: int, type: TensorType) 
 def lookup_cost(machine: Wafer, table: TensorType, index: TensorType) -> Cost:
     """Cost of one comparison an index and one row of the table, or of zeros, an index."""
     row = TensorType(table.dtype, table.shape[1:])
-    cycles = 1 + row.elements / machine.vector_ops_per_cycle(table.dtype) + machine.core.vector_startup_cycles
+    startup = machine.vector_startup_cycles(table.dtype)
+    cycles = 1 + row.elements / machine.vector_ops_per_cycle(table.dtype) + startup
     occupancy = max(1, ceil(machine.core.task_startup_cycles + index.elements * cycles))
+    return Cost(COMPUTE, occupancy, occupancy)
+
+
+def insert_cost(machine: Wafer, value: TensorType) -> Cost:
+    """Cost of a comparison a slice and a copy of those that are held; all of them on the busiest core."""
+    startup = machine.vector_startup_cycles(value.dtype)
+    copied = value.elements / machine.vector_ops_per_cycle(value.dtype) + startup
+    occupancy = max(1, ceil(machine.core.task_startup_cycles + 1 + copied))
     return Cost(COMPUTE, occupancy, occupancy)
 
 
@@ -100,7 +113,7 @@ def _mac_cycles(machine: Wafer, macs: int, result: TensorType, length: int) -> f
     piece = machine.mac_vector_elements(result.dtype)
     vectors = ceil(macs / length)
     padded = macs / length * ceil(length / piece) * piece
-    return padded * machine.mac_cycles(result.dtype) + vectors * machine.core.vector_startup_cycles
+    return padded * machine.mac_cycles(result.dtype) + vectors * machine.vector_startup_cycles(result.dtype)
 
 
 def _other_cycles(machine: Wafer, ops: int, operands: Sequence[TensorType], result: TensorType) -> float:
@@ -108,7 +121,7 @@ def _other_cycles(machine: Wafer, ops: int, operands: Sequence[TensorType], resu
         return 0.0
     widest = max((*operands, result), key=lambda t: t.dtype.bytes).dtype
     vectors = ceil(ops / _vector_length(operands, result))
-    return ops / machine.vector_ops_per_cycle(widest) + vectors * machine.core.vector_startup_cycles
+    return ops / machine.vector_ops_per_cycle(widest) + vectors * machine.vector_startup_cycles(widest)
 
 
 def _vector_length(operands: Sequence[TensorType], result: TensorType) -> int:

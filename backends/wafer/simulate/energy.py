@@ -9,11 +9,21 @@ whole wafer. Queues, instruction issue and the host's side are not modelled apar
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
-from wsc.backends.wafer.instructions import Lookup, Move, MultiplyAdd, Recv, Send, Wait
+from wsc.backends.wafer.instructions import (
+    Insert,
+    Load,
+    Lookup,
+    Move,
+    MultiplyAdd,
+    Positions,
+    Recv,
+    Send,
+    Wait,
+)
 from wsc.backends.wafer.machine import Wafer
-from wsc.backends.wafer.program import HOST, Instruction, Kernel, Loop
+from wsc.backends.wafer.program import HOST, Buffer, Instruction, Kernel, Loop, Repeat
 from wsc.backends.wafer.simulate.costs import step_types
 from wsc.backends.wafer.simulate.hops import Moved, moved
 from wsc.backends.wafer.simulate.prepare import Prepared, executing_cores, runs_per_input
@@ -35,6 +45,7 @@ class Spent:
     vector_ops: float = 0.0
     memory: float = 0.0
     links: float = 0.0
+    edge: float = 0.0
 
     def __add__(self, other: Spent) -> Spent:
         return Spent(
@@ -42,10 +53,11 @@ class Spent:
             self.vector_ops + other.vector_ops,
             self.memory + other.memory,
             self.links + other.links,
+            self.edge + other.edge,
         )
 
     def __mul__(self, times: float) -> Spent:
-        return Spent(self.macs * times, self.vector_ops * times, self.memory * times, self.links * times)
+        return Spent(*(part * times for part in astuple(self)))
 
 
 def energy(prepared: Prepared, interval: int) -> tuple[EnergyPart, ...]:
@@ -53,13 +65,12 @@ def energy(prepared: Prepared, interval: int) -> tuple[EnergyPart, ...]:
     machine, figures = prepared.machine, prepared.machine.energy
     spent = sum((_kernel(machine, kernel) for kernel in prepared.program.kernels), Spent())
     spent += sum((_stream(machine, traffic) for traffic in prepared.traffic), Spent())
-    edge = sum(t.bytes for t in prepared.traffic if HOST in (t.stream.source.kernel, t.stream.target.kernel))
     return (
         EnergyPart("multiply-adds", PICO * spent.macs, False),
         EnergyPart("vector operations", PICO * spent.vector_ops, False),
         EnergyPart("SRAM", PICO * spent.memory, True),
         EnergyPart("links", PICO * spent.links, True),
-        EnergyPart("edge", PICO * edge * figures.edge_pj_per_byte, True),
+        EnergyPart("edge", PICO * spent.edge, True),
         EnergyPart("static", figures.static_watts * interval / machine.core.clock_hz, False),
     )
 
@@ -69,7 +80,9 @@ def _stream(machine: Wafer, traffic: Traffic) -> Spent:
     accesses = sum(traffic.bytes for end in ends if end != HOST)
     figures = machine.energy
     return Spent(
-        memory=accesses * figures.sram_pj_per_byte, links=traffic.hop_bytes * figures.hop_pj_per_byte
+        memory=accesses * figures.sram_pj_per_byte,
+        links=traffic.hop_bytes * figures.hop_pj_per_byte,
+        edge=traffic.bytes * figures.edge_pj_per_byte * (HOST in ends),
     )
 
 
@@ -81,14 +94,27 @@ def _kernel(machine: Wafer, kernel: Kernel) -> Spent:
 def _instruction(machine: Wafer, kernel: Kernel, instruction: Instruction) -> Spent:
     op = instruction.op
     match op:
-        case Loop(steps, body):
+        case Loop(steps, body) | Repeat(steps, body):
             return sum((_instruction(machine, kernel, inner) for inner in body), Spent()) * steps
         case Recv() | Send() | Wait():  # a stream's energy is counted once, with its traffic
             return Spent()
-        case Op() | MultiplyAdd() | Lookup():
+        case Load():
+            return _loaded(machine, kernel, kernel[instruction.result])
+        case Op() | MultiplyAdd() | Lookup() | Insert() | Positions():
             return _computed(machine, kernel, instruction) * executing_cores(kernel, instruction)
     operands = [kernel[name] for name in instruction.operands]
     return _moved(machine, moved(machine, kernel.mesh, op, operands, kernel[instruction.result]))
+
+
+def _loaded(machine: Wafer, kernel: Kernel, buffer: Buffer) -> Spent:
+    """Over the edge, half of the region's width and height in the mean, and into memory."""
+    size, figures = buffer.type.bytes, machine.energy
+    hops = (kernel.width + kernel.height) / 2
+    return Spent(
+        memory=size * figures.sram_pj_per_byte,
+        links=size * hops * figures.hop_pj_per_byte,
+        edge=size * figures.edge_pj_per_byte,
+    )
 
 
 def _computed(machine: Wafer, kernel: Kernel, instruction: Instruction) -> Spent:
@@ -97,7 +123,8 @@ def _computed(machine: Wafer, kernel: Kernel, instruction: Instruction) -> Spent
     result = kernel[instruction.result].tile_type
     widest = max((*operands, result), key=lambda t: t.dtype.bytes).dtype
     macs, others = _arithmetic(instruction.op, operands, result)
-    operations = max(macs + others, result.elements)
+    written = operands[1] if isinstance(instruction.op, Insert) else result
+    operations = max(macs + others, written.elements)
     accessed = operations * ELEMENTS_AN_OPERATION * widest.bytes
     return Spent(
         macs * machine.mac_pj(result.dtype),
@@ -106,13 +133,17 @@ def _computed(machine: Wafer, kernel: Kernel, instruction: Instruction) -> Spent
     )
 
 
-def _arithmetic(op: Op | Move | Loop, operands: Sequence[TensorType], result: TensorType) -> tuple[int, int]:
+def _arithmetic(
+    op: Op | Move | Loop | Repeat, operands: Sequence[TensorType], result: TensorType
+) -> tuple[int, int]:
     match op:
         case Op():
             return op.arithmetic(operands, result)
         case MultiplyAdd(equation):
             return Contract(equation).arithmetic(step_types(op, operands), result)
-    return 0, operands[1].elements  # a lookup compares an index with the rows it holds
+        case Lookup():
+            return 0, operands[1].elements  # an index is compared with the rows that are held
+    return 0, 0
 
 
 def _moved(machine: Wafer, words: Moved) -> Spent:

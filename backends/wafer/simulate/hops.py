@@ -31,6 +31,7 @@ from wsc.backends.wafer.instructions import (
     ReduceTo,
     Rotate,
     Shift,
+    lines_of,
 )
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Buffer
@@ -57,6 +58,7 @@ class Moved:
 
 def moved(machine: Wafer, mesh: Mesh, op: Move, operands: Sequence[Buffer], result: Buffer) -> Moved:
     """What a movement of tiles moves; recv, send and lookup are not movements within a region."""
+    mesh = mesh.folded(*lines_of(op))
     if isinstance(op, Exchange):
         return _exchange(machine, mesh, operands[0], result)
     if isinstance(op, Keep | Filled | Position):

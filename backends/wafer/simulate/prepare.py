@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
 from wsc.backends.wafer.defects import Box
-from wsc.backends.wafer.instructions import Lookup, MultiplyAdd, Recv, Send, Wait
+from wsc.backends.wafer.instructions import Insert, Load, Lookup, MultiplyAdd, Positions, Recv, Send, Wait
 from wsc.backends.wafer.machine import Wafer
-from wsc.backends.wafer.program import HOST, Instruction, Kernel, Loop, Program
-from wsc.backends.wafer.simulate.costs import MOVEMENT, Cost, local_cost, lookup_cost, multiply_add_cost
+from wsc.backends.wafer.program import HOST, Buffer, Instruction, Kernel, Loop, Program, Repeat
+from wsc.backends.wafer.simulate.costs import (
+    COMPUTE,
+    MOVEMENT,
+    Cost,
+    insert_cost,
+    local_cost,
+    lookup_cost,
+    multiply_add_cost,
+)
 from wsc.backends.wafer.simulate.loops import loop_cost
 from wsc.backends.wafer.simulate.moves import move_cost
 from wsc.backends.wafer.simulate.network import Network, build_network
 from wsc.backends.wafer.simulate.traffic import Traffic, find_traffic
 from wsc.compiler.errors import SimulationError
+from wsc.compiler.ops import Elementwise
 from wsc.compiler.ops.base import Op
 
 
@@ -31,10 +41,12 @@ class Prepared:
 
 def prepare(program: Program, machine: Wafer) -> Prepared:
     """Cost every instruction and stream; raises SimulationError if the program does not fit the machine or itself."""
-    _check(program, machine)
+    check_program(program, machine)
     traffic = find_traffic(program, machine)
     by_name = {t.stream.name: t for t in traffic}
-    costs = tuple(tuple(_cost(machine, k, i, by_name) for i in k.instructions()) for k in program.kernels)
+    costs = tuple(
+        tuple(instruction_cost(machine, k, i, by_name) for i in k.instructions()) for k in program.kernels
+    )
     return Prepared(program, machine, costs, traffic, build_network(program, machine, traffic))
 
 
@@ -54,7 +66,10 @@ def executing_cores(kernel: Kernel, instruction: Instruction) -> int:
     return cores
 
 
-def _cost(machine: Wafer, kernel: Kernel, instruction: Instruction, traffic: dict[str, Traffic]) -> Cost:
+def instruction_cost(
+    machine: Wafer, kernel: Kernel, instruction: Instruction, traffic: Mapping[str, Traffic]
+) -> Cost:
+    """Cost of one run of an instruction."""
     op = instruction.op
     operands = [kernel[name] for name in instruction.operands]
     match op:
@@ -62,13 +77,19 @@ def _cost(machine: Wafer, kernel: Kernel, instruction: Instruction, traffic: dic
             return local_cost(
                 machine, op, [b.tile_type for b in operands], kernel[instruction.result].tile_type
             )
+        case Repeat(steps, body):
+            return _repeated(steps, [instruction_cost(machine, kernel, i, traffic) for i in body])
         case Loop(_, body):
-            return loop_cost(kernel, instruction, [_cost(machine, kernel, i, traffic) for i in body])
+            return loop_cost(
+                kernel, instruction, [instruction_cost(machine, kernel, i, traffic) for i in body]
+            )
         case MultiplyAdd():
             types = [b.tile_type for b in operands]
             return multiply_add_cost(machine, op, types, kernel[instruction.result].tile_type)
         case Wait():
             return Cost(MOVEMENT, 0, 0)
+        case Insert() | Positions() | Load():
+            return _filled_cost(machine, kernel, op, instruction)
         case Lookup():
             return lookup_cost(machine, operands[0].tile_type, operands[1].tile_type)
         case Send(stream):
@@ -82,13 +103,42 @@ def _cost(machine: Wafer, kernel: Kernel, instruction: Instruction, traffic: dic
     return move_cost(machine, kernel.mesh, op, operands, kernel[instruction.result])
 
 
+def _filled_cost(
+    machine: Wafer, kernel: Kernel, op: Insert | Positions | Load, instruction: Instruction
+) -> Cost:
+    made = kernel[instruction.result]
+    if isinstance(op, Load):
+        return _loaded(machine, kernel, made)
+    if isinstance(op, Insert):
+        return insert_cost(machine, kernel[instruction.operands[1]].tile_type)
+    return local_cost(machine, Elementwise("copy"), [made.tile_type], made.tile_type)
+
+
+def _loaded(machine: Wafer, kernel: Kernel, buffer: Buffer) -> Cost:
+    """The whole tensor over the edge, and its last word to the farthest core; the core only starts it."""
+    startup = machine.core.task_startup_cycles
+    edge = ceil(buffer.type.bytes / machine.edge_bytes_per_cycle)
+    flight = (kernel.width + kernel.height) * machine.fabric.hop_cycles + 2 * machine.fabric.ramp_cycles
+    return Cost(MOVEMENT, startup, edge + flight, edge_cycles=edge)
+
+
+def _repeated(steps: int, costs: Sequence[Cost]) -> Cost:
+    """Cost of a repeat, as the sum of its instructions' one after another."""
+    macs = steps * sum(cost.macs for cost in costs)
+    lines = tuple(sorted({line for cost in costs for line in cost.lines}))
+    on_lines = max((sum(c.line_cycles for c in costs if line in c.lines) for line in lines), default=0)
+    busy, through = (sum(getattr(c, key) for c in costs) for key in ("occupancy", "latency"))
+    return Cost(COMPUTE if macs else MOVEMENT, steps * busy, steps * through, lines, steps * on_lines, macs)
+
+
 def _pushed(traffic: Traffic, words: int, chunks: int) -> Cost:
     """Words of one chunk through the ramp of the busiest core, one a cycle."""
     cycles = max(1, ceil(words * traffic.tensors / chunks))
     return Cost(MOVEMENT, cycles, cycles)
 
 
-def _check(program: Program, machine: Wafer) -> None:
+def check_program(program: Program, machine: Wafer) -> None:
+    """Raise SimulationError where a program does not fit a machine, or its streams do not fit its instructions."""
     if program.width > machine.grid.width_cores or program.height > machine.grid.height_cores:
         raise SimulationError(
             f"program '{program.name}' is for {program.width}x{program.height} cores, machine '{machine.name}'"
@@ -99,13 +149,13 @@ def _check(program: Program, machine: Wafer) -> None:
             raise SimulationError(
                 f"kernel '{kernel.name}' lies on dead cores of '{machine.name}' at ({box.x}, {box.y})"
             )
-    resident = any(b.role == "output" for k in program.kernels for b in k.buffers)
+    resident = any(b.role in ("output", "state") for k in program.kernels for b in k.buffers)
     if not resident and not any(stream.target.kernel == HOST for stream in program.streams):
         raise SimulationError(
             f"no stream of program '{program.name}' ends at the host: there is no output to wait for"
         )
-    received = [i.op.stream for k in program.kernels for i in k.instructions() if isinstance(i.op, Recv)]
-    sent = [i.op.stream for k in program.kernels for i in k.instructions() if isinstance(i.op, Send)]
+    received = [i.op.stream for k in program.kernels for i in k.flat_instructions() if isinstance(i.op, Recv)]
+    sent = [i.op.stream for k in program.kernels for i in k.flat_instructions() if isinstance(i.op, Send)]
     if sorted(received) != sorted(s.name for s in program.streams if s.target.kernel != HOST):
         raise SimulationError(
             f"program '{program.name}': not every stream to a kernel has exactly one recv there"

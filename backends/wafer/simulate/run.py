@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Program
+from wsc.backends.wafer.simulate.in_order import InOrder
 from wsc.backends.wafer.simulate.pipeline import Pipeline
 from wsc.backends.wafer.simulate.prepare import prepare
 from wsc.backends.wafer.simulate.report import least_interval, report
@@ -24,6 +25,8 @@ def simulate(program: Program, machine: Wafer, progress: Progress | None = None)
     if the program does not fit the machine, is malformed or cannot go on.
     """
     prepared = prepare(program, machine)
+    if program.kernels[0].in_order:
+        return InOrder(prepared).trace()
     latency = Pipeline(prepared, lambda times: len(times) == 1, inputs=1).run()[-1]
 
     def enough(times: list[int]) -> bool:

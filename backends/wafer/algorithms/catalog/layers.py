@@ -90,6 +90,24 @@ def _attended(sizes: Sizes, given: Arrays) -> dict[str, Array]:
     return {"o": op.reference([given["q"], given["k"], given["v"]])}
 
 
+def _append(sizes: Sizes, machine: Wafer) -> Program:
+    """One token's row put into a cache with room for n."""
+    block = Block(_head_grid(sizes))
+    heads, k, rows = sizes.size("heads"), sizes.size("k"), sizes.size("rows")
+    slots = -(-sizes.size("n") // rows) * rows
+    held = Cache("i", 1, balanced=not sizes.plain)
+    old = even_input(block, "cache", sizes.dtype, (heads, slots, k), "h", "i", "j")
+    new = even_input(block, "new", sizes.dtype, (heads, 1, k), "h", None, "j")
+    length = block.input("length", TensorType(DType.I32, (1,)), Layout(((),)))
+    block.output(append(block, old, new, length, held), "cache")
+    return block.program("cache-append", machine)
+
+
+def _appended(sizes: Sizes, given: Arrays) -> dict[str, Array]:
+    """From an empty cache: the first slot of the first row of cores."""
+    return {"cache": np.concatenate([given["new"], given["cache"][:, 1:]], 1)}
+
+
 def _decode(sizes: Sizes, machine: Wafer) -> Program:
     """One token's m queries a head over caches with room for n tokens, which it is appended to."""
     block = Block(_head_grid(sizes))
@@ -123,6 +141,13 @@ _ROWS = (
     ("layer-norm", "layer", "m rows of n less their mean, over their deviation"),
     ("rms-norm", "rms", "m rows of n over the root of their mean square"),
 )
+
+
+def _tokens(sizes: Sizes, slots: int) -> int:
+    """What a cache of so many slots a row of cores holds."""
+    return slots if sizes.plain else slots * sizes.size("rows")
+
+
 ENTRIES = (
     *(
         Entry(name, text, ("m", "n"), _REDUCE, _rows(form), _rows_reference(form))
@@ -145,12 +170,21 @@ ENTRIES = (
         _attended,
     ),
     Entry(
+        "cache-append",
+        "a token's row of k elements a head put into a cache of n slots, in balance over the rows of cores",
+        ("heads", "n", "k"),
+        ("groups", "plain"),
+        _append,
+        _appended,
+        tokens=_tokens,
+    ),
+    Entry(
         "decode-attention",
         "a token appended to caches of n slots, and m queries a head over them; --plain appends to one row of cores",
         ("heads", "n", "k"),
         ("m", "groups", "plain", *_REDUCE),
         _decode,
         _decoded,
-        tokens=lambda sizes, slots: slots if sizes.plain else slots * sizes.size("rows"),
+        tokens=_tokens,
     ),
 )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 
-from wsc.backends.wafer.algorithms.block import Block, check_layout
+from wsc.backends.wafer.algorithms.block import Block, check_layout, cut_layout
 from wsc.backends.wafer.algorithms.catalog.asked import Arrays, Entry, Sizes, combining, grid
 from wsc.backends.wafer.algorithms.choose import choose_reduce
 from wsc.backends.wafer.algorithms.combine import combine
@@ -96,6 +97,17 @@ def _all_to_all(sizes: Sizes, machine: Wafer) -> Program:
     return block.program("all-to-all", machine)
 
 
+def _halo(sizes: Sizes, machine: Wafer) -> Program:
+    block = Block(grid(sizes))
+    shape, taps = (sizes.size("m"), sizes.size("n")), sizes.size("taps")
+    source = cut_layout(block.mesh, shape, ("i", "j"))
+    x = block.input("x", TensorType(sizes.dtype, shape), source)
+    around = ((replace(cut, lo=(taps - 1) // 2, hi=taps // 2) for cut in cuts) for cuts in source.cuts)
+    target = Layout(tuple(tuple(cuts) for cuts in around))
+    block.output(relayout(block, x, target, machine, name="y"), "y")
+    return block.program("halo", machine)
+
+
 ENTRIES = (
     Entry(
         "reduce",
@@ -130,6 +142,14 @@ ENTRIES = (
         ("m", "n"),
         (),
         _all_to_all,
+        lambda sizes, given: {"y": given["x"]},
+    ),
+    Entry(
+        "halo",
+        "tiles of an m x n tensor, each with what a window of taps x taps sees of its neighbours",
+        ("m", "n", "taps"),
+        (),
+        _halo,
         lambda sizes, given: {"y": given["x"]},
     ),
     Entry(

@@ -1,0 +1,222 @@
+"""Programs whose kernels run in order: each core does one instruction after another, for one input at a time.
+
+An instruction starts when the core is free and its operands are there. A movement or a load that goes on by itself
+leaves the core to the next instruction, which waits if it reads what is still under way, or moves something in the same
+direction: the routes of a region's lines are the same for all of its movements, and serve one at a time. Kernels hand
+tensors to each other by streams, which from one wafer to the next pass the link between them besides; what a load
+brings comes over the wafer's edge, one load after another.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+from math import ceil
+
+from wsc.backends.wafer.instructions import Load, Recv, Send
+from wsc.backends.wafer.program import HOST, Instruction, Kernel, Program, Repeat
+from wsc.backends.wafer.simulate.costs import COMPUTE, MOVEMENT, Cost
+from wsc.backends.wafer.simulate.energy import energy
+from wsc.backends.wafer.simulate.prepare import Prepared, executing_cores, instruction_cost
+from wsc.backends.wafer.text import print_instruction
+from wsc.simulation.trace import KernelTrace, StepTrace, StreamTrace, Trace
+
+EDGE = "the wafer's edge"
+
+
+@dataclass
+class _Run:
+    """A kernel at work, in cycles from the start of the input."""
+
+    free: int = 0
+    edge_free: int = 0
+    edge_cycles: int = 0
+    lines: dict[str, int] = field(default_factory=dict)  # direction: when its last movement is through
+    there: dict[tuple[str, int], int] = field(default_factory=dict)  # content: when it is there
+    contents: Counter[str] = field(default_factory=Counter)  # loads so far
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class _Line:
+    """An instruction of a kernel with its cost and how often it runs."""
+
+    instruction: Instruction
+    cost: Cost
+    runs: int
+
+
+class InOrder:
+    """Simulates the kernels in the order of their streams."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self.prepared = prepared
+        self.machine = prepared.machine
+        self.traffic = {t.stream.name: t for t in prepared.traffic}
+        self.lines = {k.name: list(self._lines(k)) for k in prepared.program.kernels}
+        self.arrivals: dict[str, int] = {}
+        self.begins: dict[str, int] = {}
+        self.ends: dict[str, int] = {}
+        self.edges: dict[str, int] = {}
+        self.host_end = 0
+
+    def trace(self) -> Trace:
+        """Run one input alone, and say when the next one may follow."""
+        program = self.prepared.program
+        self._host_sends()
+        for kernel in _in_order(program):
+            self._run(kernel)
+        latency = max(self.host_end, *self.ends.values())
+        spans = {name: self.ends[name] - self.begins[name] for name in self.ends}
+        slowest = max(spans, key=lambda name: spans[name])
+        interval = latency if program.is_stateful else max(1, spans[slowest])
+        return Trace(
+            clock_hz=self.machine.core.clock_hz,
+            latency_cycles=latency,
+            interval_cycles=interval,
+            kernels=tuple(self._kernel(k, interval) for k in program.kernels),
+            streams=tuple(self._stream(name) for name in self.traffic),
+            bounded_by=self._bound(interval, slowest),
+            energy=energy(self.prepared, interval),
+        )
+
+    def _lines(self, kernel: Kernel) -> Iterator[_Line]:
+        for instruction in kernel.instructions():
+            repeat = instruction.op if isinstance(instruction.op, Repeat) else None
+            for inner in repeat.body if repeat else (instruction,):
+                cost = instruction_cost(self.machine, kernel, inner, self.traffic)
+                yield _Line(inner, cost, repeat.steps if repeat else 1)
+
+    def _host_sends(self) -> None:
+        """All of the host's tensors come over the edge, one after another."""
+        edge: dict[int, int] = defaultdict(int)
+        for name, traffic in self.traffic.items():
+            if traffic.stream.source.kernel == HOST:
+                wafer = self.prepared.program.kernel(traffic.stream.target.kernel).wafer
+                self.arrivals[name] = edge[wafer] + traffic.flight_cycles(self.machine)
+                edge[wafer] += traffic.edge_cycles(self.machine)
+
+    def _run(self, kernel: Kernel) -> None:
+        run = _Run()
+        received = [i.op.stream for i in kernel.flat_instructions() if isinstance(i.op, Recv)]
+        run.free = self.begins[kernel.name] = min((self.arrivals[s] for s in received), default=0)
+        lines = iter(self.lines[kernel.name])
+        for instruction in kernel.instructions():
+            if isinstance(instruction.op, Repeat):
+                body = [next(lines) for _ in instruction.op.body]
+                for run.step in range(instruction.op.steps):
+                    for line in body:
+                        self._step(kernel, run, line, instruction.op.steps)
+            else:
+                self._step(kernel, run, next(lines), 1)
+        self.ends[kernel.name] = max(run.free, *run.there.values(), 0)
+        self.edges[kernel.name] = run.edge_cycles
+
+    def _step(self, kernel: Kernel, run: _Run, line: _Line, steps: int) -> None:
+        op, cost = line.instruction.op, line.cost
+        if isinstance(op, Load):
+            self._load(kernel, run, line, steps)
+            return
+        start = run.free
+        for name in line.instruction.operands:
+            start = max(start, run.there.get(_content(kernel, name, run.step), 0))
+        start = max(start, *(run.lines.get(line, 0) for line in cost.lines), 0)
+        run.free = start + cost.occupancy
+        if isinstance(op, Send):
+            self._send(op.stream, start)
+            return
+        end = start + cost.latency
+        run.lines.update(dict.fromkeys(cost.lines, end))
+        if isinstance(op, Recv):
+            end = max(end, self.arrivals[op.stream])
+        run.there[_content(kernel, line.instruction.result, run.step)] = end
+
+    def _load(self, kernel: Kernel, run: _Run, line: _Line, steps: int) -> None:
+        op, name, cost = line.instruction.op, line.instruction.result, line.cost
+        assert isinstance(op, Load)
+        buffer = kernel[name]
+        content = run.step + op.ahead if buffer.keys else run.contents[name]
+        if buffer.keys and content >= len(buffer.keys):
+            return
+        run.contents[name] += 1
+        run.free += cost.occupancy
+        begin = max(run.free, run.edge_free)
+        run.edge_free = begin + cost.edge_cycles
+        run.edge_cycles += cost.edge_cycles
+        run.there[name, content if buffer.keys else 0] = begin + cost.latency
+
+    def _send(self, name: str, start: int) -> None:
+        traffic = self.traffic[name]
+        arrival = start + traffic.flight_cycles(self.machine)
+        source, target = (end.kernel for end in (traffic.stream.source, traffic.stream.target))
+        if target == HOST:
+            self.host_end = max(self.host_end, arrival)
+        elif self._wafer(source) != self._wafer(target):
+            arrival += ceil(self.machine.link_cycles(traffic.stream.source.type.bytes))
+        self.arrivals[name] = arrival
+
+    def _wafer(self, kernel: str) -> int:
+        return self.prepared.program.kernel(kernel).wafer
+
+    def _kernel(self, kernel: Kernel, interval: int) -> KernelTrace:
+        lines = self.lines[kernel.name]
+        compute = sum(x.cost.occupancy * x.runs for x in lines if x.cost.kind == COMPUTE)
+        movement = sum(x.cost.occupancy * x.runs for x in lines if x.cost.kind == MOVEMENT)
+        return KernelTrace(
+            name=kernel.name,
+            group=kernel.group,
+            units=kernel.cores,
+            compute_cycles=compute,
+            movement_cycles=movement,
+            idle_cycles=max(0, interval - compute - movement),
+            macs=sum(x.cost.macs * x.runs * executing_cores(kernel, x.instruction) for x in lines),
+            bytes_per_unit=kernel.data_bytes + kernel.code_bytes + self.machine.core.runtime_code_bytes,
+            steps=tuple(
+                StepTrace(
+                    print_instruction(x.instruction),
+                    x.cost.kind,
+                    x.cost.occupancy * x.runs,
+                    x.cost.latency * x.runs,
+                )
+                for x in lines
+            ),
+        )
+
+    def _stream(self, name: str) -> StreamTrace:
+        traffic = self.traffic[name]
+        stream = traffic.stream
+        return StreamTrace(
+            name=name,
+            source=stream.source.kernel,
+            target=stream.target.kernel,
+            bytes=traffic.bytes,
+            hop_bytes=traffic.hop_bytes,
+            busiest_link_cycles=traffic.loads.busiest * traffic.tensors,
+            latency_cycles=traffic.flight_cycles(self.machine),
+        )
+
+    def _bound(self, interval: int, slowest: str) -> str:
+        """What the cycles of an interval go into: compute, waiting for movement, or the edge."""
+        edge = max(self.edges.values())
+        if edge * 10 >= 9 * interval:
+            return f"{EDGE}, where weights come in: busy {edge} of {interval} cycles"
+        kernels = [self._kernel(k, interval) for k in self.prepared.program.kernels]
+        compute = sum(k.compute_cycles for k in kernels)
+        waiting = sum(max(0, s.latency_cycles - s.busy_cycles) for k in kernels for s in k.steps)
+        if compute >= waiting:
+            return f"compute: busy {compute:.0f} of {interval} cycles, kernel '{slowest}' most"
+        return f"latency of movement: cores wait for it in up to {waiting:.0f} of {interval} cycles"
+
+
+def _content(kernel: Kernel, name: str, step: int) -> tuple[str, int]:
+    return name, step if kernel[name].role == "fetched" and kernel[name].keys else 0
+
+
+def _in_order(program: Program) -> Sequence[Kernel]:
+    order: TopologicalSorter[str] = TopologicalSorter({k.name: () for k in program.kernels})
+    for stream in program.streams:
+        if HOST not in (stream.source.kernel, stream.target.kernel):
+            order.add(stream.target.kernel, stream.source.kernel)
+    return [program.kernel(name) for name in order.static_order()]

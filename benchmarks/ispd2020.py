@@ -1,0 +1,181 @@
+"""The ISPD 2020 contest's inputs: our terms and bounds beside the published totals.
+
+    python -m benchmarks.ispd2020 [--dir DIR] [--effort EFFORT] [--only A,B] [--out docs/placement.md]
+
+DIR holds `*.kgraph` files and, where published totals are to be compared with, `published.csv` with the columns case,
+winner_total and giga_total. Each input is solved in a process of its own, so that seconds and memory are its own;
+compiled code is made before, and timed apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import multiprocessing
+import resource
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+DIR = Path(__file__).resolve().parents[2] / "shared" / "anchors" / "ispd2020"
+START, END = "<!-- ispd2020: begin -->", "<!-- ispd2020: end -->"
+HEAD = (
+    "| input | time | wire | adapters | total | winner | GigaPlacer | ours / better | time bound | gap of time "
+    "| total bound | gap of total | seconds | CPU seconds | MiB |\n" + "|---" * 15 + "|"
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    time: float
+    wire: float
+    adapters: int
+    total: float
+    time_bound: float
+    total_bound: float
+    seconds: float
+    cpu_seconds: float
+    mebibytes: int
+
+
+def solve_file(path: str, effort: str) -> dict[str, Any]:
+    """Solve one input and judge it; runs in a process of its own."""
+    from wsc.placement.check import check
+    from wsc.placement.effort import Effort
+    from wsc.placement.ispd2020.evaluate import evaluate, faults
+    from wsc.placement.ispd2020.kgraph import read_kgraph
+    from wsc.placement.ispd2020.shapes import problem_of
+    from wsc.placement.ispd2020.solution import spots_of
+    from wsc.placement.solver import solve
+
+    graph = read_kgraph(Path(path))
+    began, cpu = time.perf_counter(), time.process_time()
+    problem = problem_of(graph)
+    placement = solve(problem, Effort(effort))
+    seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu
+    spots = spots_of(problem, placement)
+    wrong = check(problem, placement) + faults(graph, spots)
+    score = evaluate(graph, spots)
+    if wrong or score.total != placement.total:
+        raise SystemExit(f"{path}: not lawful: {wrong}")
+    return {
+        "name": Path(path).stem,
+        "time": float(score.time),
+        "wire": float(score.wire),
+        "adapters": score.adapters,
+        "total": float(score.total),
+        "time_bound": placement.bound / problem.ticks_per_cycle,
+        "total_bound": float(placement.total_bound or 0),
+        "seconds": seconds,
+        "cpu_seconds": cpu_seconds,
+        "mebibytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }
+
+
+def published(folder: Path) -> dict[str, tuple[float, float]]:
+    file = folder / "published.csv"
+    if not file.exists():
+        return {}
+    with file.open(encoding="utf-8") as lines:
+        return {
+            row["case"]: (float(row["winner_total"]), float(row["giga_total"]))
+            for row in csv.DictReader(lines)
+        }
+
+
+def line(row: Row, totals: tuple[float, float] | None) -> str:
+    told = (
+        [f"{totals[0]:,.1f}", f"{totals[1]:,.1f}", f"{row.total / min(totals):.4f}"]
+        if totals
+        else ["", "", ""]
+    )
+    cells = [
+        row.name,
+        f"{row.time:,.2f}".removesuffix(".00"),
+        f"{row.wire:,.1f}",
+        str(row.adapters),
+        f"{row.total:,.2f}",
+        *told,
+        f"{row.time_bound:,.2f}".removesuffix(".00"),
+        f"{row.time / row.time_bound - 1:.1%}",
+        f"{row.total_bound:,.1f}",
+        f"{row.total / row.total_bound - 1:.1%}",
+        f"{row.seconds:.1f}",
+        f"{row.cpu_seconds:.1f}",
+        str(row.mebibytes),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def summary(rows: list[Row], known: dict[str, tuple[float, float]]) -> str:
+    ratios = {row.name: row.total / min(known[row.name]) for row in rows if row.name in known}
+    if not ratios:
+        return f"{len(rows)} inputs; no published totals beside them."
+    mean = sum(ratios.values()) / len(ratios)
+    worst = max(ratios, key=lambda name: ratios[name])
+    below = sum(ratio < 1 for ratio in ratios.values())
+    return (
+        f"Mean of ours over the better published total: {mean:.4f} over {len(ratios)} inputs; below it on {below}; "
+        f"worst {ratios[worst]:.4f} ({worst})."
+    )
+
+
+def table(folder: Path, effort: str, only: set[str]) -> str:
+    known = published(folder)
+    paths = [path for path in sorted(folder.glob("*.kgraph")) if not only or path.stem in only]
+    if not paths:
+        raise SystemExit(f"no .kgraph file in {folder}: name another folder with --dir")
+    context = multiprocessing.get_context("spawn")
+    rows = []
+    print(HEAD)
+    for path in paths:
+        with context.Pool(1) as pool:
+            row = Row(**json.loads(json.dumps(pool.apply(solve_file, (str(path), effort)))))
+        rows.append(row)
+        print(line(row, known.get(row.name)), flush=True)
+    told = summary(rows, known)
+    print(f"\n{told}")
+    return "\n".join([f"Effort `{effort}`.", "", HEAD, *(line(r, known.get(r.name)) for r in rows), "", told])
+
+
+def warm_up() -> None:
+    """Compile what numba compiles, or load it from its cache."""
+    from wsc.placement.effort import SolveParams
+    from wsc.placement.ispd2020.kgraph import parse_kgraph
+    from wsc.placement.ispd2020.shapes import problem_of
+    from wsc.placement.solver import solve
+
+    began = time.perf_counter()
+    text = (
+        "width=40\nheight=40\nwdeltat=1\nwlength=1\nwadapter=1\nmemlimit=24576\n"
+        "conv[1] H=7 W=7 R=1 S=1 C=8 K=8 T=1\nconv[2] H=7 W=7 R=1 S=1 C=8 K=8 T=1\n"
+        "conv[1]:y -> conv[2]:x\n"
+    )
+    solve(problem_of(parse_kgraph(text, "warm-up")), SolveParams(moves=100, starts=2, rounds=1))
+    print(f"compiled or loaded in {time.perf_counter() - began:.1f} s\n")
+
+
+def write(file: Path, text: str) -> None:
+    page = file.read_text(encoding="utf-8")
+    before, after = page.split(START)[0], page.split(END)[1]
+    file.write_text(f"{before}{START}\n{text}\n{END}{after}", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The placer on the ISPD 2020 contest's inputs.")
+    parser.add_argument("--dir", type=Path, default=DIR, help="the folder of .kgraph files")
+    parser.add_argument("--effort", choices=("low", "medium", "high"), default="high")
+    parser.add_argument("--only", default="", help="names of inputs, separated by commas")
+    parser.add_argument("--out", type=Path, help="write the table between the marks of this page")
+    args = parser.parse_args()
+    warm_up()
+    text = table(args.dir, args.effort, set(filter(None, args.only.split(","))))
+    if args.out is not None:
+        write(args.out, text)
+
+
+if __name__ == "__main__":
+    main()
