@@ -37,14 +37,12 @@ def reduce_line(machine: Wafer, tree: tuple[Phases, ...], words: int, pitch: int
     for part in sorted(range(len(tree)), key=lambda part: -abs(part - root)):
         ready = 0  # when the words received so far are there, or the stream that is added on the way comes
         last = tree[part][-1][-1] if tree[part] else -1
-        arrivals = [leaves[sources[0]] + ramps + hop * abs(sources[0] - part) for sources in tree[part]]
         for number, sources in enumerate(tree[part]):
             ready += machine.core.task_startup_cycles if number else 0
             for source in sources:
                 ready = max(ready, leaves[source] + ramps + hop * abs(source - part))
                 ready += 1 if source == last else words
-            if number + 1 < len(arrivals) and arrivals[number + 1] < ready:
-                ready += early
+            ready += early if number + 1 < len(tree[part]) else 0
         leaves[part] = ready
     received = max(sum(map(len, phases)) for phases in tree)
     return Reduction(ready + words, words * max(1, received), max(1, max(map(len, tree))))
