@@ -120,7 +120,8 @@ def accuracy_lines() -> Iterator[str]:
         j = judge(data, machine)
         analog = sum(j.analog) / len(j.analog)
         layers = ", ".join(f"{layer.sqnr_db:.1f}" for layer in j.run.layers)
-        yield f"| {machine} | {j.floats:.1%} | {j.exact:.1%} | {analog:.1%} | {100 * (j.floats - analog):+.1f} points | {layers} |"
+        loss = f"{100 * (j.floats - analog):+.1f} points"
+        yield f"| {machine} | {j.floats:.1%} | {j.exact:.1%} | {analog:.1%} | {loss} | {layers} |"
     yield ""
 
 

@@ -7,6 +7,7 @@ not depend on them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -100,7 +101,8 @@ def squeezenet(first: int = 3) -> nn.Module:
     if first == 7:
         return nn.Sequential(
             conv(3, 96, 7, 2), pool(), fire(96, 16, 64), fire(128, 16, 64), fire(128, 32, 128), pool(),
-            fire(256, 32, 128), fire(256, 48, 192), fire(384, 48, 192), fire(384, 64, 256), pool(), fire(512, 64, 256), *tail,
+            fire(256, 32, 128), fire(256, 48, 192), fire(384, 48, 192), fire(384, 64, 256), pool(),
+            fire(512, 64, 256), *tail,
         )  # fmt: skip
     return nn.Sequential(
         conv(3, 64, 3, 2), pool(), fire(64, 16, 64), fire(128, 16, 64), pool(), fire(128, 32, 128), fire(256, 32, 128),
@@ -134,7 +136,8 @@ def googlenet() -> nn.Module:
 def vgg8() -> nn.Module:
     """The VGG-8 for CIFAR-10 that NeuroSim is shipped with."""
     return nn.Sequential(
-        conv(3, 128, 3, 1, 1), conv(128, 128, 3, 1, 1), nn.MaxPool2d(2), conv(128, 256, 3, 1, 1), conv(256, 256, 3, 1, 1),
+        conv(3, 128, 3, 1, 1), conv(128, 128, 3, 1, 1), nn.MaxPool2d(2), conv(128, 256, 3, 1, 1),
+        conv(256, 256, 3, 1, 1),
         nn.MaxPool2d(2), conv(256, 512, 3, 1, 1), conv(512, 512, 3, 1, 1), nn.MaxPool2d(2), nn.Flatten(),
         nn.Linear(8192, 1024), nn.ReLU(), nn.Linear(1024, 10),
     )  # fmt: skip
@@ -167,6 +170,6 @@ def mlp(sizes: Sequence[int]) -> tuple[nn.Module, tuple[Tensor, ...]]:
     """Fully connected layers with a sigmoid-like unit after each but the last, and one vector."""
     torch.manual_seed(0)
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+    for inputs, outputs in pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
     return nn.Sequential(*(layers[:-1] if len(layers) > 2 else layers[:1])), (torch.randn(1, sizes[0]),)

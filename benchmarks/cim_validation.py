@@ -27,10 +27,10 @@ ANCHORS = ROOT.parent / "shared" / "anchors" / "cim"
 PAGE = ROOT / "docs" / "validation_cim.md"
 
 MACROS = {"colonnade_jssc_2021": "colonnade", "jia_jssc_2020": "jia", "neurram_nature_2022": "neurram"}
-CONSTANTS = """The constants of the laws are in the machine files, each with the row or publication it is from. Taken from rows of the set
-itself: Colonnade's two energies of a column (rows 1 bit x 1 bit and 1 bit x 15 bits at 0.7 V) and its factors of energy
-by supply (rows 1 bit x 1 bit); Jia's energies and areas at 0.85 V; NeuRRAM's energies (rows of 2 and 8 bits, Fig. 12b).
-No constant belongs to one row only, and throughput takes none from the set but Jia's cycles a product."""
+CONSTANTS = """The constants of the laws are in the machine files, each with the row or publication it is from.
+Taken from rows of the set itself: Colonnade's two energies of a column (rows 1 bit x 1 bit and 1 bit x 15 bits at 0.7 V) and its factors
+of energy by supply (rows 1 bit x 1 bit); Jia's energies and areas at 0.85 V; NeuRRAM's energies (rows of 2 and 8 bits,
+Fig. 12b). No constant belongs to one row only, and throughput takes none from the set but Jia's cycles a product."""
 
 
 def simulated(module: nn.Module, inputs: tuple[Tensor, ...], name: str, machine: str) -> Trace:
@@ -48,8 +48,8 @@ def page(rows: Rows, accuracy: bool) -> Iterator[str]:
     yield from (
         "# Validation of compute in memory",
         "",
-        "Written by `python -m benchmarks.cim_validation`. Machines are in `backends/cim/machines/`, every figure with its",
-        f"source. {rows.source}",
+        "Written by `python -m benchmarks.cim_validation`. Machines are in `backends/cim/machines/`, every figure with",
+        f"its source. {rows.source}",
         "",
     )
     yield from peaks()
@@ -75,7 +75,8 @@ def peaks() -> Iterator[str]:
             continue
         for c in compared(select(name).machine):
             note = "" if c.published.comparable else "counts operations otherwise"
-            yield f"| {name} | {c.published.figure} | {c.published.value:g} | {c.derived:.4g} | {c.error:+.1%} | {note} |"
+            figures = f"{c.published.value:g} | {c.derived:.4g} | {c.error:+.1%}"
+            yield f"| {name} | {c.published.figure} | {figures} | {note} |"
     yield ""
 
 
@@ -163,7 +164,16 @@ def pimcomp(rows: list[Row]) -> Iterator[str]:
     yield "|---|---:|---:|---:|---:|---:|---:|"
     for row in rows:
         if row["model"] not in NETWORKS:
-            yield f"| {row['model']} | {row['GA_HT_interval_ns']} | not written out here | | {row['GA_LL_latency_ns_runs']} | | |"
+            told = (
+                row["model"],
+                row["GA_HT_interval_ns"],
+                "not written out here",
+                "",
+                row["GA_LL_latency_ns_runs"],
+                "",
+                "",
+            )
+            yield f"| {' | '.join(told)} |"
             continue
         trace = simulated(*network(row["model"]), row["model"], "pimcomp")
         cells = []
@@ -189,7 +199,7 @@ def neurosim(rows: list[Row]) -> Iterator[str]:
         )
         told = float(row["interval_us"])
         yield from ("## NeuroSim's VGG-8, 22 nm SRAM", "")
-        yield "Energies of the machine file are assumed from general tables, not fitted; whoever chose them knew the total."
+        yield "Energies of the machine file are assumed from general tables, not fitted; who chose them knew the total."
         yield from ("", "| figure | NeuroSim | wsc | error |", "|---|---:|---:|---:|")
         yield f"| interval, µs an image | {told:.2f} | {interval:.2f} | {interval / told - 1:+.1%} |"
         yield f"| energy, µJ an image | {theirs:.2f} | {energy:.2f} | {energy / theirs - 1:+.1%} |"

@@ -49,8 +49,8 @@ def place_on_grid(cells: int, wires: Sequence[Wire], width: int, height: int) ->
     found = []
     for band in sorted({min(band, height) for band in _BANDS}):
         spots = _snake(width, height, band)
-        for at in (spots[:cells], _exchanged(weights + weights.T, spots)):
-            found.append((*_judge(weights, at, width, height), band, at))
+        ways = (spots[:cells], _exchanged(weights + weights.T, spots))
+        found += [(*_judge(weights, at, width, height), band, at) for at in ways]
     busiest, length, _, at = min(found, key=lambda f: f[:3])
     return GridPlacement(tuple((int(x), int(y)) for x, y in at), length, busiest)
 
@@ -109,7 +109,9 @@ def _gains(weights: csr_array, distances: NDArray[np.int64], cell: int) -> NDArr
     own = amounts @ distances[friends]  # cost of the cell at each place, the others where they are
     rows = np.repeat(np.arange(len(distances)), np.diff(weights.indptr))
     change = weights.data * (distances[rows, weights.indices] - distances[cell, weights.indices])
-    saved = np.bincount(rows, change, len(distances)).astype(np.int64)  # by each other cell at this cell's place
+    saved = np.bincount(rows, change, len(distances)).astype(
+        np.int64
+    )  # by each other cell at this cell's place
     shared = np.zeros(len(distances), np.int64)
     shared[friends] = 2 * amounts * distances[cell, friends]  # the pair's own wire keeps its length
     return np.asarray((own[cell] - own) + saved - shared)

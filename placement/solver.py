@@ -138,7 +138,7 @@ class _Teller:
 
     def __init__(self, prices: Prices, bound: int, params: SolveParams, told: Told | None) -> None:
         self._prices, self._bound, self._told = prices, bound, told
-        self._done, self._all = 0, sum(max(1, params.starts >> turn) for turn in range(params.rounds))
+        self._done, self._all = 0, sum(-(-params.starts >> turn) for turn in range(params.rounds))
         self._best = LOSS
 
     def hear(self, cost: int) -> None:

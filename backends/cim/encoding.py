@@ -6,7 +6,7 @@ Weights, W bits in cells of c:
     differential_*   the digits of max(w, 0) in one cell and of max(-w, 0) in another, subtracted: in two columns, in
                      two rows with opposite inputs, or in one cell of several devices
 Inputs, B bits in digits of d:
-    twos_complement  the bits of x; the highest digit is signed
+    twos_complement  the bits of x; the highest digit is signed, or counts negatively where it is one bit
     sign_phases      the digits of max(x, 0), then those of max(-x, 0)
     bipolar          the digits of |x|, each driven with the sign of x
 """
@@ -66,6 +66,8 @@ def drive(inputs: Integers, bits: int, digit_bits: int, encoding: str) -> Digits
     if encoding == "twos_complement":
         values, factors = _digits(inputs & ((1 << bits) - 1), bits, digit_bits)
         top = bits - digit_bits * (len(factors) - 1)  # bits of the highest digit
+        if top == 1:  # driven as it is, and what it makes is subtracted
+            return Digits(values, (*factors[:-1], -factors[-1]))
         values[-1] -= (values[-1] >> (top - 1)) << top
         return Digits(values, factors)
     if encoding == "sign_phases":

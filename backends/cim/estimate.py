@@ -12,7 +12,7 @@ from wsc.compiler.ops import Op
 
 
 def product_interval(machine: CimMachine, input_bits: int) -> float:
-    """Cycles between two products of a unit: its slowest stage once a phase, and the pipeline's filling if it drains."""
+    """Cycles between two products of a unit: its slowest stage once a phase, and the filling if it drains."""
     convert = machine.adc.columns_per_adc / machine.adc.conversions_per_cycle
     stages = (machine.array.phase_cycles, convert, machine.array.accumulate_cycles)
     filling = 0.0 if machine.array.overlap else sum(stages) - max(stages)

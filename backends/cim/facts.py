@@ -107,6 +107,6 @@ def _reloading(plan: Plan) -> str:
     fills = rounds + sum(p - 1 for p in plan.mapping.passes)
     inputs = machine.write.endurance_writes / fills
     return (
-        f"the weights fill the arrays {fills} times an input ({rounds} rounds, up to {passes} passes of a stage); cells "
-        f"that bear {machine.write.endurance_writes:.0e} writes last {inputs:.1e} inputs"
+        f"the weights fill the arrays {fills} times an input ({rounds} rounds, up to {passes} passes of a stage); "
+        f"cells that bear {machine.write.endurance_writes:.0e} writes last {inputs:.1e} inputs"
     )

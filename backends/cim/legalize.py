@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from wsc.backends.cim.machine import CimMachine
 from wsc.backends.cim.matrix import roles
 from wsc.compiler.errors import UnsupportedModel
@@ -30,7 +32,7 @@ def legalize(model: Model, machine: CimMachine) -> Model:
                 Node(name, op, (graph.outputs[number],), type, graph[graph.outputs[number]].location)
             )
         outputs.append(name)
-    result = Graph(graph.name, tuple(nodes), tuple(outputs))
+    result = replace(graph, nodes=tuple(nodes), outputs=tuple(outputs))
     verify(result)
     return Model(result, model.weights)
 

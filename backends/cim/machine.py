@@ -75,6 +75,24 @@ class Array(Part):
     accumulate_cycles: Amount  # of the last stage of the pipeline: shift and add
     overlap: Flag  # whether a product's first phases overlap with the last ones of the product before
 
+    @model_validator(mode="after")
+    def _possible(self) -> Array:
+        if self.encoding == "twos_complement" and self.cell_bits != 1:
+            raise ValueError("two's complement columns need cells of 1 bit (cell_bits)")
+        if self.columns * self.arrays_per_unit < self.slices(self.weight_bits):
+            raise ValueError(
+                f"{self.columns} columns cannot hold one weight of {self.weight_bits} bits (columns)"
+            )
+        if self.encoding == "differential_rows" and self.rows < 2:
+            raise ValueError("pairs of rows need two of them (rows)")
+        return self
+
+    def slices(self, weight_bits: int) -> int:
+        """Cells that one weight takes in its row, a pair of columns counted twice."""
+        signed = self.encoding in ("offset", "twos_complement")
+        digits = ceil((weight_bits if signed else max(1, weight_bits - 1)) / self.cell_bits)
+        return digits * (2 if self.encoding == "differential_columns" else 1)
+
 
 class Adc(Part):
     """Converters of column currents or charges; digital macros count their adders' bits."""
@@ -152,16 +170,6 @@ class CimMachine(Part):
     published: tuple[Published, ...] = ()
     macro: Macro | None = None
 
-    @model_validator(mode="after")
-    def _possible(self) -> CimMachine:
-        if self.array.encoding == "twos_complement" and self.array.cell_bits != 1:
-            raise ValueError("array.cell_bits: two's complement columns need cells of 1 bit")
-        if self.unit_weights(self.array.weight_bits) < 1 or self.unit_rows < 1:
-            raise ValueError(
-                f"array.columns: {self.array.columns} columns cannot hold one weight of {self.array.weight_bits} bits"
-            )
-        return self
-
     @property
     def tiles_per_chip(self) -> int:
         """Tiles of one chip."""
@@ -184,9 +192,7 @@ class CimMachine(Part):
 
     def slices(self, weight_bits: int) -> int:
         """Cells that one weight takes in its row, a pair of columns counted twice."""
-        signed = self.array.encoding in ("offset", "twos_complement")
-        digits = ceil((weight_bits if signed else max(1, weight_bits - 1)) / self.array.cell_bits)
-        return digits * (2 if self.array.encoding == "differential_columns" else 1)
+        return self.array.slices(weight_bits)
 
     def unit_weights(self, weight_bits: int) -> int:
         """Weights that a unit holds for each input."""

@@ -45,53 +45,94 @@ class Mapping:
 def pack(
     sizings: Sequence[Sizing], options: Sequence[Option], machine: CimMachine, tiles: int, limit: float
 ) -> Mapping | None:
-    """Crossbar stages on up to `tiles` tiles, no core's turns beyond `limit` cycles; None where they do not fit."""
-    cursor = _Cursor(machine, limit)
-    parts: list[tuple[Part, ...]] = []
-    for sizing, option in zip(sizings, options, strict=True):
-        found: list[Part] = []
-        for copy in range(option.copies if sizing.product else 0):
-            found += _lay_copy(sizing, option, copy, cursor)
-            if cursor.tile >= tiles:
-                return None
-        parts.append(tuple(found))
-    return Mapping(tuple(parts), (0,) * len(parts), (1,) * len(parts), min(tiles, cursor.tile + 1))
+    """Crossbar stages on up to `tiles` tiles, no core's turns beyond `limit` cycles; None where they do not fit.
+
+    In the order of the pipeline if that fits. Where cores share turns, stages of many products for their units may
+    leave cores full of turns and empty of units: then those come first, and the others go wherever there is room.
+    """
+    order = list(range(len(sizings)))
+    found = _packed(sizings, options, _Bins(machine, limit, tiles), order, set())
+    if found is None and machine.core.issue_cycles:
+        large = {i for i in order if _is_large(sizings[i], options[i], machine, limit)}
+        order.sort(key=lambda i: i in large)
+        found = _packed(sizings, options, _Bins(machine, limit, tiles), order, large)
+    if found is None:
+        return None
+    used = 1 + max((part.tile for parts in found for part in parts), default=0)
+    return Mapping(found, (0,) * len(found), (1,) * len(found), used)
 
 
-class _Cursor:
-    """The next free unit: tiles, cores and units in order."""
+def _is_large(sizing: Sizing, option: Option, machine: CimMachine, limit: float) -> bool:
+    """Whether a stage would fill cores with its units before their turns are used up."""
+    if sizing.product is None:
+        return False
+    turns = option.chunks * option.positions * machine.core.issue_cycles / max(limit, 1.0)
+    return turns < sizing.product.block_units / machine.core.units
 
-    def __init__(self, machine: CimMachine, limit: float) -> None:
+
+def _packed(
+    sizings: Sequence[Sizing],
+    options: Sequence[Option],
+    bins: _Bins,
+    order: Sequence[int],
+    anywhere: set[int],
+) -> tuple[tuple[Part, ...], ...] | None:
+    """The parts of every stage, laid in an order; those of `anywhere` in the first bin with room for each block."""
+    parts: list[tuple[Part, ...]] = [()] * len(sizings)
+    try:
+        for i in order:
+            copies = range(options[i].copies if sizings[i].product else 0)
+            laid = [_lay_copy(sizings[i], options[i], copy, bins, i in anywhere) for copy in copies]
+            parts[i] = tuple(part for copy in laid for part in copy)
+    except _FullError:
+        return None
+    return tuple(parts)
+
+
+class _FullError(Exception):
+    """No bin has room."""
+
+
+class _Bins:
+    """What is used of each bin: of each core where products share its turns, of each tile otherwise."""
+
+    def __init__(self, machine: CimMachine, limit: float, tiles: int) -> None:
         self.machine = machine
+        self.shared = machine.core.issue_cycles > 0
+        self.room = machine.core.units if self.shared else machine.units_per_tile
         self.limit = limit
-        self.tile = 0
-        self.core = 0
-        self.units = 0  # used in the core
-        self.turns = 0.0  # cycles of its issue slot that are used
-        self.lanes = 0.0  # cycles of its digital lanes that are used
+        count = tiles * (machine.tile.cores if self.shared else 1)
+        self.units = [0] * count
+        self.turns = [0.0] * count  # cycles of the issue slot
+        self.lanes = [0.0] * count  # cycles of the digital lanes
+        self.current = 0
 
-    def take(self, units: int, turns: float, lanes: float) -> int:
-        """Take units of one core where products share its turns, of one tile otherwise; returns the tile."""
-        tile, core = self.machine.tile, self.machine.core
-        room = core.units if core.issue_cycles else tile.cores * core.units
-        late = core.issue_cycles and max(self.turns + turns, self.lanes + lanes) > self.limit
-        if self.units + units > room or (self.units and late):
-            self._next()
-        self.units += units
-        self.turns += turns
-        self.lanes += lanes
-        return self.tile
+    def take(self, units: int, turns: float, lanes: float, anywhere: bool) -> int:
+        """Take units of one bin, the current one or a later one, or any; returns its tile. Raises _FullError."""
+        start = 0 if anywhere else self.current
+        for bin in range(start, len(self.units)):
+            if self._fits(bin, units, turns, lanes):
+                break
+        else:
+            raise _FullError
+        if not anywhere:
+            self.current = bin
+        self.units[bin] += units
+        self.turns[bin] += turns
+        self.lanes[bin] += lanes
+        return bin // self.machine.tile.cores if self.shared else bin
 
-    def _next(self) -> None:
-        self.units, self.turns, self.lanes = 0, 0.0, 0.0
-        last = self.core + 1 >= self.machine.tile.cores or not self.machine.core.issue_cycles
-        self.tile, self.core = (self.tile + 1, 0) if last else (self.tile, self.core + 1)
+    def _fits(self, bin: int, units: int, turns: float, lanes: float) -> bool:
+        if self.units[bin] + units > self.room:
+            return False
+        late = self.shared and max(self.turns[bin] + turns, self.lanes[bin] + lanes) > self.limit
+        return not (late and self.units[bin])
 
 
-def _lay_copy(sizing: Sizing, option: Option, copy: int, cursor: _Cursor) -> list[Part]:
+def _lay_copy(sizing: Sizing, option: Option, copy: int, bins: _Bins, anywhere: bool = False) -> list[Part]:
     product = sizing.product
     assert product is not None
-    machine = cursor.machine
+    machine = bins.machine
     turns = option.chunks * option.positions * machine.core.issue_cycles
     steps = sizing.digital / option.copies / product.blocks
     sums = (
@@ -103,7 +144,7 @@ def _lay_copy(sizing: Sizing, option: Option, copy: int, cursor: _Cursor) -> lis
     parts: list[Part] = []
     for block in range(product.blocks):
         units = block_units(product, machine, block)
-        tile = cursor.take(units, turns, (steps + sums) * machine.tile.cores)
+        tile = bins.take(units, turns, (steps + sums) * machine.tile.cores, anywhere)
         if parts and parts[-1].tile == tile:
             last = parts[-1]
             parts[-1] = replace(last, count=last.count + 1, units=last.units + units)
@@ -124,22 +165,17 @@ def reload(sizings: Sequence[Sizing], options: Sequence[Option], machine: CimMac
         used += option.units
         rounds.append(current)
         passes.append(max(1, ceil(option.units / room)))
-    parts: list[tuple[Part, ...]] = []
-    for number in range(current + 1):
-        members = [i for i, r in enumerate(rounds) if r == number]
-        cursor = _Cursor(machine, float("inf"))
-        for i in members:
-            parts.append(
-                _spread(sizings[i], tiles, passes[i])
-                if passes[i] > 1
-                else _fresh(sizings[i], options[i], cursor)
-            )
+    bins = [_Bins(machine, float("inf"), tiles) for _ in range(current + 1)]
+    parts = [
+        _spread(sizing, tiles, several) if several > 1 else _fresh(sizing, option, bins[number])
+        for sizing, option, number, several in zip(sizings, options, rounds, passes, strict=True)
+    ]
     return Mapping(tuple(parts), tuple(rounds), tuple(passes), tiles)
 
 
-def _fresh(sizing: Sizing, option: Option, cursor: _Cursor) -> tuple[Part, ...]:
+def _fresh(sizing: Sizing, option: Option, bins: _Bins) -> tuple[Part, ...]:
     copies = range(option.copies) if sizing.product else range(0)
-    return tuple(part for copy in copies for part in _lay_copy(sizing, option, copy, cursor))
+    return tuple(part for copy in copies for part in _lay_copy(sizing, option, copy, bins))
 
 
 def _spread(sizing: Sizing, tiles: int, passes: int) -> tuple[Part, ...]:

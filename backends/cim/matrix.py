@@ -12,6 +12,9 @@ from wsc.compiler.ir.graph import Graph, Node
 from wsc.compiler.ops import IntegerContract
 from wsc.compiler.passes.rewrite import weight_key
 
+_FEW = 16  # products of a tensor that take few turns
+_NARROW = 8  # units
+
 
 @dataclass(frozen=True)
 class Roles:
@@ -48,6 +51,8 @@ def make_product(graph: Graph, node: Node, machine: CimMachine, positions: int) 
     columns = prod(extents[c] for c in role.columns)
     # Units that share an issue slot work on one input: a block is a row of them.
     together = min(machine.core.units, ceil(columns / width)) if machine.core.issue_cycles else 1
+    if node.type.elements // columns <= _FEW:
+        together = min(together, _NARROW)  # turns do not matter, and narrow blocks fill what others leave
     array = machine.array
     used = min(width * together, columns)
     rows = prod(extents[c] for c in role.rows)

@@ -12,9 +12,11 @@ from wsc.compiler.ops import (
     Contract,
     Elementwise,
     Gather,
+    Grouped,
     IntegerContract,
     Norm,
     Pool,
+    Recurrence,
     Reduce,
     Scan,
     Softmax,
@@ -22,7 +24,19 @@ from wsc.compiler.ops import (
 )
 from wsc.compiler.ops.base import AxisKind
 
-_HEADS = (Attention, Contract, Gather, Norm, Pool, Reduce, Scan, Softmax, TopK)  # begin a stage of their own
+_HEADS = (
+    Attention,
+    Contract,
+    Gather,
+    Grouped,
+    Norm,
+    Pool,
+    Recurrence,
+    Reduce,
+    Scan,
+    Softmax,
+    TopK,
+)  # begin a stage of their own
 WHOLE = -1  # of a value that does not stream
 
 

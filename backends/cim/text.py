@@ -59,7 +59,8 @@ _MATRIX = re.compile(
 _LOOP = re.compile(r"repeat (\w+) (\d+)")
 _STEP = re.compile(rf"  %(\S+) = (\w+\(.*?\))((?: %\S+)*) : ({_T})")
 _PIECE = re.compile(
-    r"  tile (\d+) copy (\d+) blocks (\d+)\+(\d+) units (\d+) loads (\d+) adds (\d+) sends (\d+) to (none|[\d,-]+) outputs (\d+)"
+    r"  tile (\d+) copy (\d+) blocks (\d+)\+(\d+) units (\d+) loads (\d+) adds (\d+) sends (\d+) to (none|[\d,-]+) "
+    r"outputs (\d+)"
 )
 _STREAM = re.compile(
     rf"stream (\S+) (host|{_S}) %(\S+) : ({_T}) extent (\d+) chunks (\d+)x(\d+) to (host|{_S}) chunks (\d+)x(\d+) "
@@ -159,7 +160,7 @@ def parse_program(text: str) -> Program:
     try:
         return reader.program()
     except (ValueError, VerificationError, StopIteration, IndexError) as error:
-        raise VerificationError(f"line {reader.line}: {error or 'the program ends early'}") from error
+        raise VerificationError(f"line {reader.line}: {error}") from error
 
 
 class _Reader:

@@ -5,17 +5,17 @@
 3. The pieces of a crossbar stage hold every block of every copy exactly once; a digital stage has no blocks.
 4. A product's matrix, loops and types fit its op.
 5. Steps read what the stage made before, what a stream brings, or a weight; their ops infer the types they say.
-6. Streams join stages there are, from earlier to later ones, bring what the source makes, and have room for a chunk.
+6. Streams join stages there are, from earlier to later ones, bring what the source makes, and have room and a home.
 7. Every output leaves by a stream to the host, and is of the type it says.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from math import ceil, prod
+from collections.abc import Iterator, Mapping
+from math import ceil
 
-from wsc.backends.cim.program import HOST, Loop, Product, Program, Stage
+from wsc.backends.cim.program import HOST, Loop, Product, Program, Stage, Stream
 from wsc.compiler.errors import VerificationError
 from wsc.compiler.ir.types import TensorType
 
@@ -115,23 +115,28 @@ def _stream_faults(program: Program) -> Iterator[str]:
         made[stage.name] = {step.result: step.type for step in stage.steps}
         if stage.product:
             made[stage.name][stage.product.result] = stage.product.type
-    constant = {name: type for name, _, type in program.weights}
-    for s in program.streams:
-        if not {s.source, s.target} <= {HOST, *order}:
-            yield f"stream {s.name} joins '{s.source}' and '{s.target}', which are not both there"
-            return
-        if HOST not in (s.source, s.target) and order[s.source] >= order[s.target]:
-            yield f"stream {s.name} runs backwards"
-        found = made[s.source].get(s.tensor) or (constant.get(s.tensor) if s.source == HOST else None)
-        if found != s.type:
-            yield f"stream {s.name} brings %{s.tensor} : {s.type}, '{s.source}' has {found}"
-        if min(s.capacity, s.extent, s.source_rows, s.source_chunks, s.target_rows, s.target_chunks) < 1:
-            yield f"stream {s.name} has no room or no chunks"
-        if s.target != HOST and not s.homes:
-            yield f"stream {s.name} has no home"
+    for stream in program.streams:
+        yield from _faults_of(stream, order, made)
     leaving = {s.tensor: s.type for s in program.streams if s.target == HOST}
     for port in program.outputs:
         if leaving.get(port.name) != port.type:
             yield f"output '{port.name}' does not leave as {port.type}"
-    if prod([len(program.outputs), len(program.inputs) + 1]) == 0:
+    if not program.outputs:
         yield "there is no output"
+
+
+def _faults_of(
+    s: Stream, order: Mapping[str, int], made: Mapping[str, Mapping[str, TensorType]]
+) -> Iterator[str]:
+    if not {s.source, s.target} <= {HOST, *order}:
+        yield f"stream {s.name} joins '{s.source}' and '{s.target}', which are not both there"
+        return
+    if HOST not in (s.source, s.target) and order[s.source] >= order[s.target]:
+        yield f"stream {s.name} runs backwards"
+    found = made[s.source].get(s.tensor)
+    if found != s.type:
+        yield f"stream {s.name} brings %{s.tensor} : {s.type}, '{s.source}' has {found}"
+    if min(s.capacity, s.extent, s.source_rows, s.source_chunks, s.target_rows, s.target_chunks) < 1:
+        yield f"stream {s.name} has no room or no chunks"
+    if s.target != HOST and not s.homes:
+        yield f"stream {s.name} has no home"

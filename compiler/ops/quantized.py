@@ -57,7 +57,7 @@ def on_grid(values: Array, scale: Array | np.float32, bits: int) -> Array:
     top = 2 ** (bits - 1) - 1
     steps = np.rint(values.astype(np.float32) / scale)
     carrier = _CARRIERS[8 if bits <= 8 else 16].numpy
-    return np.nan_to_num(np.clip(steps, -top, top), nan=0.0).astype(carrier)
+    return np.asarray(np.nan_to_num(np.clip(steps, -top, top), nan=0.0).astype(carrier))
 
 
 @dataclass(frozen=True)

@@ -93,10 +93,11 @@ class _Ranges:
         names = tuple(dict.fromkeys(node.inputs[0] for node in found))
         if not names or not samples or model.missing_weights():
             return _Ranges(dict.fromkeys(names, 1.0))
-        observed = replace(model.graph, outputs=names)
+        observed = replace(model.graph, outputs=names, state=())
         steps = dict.fromkeys(names, 0.0)
         for inputs in samples:
-            values = interpret(observed, inputs, model.weights)
+            with np.errstate(all="ignore"):  # what overflows is told below
+                values = interpret(observed, inputs, model.weights)
             for name, array in zip(names, values, strict=True):
                 steps[name] = max(steps[name], _step(array, bits, clip))
         return _Ranges({name: step or 1.0 for name, step in steps.items()})
@@ -104,7 +105,7 @@ class _Ranges:
 
 def _step(array: Array, bits: int, clip: bool) -> float:
     """The step of a grid that suits the array: 0 for nothing but zeros."""
-    top = 2 ** (bits - 1) - 1
+    top: int = 2 ** (bits - 1) - 1
     values = array.ravel().astype(np.float32)
     largest = float(np.abs(values).max(initial=0.0))
     if not np.isfinite(largest):
@@ -216,7 +217,8 @@ def _weight_nodes(
     built: Mapping[str, Node],
 ) -> tuple[Node, Node]:
     """The integer weight, and the factors that take the integer result back, shaped to broadcast over it."""
-    assert isinstance(node.op, Contract) and isinstance(activation.op, Quantize)
+    assert isinstance(node.op, Contract)
+    assert isinstance(activation.op, Quantize)
     _, right, out = node.op.letters
     kept = tuple(i for i, letter in enumerate(right) if letter in out)
     key, bits = weight_key(weight), precision.weight_bits

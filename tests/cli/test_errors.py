@@ -48,12 +48,17 @@ COMPILE = {
     "unknown_option": ("mlp.py", "-D", "widht=4"),
     "define_without_value": ("mlp.py", "-D", "width"),
     "define_without_name": ("mlp.py", "-D", "=4"),
+    "precision_of_no_activations": ("mlp.py", "--weights-dtype", "fp4"),
+    "overrides_missing": ("mlp.py", "--dtype-overrides", "nowhere.toml"),
     "option_twice": ("mlp.py", "-D", "batch=4", "--batch", "2"),
     "no_phases": ("mlp.py", "--phase", "decode", "--context", "64"),
     "unknown_target": ("mlp.py", "-t", "wafer-4x5"),
     "unreadable_machine": ("mlp.py", "-t", "nowhere.toml"),
     "kernel_does_not_fit": ("mlp.py", "-t", "wafer-4x4", "-D", "width=1024"),
     "fabric_does_not_fit": ("mlp.py", "-t", "wafer-4x4", "-D", "depth=20"),
+    "floats_on_crossbars": ("mlp.py", "-t", "isaac", "--dtype", "float"),
+    "unknown_dtype": ("mlp.py", "-t", "isaac", "--dtype", "int7"),
+    "chips_run_out": ("mlp.py", "-t", "hermes", "-D", "width=2048"),
 }
 
 
@@ -72,6 +77,21 @@ def test_machine_files(folder: Path) -> None:
     golden("machine_of_unknown_target", wsc("compile", "mlp.py", "-t", "tiny.toml"))
     Path("tiny.toml").write_text('target = "null"\n[unit]\nclock_hz = 1\n')
     golden("machine_incomplete", wsc("compile", "mlp.py", "-t", "tiny.toml"))
+
+
+CROSSBARS = {
+    "converter_of_no_bits": ("bits = { value = 8,", "bits = { value = 0,"),
+    "array_below_a_weight": ("columns = { value = 128,", "columns = { value = 4,"),
+    "noise_out_of_range": ("read_sigma = { value = 0.005,", "read_sigma = { value = 1.5,"),
+}
+
+
+@pytest.mark.parametrize("name", CROSSBARS)
+def test_crossbars_that_cannot_be(folder: Path, name: str) -> None:
+    text = (Path(__file__).parents[2] / "backends/cim/machines/isaac.toml").read_text()
+    assert CROSSBARS[name][0] in text
+    Path("mine.toml").write_text(text.replace(*CROSSBARS[name]))
+    golden(name, wsc("compile", "mlp.py", "-t", "mine.toml"))
 
 
 @pytest.fixture

@@ -15,7 +15,9 @@ from wsc.compiler.ops import (
     Custom,
     Elementwise,
     Grouped,
+    IntegerContract,
     Norm,
+    Quantize,
     Recurrence,
     Reduce,
     Scan,
@@ -49,6 +51,43 @@ def linear_bf16(rng: Rng) -> Case:
 def matmul_i64(rng: Rng) -> Case:
     a, k, n = extents(rng, 3)
     return Case(Contract("ak,kn->an"), (i64(a, k), i64(k, n)), torch.matmul)
+
+
+def i8(*shape: int) -> TensorType:
+    return TensorType(DType.I8, shape)
+
+
+def i16(*shape: int) -> TensorType:
+    return TensorType(DType.I16, shape)
+
+
+@case
+def linear_of_bytes(rng: Rng) -> Case:
+    a, b, k, n = extents(rng, 4)
+    expected = lambda x, w: F.linear(x.double(), w.double()).int()  # noqa: E731
+    return Case(IntegerContract("abk,nk->abn"), (i8(a, b, k), i8(n, k)), expected, high=127)
+
+
+@case
+def convolution_of_shorts(rng: Rng) -> Case:
+    n, c, o = extents(rng, 3)
+    op = IntegerContract("nchw,ocrs->nohw", (("h", "r", 1, 1, 1, 1), ("w", "s", 2, 1, 0, 0)))
+    expected = lambda x, w: F.conv2d(x.double(), w.double(), stride=(1, 2), padding=(1, 0)).long()  # noqa: E731
+    return Case(op, (i16(n, c, 5, 6), i16(o, c, 3, 3)), expected, high=32767)
+
+
+@case
+def quantize_to_bytes(rng: Rng) -> Case:
+    a, b = extents(rng, 2)
+    expected = lambda x: (x / 0.02).round().clamp(-127, 127).to(torch.int8)  # noqa: E731
+    return Case(Quantize(0.02, 8), (f32(a, b),), expected)
+
+
+@case
+def quantize_to_shorts(rng: Rng) -> Case:
+    a, b = extents(rng, 2)
+    expected = lambda x: (x / 1e-4).round().clamp(-32767, 32767).to(torch.int16)  # noqa: E731
+    return Case(Quantize(1e-4, 16), (f32(a, b),), expected)
 
 
 @case

@@ -16,11 +16,13 @@ from wsc.compiler.ops import (
     Elementwise,
     Expand,
     Gather,
+    IntegerContract,
     Norm,
     Op,
     Pad,
     Permute,
     Pool,
+    Quantize,
     Reduce,
     Reshape,
     Scan,
@@ -123,6 +125,21 @@ def contract(draw: Draw) -> Sample:
     dtype = draw(numbers)
     types = (typed(dtype, *(extent[letter] for letter in letters)) for letters in operands)
     return Sample(Contract(equation), tuple(types))
+
+
+@sample
+def contract_int(draw: Draw) -> Sample:
+    a, k, n = (draw(st.integers(1, 9)) for _ in range(3))
+    types = (typed(DType.I8, a, k), typed(DType.I8, n, k))
+    return Sample(IntegerContract("ak,nk->an"), types, high=127)
+
+
+@sample
+def quantize(draw: Draw) -> Sample:
+    shape = draw(shapes(1, 3))
+    return Sample(
+        Quantize(draw(st.sampled_from([0.01, 0.5])), draw(st.sampled_from([4, 8, 16]))), (f32(*shape),)
+    )
 
 
 @sample

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -28,14 +30,20 @@ def compile_file(
     defines: list[str],
     *,
     wanted: Wanted,
+    asked: Mapping[str, object] | None = None,
     output: Path | None = None,
     page: bool = True,
     json: bool = False,
     download: bool = False,
 ) -> None:
-    """Compile the model of a file, write its build folder and its page, print the summary."""
+    """Compile the model of a file, write its build folder and its page, print the summary.
+
+    `asked` are options of the target, those that are None left out.
+    """
     options = options_of(defines)
     selection = select(target)
+    given = {key: str(value) for key, value in (asked or {}).items() if value is not None}
+    selection = replace(selection, target=selection.target.configured(given))
     precision, integers = wanted.for_machine(selection)
     if output is not None:
         check_place(output)

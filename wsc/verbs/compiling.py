@@ -17,8 +17,10 @@ from wsc.options import (
     Download,
     DType,
     Extent,
+    GridSize,
     InputArrays,
     Json,
+    Level,
     Machine,
     ModelFile,
     OtherMachine,
@@ -26,7 +28,9 @@ from wsc.options import (
     OutputFolder,
     Overrides,
     Phase,
+    Schedule,
     Seq,
+    Wafers,
     WeightsDType,
 )
 
@@ -46,6 +50,9 @@ def compile(
     batch: Batch = None,
     context: Context = None,
     seq: Seq = None,
+    schedule: Schedule = None,
+    grid: GridSize = None,
+    wafers: Wafers = None,
     download: Download = False,
     dtype: DType = "",
     weights_dtype: WeightsDType = "",
@@ -64,6 +71,7 @@ def compile(
         model,
         target,
         [*(define or []), *_sizes(phase, batch, context, seq)],
+        asked={"schedule": schedule, "grid": grid, "wafers": wafers},
         wanted=Wanted(dtype, weights_dtype, dtype_overrides),
         output=output,
         page=page,
@@ -83,11 +91,13 @@ def run(
 
 
 @app.command(cls=Command)
-def simulate(build: BuildFolder = None, machine: OtherMachine = None, json: Json = False) -> None:
+def simulate(
+    build: BuildFolder = None, machine: OtherMachine = None, level: Level = "fast", json: Json = False
+) -> None:
     """Simulate a program again, on its machine or another."""
     from wsc.commands.simulate import simulate_build
 
-    simulate_build(build, machine, json)
+    simulate_build(build, machine, level, json)
 
 
 @app.command(cls=Command)

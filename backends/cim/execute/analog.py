@@ -35,12 +35,13 @@ class Range:
     @property
     def step(self) -> float:
         """Between two numbers; never finer than one level, which is all there is to tell."""
-        return max(1.0, (self.high - self.low) / (2**self.bits - 1))
+        numbers: int = 2**self.bits - 1
+        return max(1.0, (self.high - self.low) / numbers)
 
 
 @dataclass(frozen=True)
 class LayerError:
-    """A product's error against exact arithmetic on the same inputs; `clipped` is the share of conversions at an end."""
+    """A product's error against exact arithmetic on the same inputs; `clipped`: share of conversions at an end."""
 
     name: str
     sqnr_db: float

@@ -63,7 +63,7 @@ def program_cells(
         g = g / (1 + g * _wire(levels.shape, p))
     if conditions.compensated:
         g = g / drift_factor(p, conditions)
-    return ((g - off) * (np.float32(top) / span)).astype(np.float32)
+    return np.asarray((g - off) * (np.float32(top) / span), np.float32)
 
 
 def drift_factor(p: Physics, conditions: Conditions) -> np.float32:

@@ -22,7 +22,7 @@ from wsc.simulation.links import Path
 
 @dataclass(frozen=True)
 class StageCosts:
-    """Cycles of a chunk on each of the stage's tiles (parallel arrays), and of the stage's partial sums on the links."""
+    """Cycles of a chunk on each of the stage's tiles (parallel arrays), and of its partial sums on the links."""
 
     stage: Stage
     tiles: NDArray[np.int64]

@@ -72,7 +72,7 @@ def run_pipeline(phases: int, stages: tuple[float, float, float], overlap: bool)
                 drained, taken = env.event(), env.event()
                 env.process(phase(drained, taken))
                 if number + 1 == phases:
-                    drained.callbacks.append(lambda _: ends.append(env.now))  # type: ignore[union-attr]
+                    drained.callbacks.append(lambda _: ends.append(env.now))
                 yield drained if number + 1 == phases and not overlap else taken
 
     env.process(products())
