@@ -84,7 +84,7 @@ def test_the_exact_model_shortens_the_slowest_time() -> None:
         (tuple((x, y) for x in range(4) for y in (0, 1, 2)), 30),
     ],
 )
-@pytest.mark.parametrize("params", [SolveParams(), STRUCTURED])
+@pytest.mark.parametrize("params", [replace(BRISK, exact_effort=0.5), STRUCTURED])
 def test_blocked_cells_are_left_alone(
     blocked: tuple[tuple[int, int], ...], slowest: int, params: SolveParams
 ) -> None:
