@@ -99,6 +99,8 @@ def select(name: str) -> Selection:
     if name.endswith(".toml"):
         return _from_file(Path(name))
     known = machine_names()
+    if name not in known and (made := _made(name)) is not None:
+        return made
     if name not in known:
         raise UnknownTarget(
             f"There is no target '{name}'.{_nearest(name, known)} Known targets: {', '.join(known)}; "
@@ -106,6 +108,15 @@ def select(name: str) -> Selection:
         )
     target = targets()[known[name]]
     return Selection.of(target, target.machines()[name])
+
+
+def _made(name: str) -> Selection | None:
+    """A machine that some target makes from its name, such as a cluster of any number of GPUs."""
+    for target in targets().values():
+        found = target.named(name)
+        if found is not None:
+            return Selection(target, *found)
+    return None
 
 
 def _from_file(path: Path) -> Selection:

@@ -8,12 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from wsc.compiler.errors import UserError
 from wsc.compiler.ir.model import Model
 from wsc.compiler.machine import Capacity
 from wsc.compiler.ops.base import Array
 from wsc.simulation.floorplan import Floorplan
 from wsc.simulation.timeline import Timeline
 from wsc.simulation.trace import Trace
+
+
+@dataclass(frozen=True, eq=False)
+class CycleRun:
+    """One input on the machine cycle by cycle: when its outputs are there, the outputs, and (name, value) to tell."""
+
+    cycles: int
+    outputs: tuple[Array, ...]
+    facts: tuple[tuple[str, str], ...] = ()
+
 
 Progress = Callable[[str, int, int], None]  # what is done, how many are done, of how many
 
@@ -45,6 +56,17 @@ class Target(ABC):
     def machine(self, path: Path) -> Any:
         """The machine that a file describes, named after the file; raises MachineError."""
 
+    def named(self, name: str) -> tuple[Any, str] | None:
+        """A machine that no file is shipped for but that the target can make from its name, with the text of a file."""
+        return None
+
+    def configured(self, options: Mapping[str, str]) -> Target:
+        """The target, with options of its own as they were asked for; raises UserError for those it does not have."""
+        if options:
+            named = ", ".join(f"--{key}" for key in options)
+            raise UserError(f"{named}: the target '{self.name}' has no such option.")
+        return self
+
     def integers(self, machine: Any) -> str:
         """The `--dtype` that a machine needs products by weights in; "" where it takes models as they are."""
         return ""
@@ -72,6 +94,12 @@ class Target(ABC):
     @abstractmethod
     def simulate(self, program: Any, machine: Any, progress: Progress | None = None) -> Trace:
         """Cycles of the program on the machine; raises SimulationError, also where the machine is too small for it."""
+
+    def simulate_cycles(
+        self, program: Any, machine: Any, weights: Mapping[str, Array], inputs: Sequence[Array]
+    ) -> CycleRun:
+        """Simulate one input cycle by cycle, with its data; raises UserError where the target has no such simulator."""
+        raise UserError(f"The target '{self.name}' has no cycle-level simulator: use `--level fast`.")
 
     @abstractmethod
     def execute(

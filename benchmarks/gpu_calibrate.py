@@ -1,9 +1,10 @@
 """Fits the constants of the GPU models on microbenchmarks, and writes or prints the calibration files.
 
-    python -m benchmarks.gpu_calibrate --data DIR [--write] [--cross]
+    python -m benchmarks.gpu_calibrate --data DIR [--only FAMILY] [--write] [--cross]
 
 DIR holds measured rows (see benchmarks/gpu_rows.py). Constants are fitted on half of the rows of kernels and
 collectives, by a hash of their shape; the other half and every end-to-end row are left to judge by.
+--only fits one family (products, attention, collectives) and leaves the others as they are in the files.
 --cross fits on one GPU alone and judges the other with what was fitted, to see whether the model generalises.
 
 The sum of absolute relative errors, smoothed near zero, is made least by Nelder and Mead's simplex from a fixed start.
@@ -181,11 +182,15 @@ def fit(family: Family, gpus: Mapping[str, Gpu], rows: Sequence[Batch]) -> dict[
     return space.gpus_at(point)
 
 
-def fit_all(gpus: Mapping[str, Gpu], rows: Mapping[str, Sequence[Batch]]) -> dict[str, Gpu]:
+def fit_all(
+    gpus: Mapping[str, Gpu], rows: Mapping[str, Sequence[Batch]], only: str | None = None
+) -> dict[str, Gpu]:
     """Products first: attention streams memory with their constants."""
     libraries = sorted({gpu.attention_library for gpu in gpus.values()})
     fitted = dict(gpus)
     for family in (PRODUCTS, attention_family(libraries), COLLECTIVES):
+        if only not in (None, family.name):
+            continue
         fitted = fit(family, fitted, rows[family.name])
         print(f"fitted: {family.name}")
     return fitted
@@ -225,6 +230,7 @@ def cross(gpus: Mapping[str, Gpu], rows: Mapping[str, Sequence[Batch]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--only", choices=("products", "attention", "collectives"))
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--cross", action="store_true")
     arguments = parser.parse_args()
@@ -234,7 +240,7 @@ def main() -> None:
     if arguments.cross:
         cross(gpus, rows)
         return
-    fitted = fit_all(gpus, rows)
+    fitted = fit_all(gpus, rows, arguments.only)
     report("mean absolute error, fitted rows", fitted, rows)
     report("mean absolute error, judged rows", fitted, held)
     if arguments.write:

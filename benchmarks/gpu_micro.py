@@ -43,9 +43,10 @@ def shipped_gpu(system: str) -> Gpu:
 
 
 def cluster_of(gpu: Gpu, ranks: int) -> Cluster:
-    """A cluster of at least so many of a GPU, in whole racks where they come in racks."""
+    """A cluster of so many of a GPU, the last rack not full where they come in racks."""
     rack = 72 if "nvl72" in gpu.name else 1
-    return cluster_named(f"{gpu.name}x{-(-ranks // rack)}").model_copy(update={"gpu": gpu})
+    whole = cluster_named(f"{gpu.name}x{-(-ranks // rack)}")
+    return whole.model_copy(update={"gpu": gpu, "gpus": ranks})
 
 
 def gemm_row_seconds(rows: Sequence[GemmRow], gpu: Gpu) -> Floats:

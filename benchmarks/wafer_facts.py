@@ -52,4 +52,14 @@ P,B_wavelets,step,algorithm,measured_cycles
 512,4096,128,two-phase,9297
 512,4096,512,chain,7218
 """,
+    "waferllm_osdi25_tables.csv": """\
+phase,model,layers,grid,ctx_in,ctx_out,system,tokens_per_s
+decode,LLaMA3-8B,32,420x420,4096,,WaferLLM,2699.9
+decode,LLaMA3-8B,32,540x540,4096,,WaferLLM,2501.5
+decode,LLaMA3-8B,32,660x660,4096,,WaferLLM,2243.3
+decode,LLaMA2-13B,40,420x420,4096,,WaferLLM,2039.2
+prefill,LLaMA3-8B,32,480x480,4096,,WaferLLM,20320.6
+prefill,LLaMA3-8B,32,600x600,4096,,WaferLLM,25037.2
+prefill,LLaMA3-8B,32,720x720,4096,,WaferLLM,27686.5
+""",
 }

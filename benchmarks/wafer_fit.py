@@ -18,7 +18,7 @@ from scipy.optimize import minimize
 from benchmarks.wafer_sets import SETS, Case, MeasuredSet, cases, machine, simulated_cycles
 from wsc.backends.wafer.machine import Wafer
 
-SUMMA, MOVEMENT, _, DOUBLED, _ = SETS
+SUMMA, MOVEMENT, _, DOUBLED, *_ = SETS
 POWER = 8
 
 

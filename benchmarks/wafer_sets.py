@@ -10,6 +10,8 @@ from pathlib import Path
 
 import wsc.backends.wafer
 from benchmarks.wafer_facts import ROWS
+from benchmarks.wafer_llm import CLOCK_HZ
+from benchmarks.wafer_llm import program as llm_program
 from wsc.backends.wafer.algorithms import Product, matmul_program, reduce_program
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Program
@@ -19,10 +21,11 @@ from wsc.compiler.ir.types import DType
 from wsc.compiler.machine import read_machine
 
 MACHINES = Path(wsc.backends.wafer.__file__).parent / "machines"
-SUMMA, MESHGEMM, REDUCE = (
+SUMMA, MESHGEMM, REDUCE, WAFERLLM = (
     "summa_f32_cs2_hardware.csv",
     "meshgemm_fp16_wse3_simfabric.csv",
     "reduce_1d_wse2_simfabric.csv",
+    "waferllm_osdi25_tables.csv",
 )
 Record = dict[str, str]
 
@@ -52,7 +55,7 @@ class MeasuredSet:
     title: str
     file: str
     machine: str
-    case: Callable[[Record, Wafer], Case]
+    case: Callable[[Record, Wafer], Case | None]  # None for a row of something else
 
 
 @cache
@@ -62,8 +65,11 @@ def machine(name: str) -> Wafer:
 
 
 def simulated_cycles(program: Program, wafer: Wafer) -> float:
-    """Cycles of the program's last instruction: what comes before it, such as skewing tiles, was not measured."""
-    return simulate(program, wafer).kernels[0].steps[-1].latency_cycles
+    """Cycles of a model's program, or of a kernel's last instruction: skewing tiles before it was not measured."""
+    trace = simulate(program, wafer)
+    if program.kernels[0].in_order:
+        return trace.latency_cycles
+    return trace.kernels[0].steps[-1].latency_cycles
 
 
 def records(folder: Path | None, file: str) -> list[Record]:
@@ -81,11 +87,13 @@ def cases(measured: MeasuredSet, folder: Path | None) -> Iterator[Case]:
     """The cases of a set; raises SystemExit naming the file, the row and what is wrong with it."""
     for number, record in enumerate(records(folder, measured.file), 1):
         try:
-            yield measured.case(record, machine(measured.machine))
+            case = measured.case(record, machine(measured.machine))
         except KeyError as error:
             raise SystemExit(f"{measured.file} has no column {error}") from error
         except (ValueError, TypeError, WscError) as error:
             raise SystemExit(f"{measured.file}, row {number}: {error}") from error
+        if case is not None:
+            yield case
 
 
 def _summa(row: Record, wafer: Wafer) -> Case:
@@ -117,6 +125,22 @@ def _reduce(row: Record, wafer: Wafer) -> Case:
     return Case(label, program, float(row["measured_cycles"]))
 
 
+def _llm(phase: str) -> Callable[[Record, Wafer], Case | None]:
+    """A row of WaferLLM's tables: tokens a second of one request; rows of other systems are left out."""
+
+    def case(row: Record, wafer: Wafer) -> Case | None:
+        if row["phase"] != phase or row["system"] != "WaferLLM":
+            return None
+        width, height = (int(n) for n in row["grid"].split("x"))
+        context, layers = int(row.get("ctx_in") or 4096), int(row["layers"])
+        made = llm_program(row["model"].lower(), phase, (width, height), context, layers, wafer)
+        tokens = context if phase == "prefill" else 1
+        measured = tokens * CLOCK_HZ / float(row["tokens_per_s"])
+        return Case(f"{row['model']}, {row['grid']}, context {context}", made, measured)
+
+    return case
+
+
 SETS = (
     MeasuredSet("SUMMA, fp32, CS-2 hardware", SUMMA, "wse2", _summa),
     MeasuredSet(
@@ -127,4 +151,6 @@ SETS = (
         "MeshGEMM, fp16, WSE-3, compute doubled", MESHGEMM, "wse3", _meshgemm("cycles_2xcompute_L2", 2)
     ),
     MeasuredSet("Reduce along a line, WSE-2", REDUCE, "wse2", _reduce),
+    MeasuredSet("WaferLLM, decode of one token, WSE-2", WAFERLLM, "wse2", _llm("decode")),
+    MeasuredSet("WaferLLM, prefill of a prompt, WSE-2", WAFERLLM, "wse2", _llm("prefill")),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 import torch
@@ -14,6 +14,7 @@ from wsc.compiler.errors import ModelError, UnsupportedModel
 from wsc.compiler.ir.interpret import check_inputs
 from wsc.compiler.ir.model import Model
 from wsc.compiler.ops.base import Array
+from wsc.compiler.passes.precision import Precision, with_precision
 from wsc.frontend.arguments import Arguments, ExampleInputs, tensors_in
 from wsc.frontend.export import export_program, run_once
 from wsc.frontend.lower import lower
@@ -30,6 +31,18 @@ class Captured:
     module: nn.Module = field(repr=False)
     arguments: Arguments = field(repr=False)
     state_buffers: tuple[str, ...] = ()  # buffers that are inputs, after the module's own arguments
+    rounded: bool = False  # the model computes in another precision than the module
+
+    def in_precision(self, precision: Precision) -> Captured:
+        """The same in another precision; the module stays as it is, so that `reference` no longer serves."""
+        model = with_precision(self.model, precision)
+        if model == self.model:
+            return self
+        examples = self.example_inputs
+        if examples is not None:
+            types = [node.type.dtype.numpy for node in model.graph.inputs]
+            examples = tuple(array.astype(t, copy=False) for array, t in zip(examples, types, strict=True))
+        return replace(self, model=model, example_inputs=examples, rounded=True)
 
     def reference(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
         """What PyTorch computes for these inputs; raises InputMismatch, or ModelError for weights without data."""

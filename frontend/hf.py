@@ -155,11 +155,11 @@ def _transformer(
 def _lengths(config: Any, sizes: _Sizes) -> tuple[int, int]:
     """Tokens in the input, and positions of the cache."""
     text = config.get_text_config(decoder=True)
-    longest = getattr(text, "max_position_embeddings", None) or _LONGEST
-    context = sizes.context or min(longest, _LONGEST)
-    seq = sizes.seq or min(context, longest)
+    longest = getattr(text, "max_position_embeddings", None)
+    context = sizes.context or min(longest or _LONGEST, _LONGEST)
+    seq = sizes.seq or min(context, longest or context)
     for what, length in (("context", context), ("seq", seq)):
-        if isinstance(longest, int) and length > longest:
+        if longest and length > longest:
             raise ModelError(f"'{what}' is {length}, and the model has {longest} positions.")
     return seq, context
 

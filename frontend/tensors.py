@@ -15,6 +15,7 @@ _DTYPES = {
     torch.float32: DType.F32,
     torch.float16: DType.F16,
     torch.bfloat16: DType.BF16,
+    torch.float8_e4m3fn: DType.F8,
     torch.int64: DType.I64,
     torch.int32: DType.I32,
     torch.int16: DType.I16,
@@ -60,6 +61,8 @@ def to_numpy(tensor: torch.Tensor) -> Array:
     tensor = tensor.detach().cpu()
     if tensor.dtype == torch.bfloat16:
         return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+    if tensor.dtype == torch.float8_e4m3fn:
+        return tensor.view(torch.int8).numpy().view(ml_dtypes.float8_e4m3fn)
     return tensor.numpy()
 
 
@@ -67,4 +70,6 @@ def from_numpy(array: Array) -> torch.Tensor:
     """A tensor with a copy of an array's values."""
     if array.dtype == ml_dtypes.bfloat16:
         return torch.from_numpy(np.array(array).view(np.int16)).view(torch.bfloat16)
+    if array.dtype == ml_dtypes.float8_e4m3fn:
+        return torch.from_numpy(np.array(array).view(np.int8)).view(torch.float8_e4m3fn)
     return torch.from_numpy(np.array(array))

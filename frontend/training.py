@@ -122,18 +122,11 @@ def _joint(module: nn.Module, arguments: Arguments) -> fx.GraphModule:
 
 def _without_meta(module: nn.Module) -> nn.Module:
     """A copy on the CPU, under a mode in which that takes no memory; ties stay."""
-    module = copy.deepcopy(module)
-    made: dict[int, Tensor] = {}
-    for part in module.modules():
-        for own in (part._parameters, part._buffers):
-            for key, tensor in own.items():
-                if tensor is None:
-                    continue
-                if id(tensor) not in made:
-                    empty = torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu")
-                    made[id(tensor)] = nn.Parameter(empty) if isinstance(tensor, nn.Parameter) else empty
-                own[key] = made[id(tensor)]  # type: ignore[assignment]
-    return module
+    made: dict[int, Any] = {}
+    for tensor in (*module.parameters(), *module.buffers()):
+        empty = torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu")
+        made[id(tensor)] = nn.Parameter(empty) if isinstance(tensor, nn.Parameter) else empty
+    return copy.deepcopy(module, made)
 
 
 def _empty(leaf: object) -> object:

@@ -142,7 +142,8 @@ def _side_by_side(
             except KeyboardInterrupt:
                 stop.set()
                 continue
-            told(min((future.result().cost for future in done), default=LOSS))
+            for future in done:
+                told(future.result().cost)
     return [future.result() for future in futures]
 
 

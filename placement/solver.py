@@ -24,6 +24,7 @@ from wsc.placement.layout import align, lay_out
 from wsc.placement.problem import Problem
 from wsc.placement.regions import Box
 from wsc.placement.result import Placed, Placement, total_of
+from wsc.placement.scatter import MANY, scatter
 from wsc.placement.scene import Prices, Stage, stage_of
 from wsc.placement.search import Found, Stop, successive_halves, unmoved
 from wsc.placement.slicing import Packing
@@ -94,6 +95,9 @@ def _searched(
     """The best that annealing makes of snakes and slicing floorplans, the best first; none where nothing fits."""
     prices = Prices.of(problem)
     order = flow_order(len(problem.blocks), problem.nets)
+    if len(problem.fabric.blocked) > MANY and not _is_bound(problem):
+        scattered = scatter(problem, menus, order, bound)
+        return [] if scattered is None else [_Plan(*scattered, [None] * len(problem.blocks))]
     packing = fastest_packing(problem, menus, order, bound, params.splits)
     weighed = problem.weights is not None and not problem.fabric.blocked and not _is_bound(problem)
     some = drafts(problem, menus, prices, order, bound, params.limits) if weighed else []
@@ -138,7 +142,7 @@ class _Teller:
 
     def __init__(self, prices: Prices, bound: int, params: SolveParams, told: Told | None) -> None:
         self._prices, self._bound, self._told = prices, bound, told
-        self._done, self._all = 0, sum(max(1, params.starts >> turn) for turn in range(params.rounds))
+        self._done, self._all = 0, sum(-(-params.starts >> turn) for turn in range(params.rounds))
         self._best = LOSS
 
     def hear(self, cost: int) -> None:

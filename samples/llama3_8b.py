@@ -152,6 +152,12 @@ def example_inputs(
     tokens = torch.randint(size.vocab, (batch, seq))
     kind = {"dtype": torch.float32 if small else torch.float16, "device": "cpu" if small else "meta"}
     kept = (batch, size.kv_heads, context, size.dim // size.heads)
-    caches = [torch.randn(kept).to(**kind) if small else torch.empty(kept, **kind) for _ in range(2 * size.layers)]
+    caches = [
+        torch.randn(kept).to(**kind) if small else torch.empty(kept, **kind) for _ in range(2 * size.layers)
+    ]
     given = (tokens if small else tokens.to("meta"), caches)
-    return given if phase == "prefill" else (*given, torch.tensor([context - 1], device=tokens.device if small else "meta"))
+    return (
+        given
+        if phase == "prefill"
+        else (*given, torch.tensor([context - 1], device=tokens.device if small else "meta"))
+    )

@@ -17,11 +17,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wsc.api import Executable, compile, load
     from wsc.compiler.errors import WscError
+    from wsc.torch_backend import last_report, reset_report
 
 __version__ = "0.1.0"
-__all__ = ["Executable", "WscError", "__version__", "compile", "load"]
+__all__ = ["Executable", "WscError", "__version__", "compile", "last_report", "load", "reset_report"]
 
-_HOMES = {"Executable": "wsc.api", "compile": "wsc.api", "load": "wsc.api", "WscError": "wsc.compiler.errors"}
+_HOMES = {
+    "Executable": "wsc.api",
+    "compile": "wsc.api",
+    "load": "wsc.api",
+    "WscError": "wsc.compiler.errors",
+    "last_report": "wsc.torch_backend",
+    "reset_report": "wsc.torch_backend",
+}
 
 
 def __getattr__(name: str) -> Any:

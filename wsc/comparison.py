@@ -20,7 +20,9 @@ from wsc.compiler.ir.graph import Graph
 from wsc.compiler.ir.model import Model
 from wsc.compiler.ir.text import parse_graph, print_graph
 from wsc.compiler.ops.base import Array
+from wsc.compiler.passes.precision import with_precision
 from wsc.driver import Compiled, compile_model
+from wsc.precision import Wanted
 from wsc.reports.comparison import Figures, Refusal
 
 Told = Callable[[str, str], None]  # a machine's name, what it does now
@@ -35,7 +37,7 @@ class _Job:
     graph: Path
     weights: Path
     inputs: Path
-    dtype: str
+    wanted: Wanted
 
 
 def compare_machines(
@@ -44,12 +46,12 @@ def compare_machines(
     told: Told,
     *,
     inputs: Sequence[Array] = (),
-    dtype: str = "",
+    wanted: Wanted,
     workers: int = 0,
 ) -> list[Figures | Refusal]:
     """Compile a captured model for each machine, `workers` at once (as many as cores by default), in the given order.
 
-    `inputs` are an example, by which a machine that needs integers is calibrated; `dtype` is as for `compile_model`. A
+    `inputs` are an example, by which a machine that needs integers is calibrated; `wanted` is the precision. A
     machine that cannot run the model gives a Refusal; `told` hears what each machine's process is doing.
     """
     context = multiprocessing.get_context("spawn")  # forking a process with PyTorch's threads is not safe
@@ -63,7 +65,7 @@ def compare_machines(
         count = workers or min(len(targets), os.cpu_count() or 1)
         pool = stack.enter_context(ProcessPoolExecutor(count, context))
         try:
-            made = [_Job(target, graph, weights, examples, dtype) for target in targets]
+            made = [_Job(target, graph, weights, examples, wanted) for target in targets]
             jobs = [pool.submit(_compile, job, said) for job in made]
             _listen(jobs, said, told)
             return [job.result() for job in jobs]
@@ -91,17 +93,22 @@ def _compile(job: _Job, said: Any) -> Figures | Refusal:
 
     selection = select(job.target)
     graph = parse_graph(job.graph.read_text(encoding="utf-8"))
-    samples = [tuple(read_arrays(job.inputs).values())]
-    model = Model(graph, read_arrays(job.weights))
+    precision, integers = job.wanted.for_machine(selection)
     try:
-        compiled = compile_model(
-            model, selection, stage, dtype=job.dtype, samples=samples if samples[0] else ()
-        )
+        model = with_precision(Model(graph, read_arrays(job.weights)), precision)
+        samples = _samples(model, tuple(read_arrays(job.inputs).values()))
+        compiled = compile_model(model, selection, stage, dtype=integers, samples=samples)
     except UserError as error:
         said.put((job.target, "cannot run it"))
         return Refusal(selection.machine.name, selection.target.name, str(error))
     said.put((job.target, "done"))
     return figures_of(compiled)
+
+
+def _samples(model: Model, inputs: Sequence[Array]) -> list[tuple[Array, ...]]:
+    """The example in the element types of the model, where there is one."""
+    types = [node.type.dtype.numpy for node in model.graph.inputs]
+    return [tuple(a.astype(t) for a, t in zip(inputs, types, strict=True))] if inputs else []
 
 
 def figures_of(compiled: Compiled) -> Figures:

@@ -11,6 +11,7 @@ from wsc.backends.target import Progress
 from wsc.compiler.ir.graph import Graph
 from wsc.compiler.ir.model import Model
 from wsc.compiler.ops.base import Array
+from wsc.compiler.passes.dead_code import dead_code
 from wsc.compiler.passes.pipeline import run_pipeline
 from wsc.compiler.passes.quantize import precision_named, quantize
 from wsc.simulation.trace import Trace
@@ -77,7 +78,7 @@ def quantized(
         return model
     precision = precision_named(wanted)
     stage(f"quantising to {wanted}")
-    return quantize(model, precision, samples)
+    return dead_code(quantize(model, precision, samples))  # the weights that integers stand for
 
 
 def within(title: str, stage: Stage) -> Progress:

@@ -46,6 +46,20 @@ Context = Annotated[
     typer.Option("--context", metavar="N", min=1, help="Positions that keys and values are kept for."),
 ]
 Seq = Annotated[int | None, typer.Option("--seq", metavar="N", min=1, help="Tokens in the input.")]
+Schedule = Annotated[
+    str | None,
+    typer.Option(
+        "--schedule",
+        metavar="NAME",
+        help="pipeline, sequential or streaming: how a wafer runs the model. [default: by memory and time]",
+    ),
+]
+GridSize = Annotated[
+    str | None, typer.Option("--grid", metavar="WxH", help="Columns and rows of cores to run on.")
+]
+Wafers = Annotated[
+    int | None, typer.Option("--wafers", metavar="N", min=1, help="Wafers, with the layers shared out.")
+]
 Download = Annotated[
     bool, typer.Option("--download", help="Fetch the configuration of hf:NAME where it is not cached.")
 ]
@@ -54,7 +68,18 @@ DType = Annotated[
     typer.Option(
         "--dtype",
         metavar="TYPE",
-        help="int8 or int16 quantises products by weights, float does not. [default: what the machine needs]",
+        help="fp32, fp16, bf16; fp8 for weights; int8 or int16 for products by weights, float for none of these.",
+    ),
+]
+WeightsDType = Annotated[
+    str, typer.Option("--weights-dtype", metavar="TYPE", help="What weights alone are stored in.")
+]
+Overrides = Annotated[
+    Path | None,
+    typer.Option(
+        "--dtype-overrides",
+        metavar="FILE",
+        help="TOML: patterns of weights' names, each with a type or keep.",
     ),
 ]
 OutputFolder = Annotated[
@@ -89,3 +114,11 @@ AlgorithmName = Annotated[
 ]
 Extent = Annotated[int | None, typer.Option(help="See the list of algorithms.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Level = Annotated[
+    str,
+    typer.Option(
+        "--level",
+        metavar="LEVEL",
+        help="fast, or cycle: every cycle and word, with the data, on small fabrics.",
+    ),
+]

@@ -65,7 +65,10 @@ def _cluster(name: str, data: dict[str, Any], what: str) -> Cluster:
     try:
         return Cluster.model_validate({"name": name, **data})
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        faults = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'as a whole'}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors()
+        )
         raise MachineError(f"{what} is not valid: {faults}") from error
 
 

@@ -26,10 +26,13 @@ def plan_facts(plan: GraphPlan) -> tuple[tuple[str, str], ...]:
 
 
 def _against(other: Candidate, chosen: Candidate) -> str:
-    more = other.latency / chosen.latency - 1 if chosen.latency else 0.0
-    rate = other.interval / chosen.interval - 1 if chosen.interval else 0.0
-    change = "more" if rate >= 0 else "less"
-    return f"{other.mesh}: {more:.0%} more latency, {abs(rate):.0%} {change} time between inputs"
+    latency = _change(other.latency, chosen.latency)
+    return f"{other.mesh}: {latency} latency, {_change(other.interval, chosen.interval)} time between inputs"
+
+
+def _change(theirs: float, ours: float) -> str:
+    change = theirs / ours - 1 if ours else 0.0
+    return f"{abs(change):.0%} {'more' if change >= 0 else 'less'}"
 
 
 def _gib(count: int) -> str:

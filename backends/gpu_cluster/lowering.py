@@ -8,7 +8,7 @@ from math import prod
 from wsc.backends.gpu_cluster.kernels import Attention, Gemm, Kernel, Pointwise, Precision
 from wsc.compiler.ir.types import DType, TensorType
 from wsc.compiler.ops import Attention as AttentionOp
-from wsc.compiler.ops import Contract, Expand, Op, Permute, Reshape, Slice
+from wsc.compiler.ops import Contract, Expand, Grouped, Op, Permute, Reshape, Slice
 
 VIEWS = (Reshape, Permute, Slice, Expand)  # a kernel that reads them walks the memory they view
 _PRECISIONS: Mapping[DType, Precision] = {
@@ -25,8 +25,18 @@ def kernel_of(op: Op, operands: Sequence[TensorType], result: TensorType) -> Ker
         return gemm_of(op, operands)
     if isinstance(op, AttentionOp):
         return _attention(op, operands)
+    if isinstance(op, Grouped):
+        return _grouped(op, operands, result)
     work = op.work(operands, result)
-    return Pointwise(work.bytes_read, work.bytes_written, work.vector_ops)
+    return Pointwise(work.bytes_read, work.bytes_written, work.vector_ops + 2 * work.macs)
+
+
+def _grouped(op: Grouped, operands: Sequence[TensorType], result: TensorType) -> Gemm:
+    """A product for each matrix that some row is expected to choose, of equally many rows."""
+    rows, columns = result.shape[-2:]
+    matrices = min(operands[1].shape[op.batch], rows)
+    batch = matrices * prod(result.shape[: op.batch])
+    return Gemm(-(-rows // matrices), columns, operands[0].shape[-1], batch, precision_of(result.dtype))
 
 
 def gemm_of(op: Contract, operands: Sequence[TensorType]) -> Gemm:

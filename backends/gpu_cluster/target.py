@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from wsc.backends.gpu_cluster.clusters import read_cluster, shipped
+from wsc.backends.gpu_cluster.clusters import cluster_named, cluster_text, read_cluster, shipped
 from wsc.backends.gpu_cluster.emit.program import emit
 from wsc.backends.gpu_cluster.emit.torch_graph import write_torch_graph
 from wsc.backends.gpu_cluster.execute import execute
@@ -21,6 +21,7 @@ from wsc.backends.gpu_cluster.simulate.report import simulate
 from wsc.backends.gpu_cluster.text import parse_program, print_program
 from wsc.backends.gpu_cluster.verify import verify
 from wsc.backends.target import Progress, Target
+from wsc.compiler.errors import MachineError
 from wsc.compiler.ir.model import Model
 from wsc.compiler.machine import Capacity
 from wsc.compiler.ops.base import Array
@@ -38,6 +39,12 @@ class GpuClusterTarget(Target):
 
     def machine(self, path: Path) -> Cluster:
         return read_cluster(path)
+
+    def named(self, name: str) -> tuple[Cluster, str] | None:
+        try:
+            return cluster_named(name), cluster_text(name)
+        except MachineError:
+            return None
 
     def legalize(self, model: Model, machine: Cluster) -> Model:
         return legalize(model, machine)

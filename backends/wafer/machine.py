@@ -29,6 +29,9 @@ class Core(Part):
     f16_vector_startup_cycles: Count  # on 16-bit elements
     task_startup_cycles: Count  # activation of a task when its data is there
     root_move_cycles: Count  # control of a broadcast whose root moves from step to step
+    memory_banks: Positive  # each serves one word a cycle
+    read_bytes_per_cycle: Positive  # ports of the memory
+    write_bytes_per_cycle: Positive
     exchange_cycles_per_word: Rate  # of a core that sends a tile while it receives one
 
 
@@ -39,6 +42,8 @@ class Fabric(Part):
     hop_cycles: Positive
     ramp_cycles: Count  # between a core and its router
     colors: Positive  # routes a core can use at once
+    switch_positions: Positive  # of a colour at a router
+    queue_wavelets: Positive  # room of a router for each colour and input port
     edge_bytes_per_second: Rate  # each direction, all edges together
 
 
@@ -62,6 +67,13 @@ class Whole(Part):
     rated_watts: Rate
 
 
+class Cluster(Part):
+    """Several wafers in a row."""
+
+    link_bytes_per_second: Rate  # from one wafer to the next, each direction
+    link_seconds: Rate  # from the last core of one to the first of the next
+
+
 class Wafer(Part):
     """A wafer-scale engine."""
 
@@ -70,6 +82,7 @@ class Wafer(Part):
     grid: Grid
     core: Core
     fabric: Fabric
+    cluster: Cluster
     energy: Energy
     whole: Whole
     defects: Defects = Defects()
@@ -101,6 +114,11 @@ class Wafer(Part):
     def edge_bytes_per_cycle(self) -> float:
         """Bytes a core-clock cycle over the wafer's edge, each direction."""
         return self.fabric.edge_bytes_per_second / self.core.clock_hz
+
+    def link_cycles(self, size_bytes: int) -> float:
+        """Cycles of the core clock for bytes from one wafer to the next."""
+        seconds = self.cluster.link_seconds + size_bytes / self.cluster.link_bytes_per_second
+        return seconds * self.core.clock_hz
 
     def peak_macs_per_cycle(self, dtype: DType) -> float:
         """Peak multiply-adds a cycle and core."""

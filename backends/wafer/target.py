@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from wsc.backends.target import Progress, Target, Variant
+from wsc.backends.target import CycleRun, Progress, Target, Variant
 from wsc.backends.wafer.emit.program import emit
 from wsc.backends.wafer.execute import execute
 from wsc.backends.wafer.facts import plan_facts
 from wsc.backends.wafer.legalize import legalize
 from wsc.backends.wafer.machine import Wafer
-from wsc.backends.wafer.plan import Plan, make_plan
+from wsc.backends.wafer.plan import Plan
 from wsc.backends.wafer.program import Program
+from wsc.backends.wafer.schedule import Asked, choose_plan
+from wsc.backends.wafer.sequential.emit import emit_sequential
+from wsc.backends.wafer.sequential.facts import sequential_facts
+from wsc.backends.wafer.sequential.plan import SequentialPlan
 from wsc.backends.wafer.simulate import simulate
 from wsc.backends.wafer.simulate.bound import lower_bound
 from wsc.backends.wafer.simulate.capacity import capacity
@@ -30,9 +34,18 @@ from wsc.simulation.trace import Trace
 
 
 class WaferTarget(Target):
-    """Wafer-scale engines, run as a pipeline of kernels with all weights resident."""
+    """Wafer-scale engines: a pipeline of kernels, or layer after layer with weights resident or streamed in."""
 
     name = "wafer"
+
+    def __init__(self, asked: Asked | None = None) -> None:
+        self.asked = asked or Asked()
+
+    def configured(self, options: Mapping[str, str]) -> Target:
+        """Takes `schedule`, `grid` and `wafers`."""
+        known = {key: value for key, value in options.items() if key in ("schedule", "grid", "wafers")}
+        super().configured({key: value for key, value in options.items() if key not in known})
+        return WaferTarget(Asked.of(known))
 
     def machines(self) -> Mapping[str, Path]:
         return {path.stem: path for path in sorted((Path(__file__).parent / "machines").glob("*.toml"))}
@@ -43,11 +56,11 @@ class WaferTarget(Target):
     def legalize(self, model: Model, machine: Wafer) -> Model:
         return legalize(model, machine)
 
-    def plan(self, model: Model, machine: Wafer, progress: Progress | None = None) -> Plan:
-        return make_plan(model.graph, machine)
+    def plan(self, model: Model, machine: Wafer, progress: Progress | None = None) -> Plan | SequentialPlan:
+        return choose_plan(model, machine, self.asked)
 
-    def emit(self, plan: Plan) -> Program:
-        program = emit(plan)
+    def emit(self, plan: Plan | SequentialPlan) -> Program:
+        program = emit_sequential(plan) if isinstance(plan, SequentialPlan) else emit(plan)
         verify(program)
         return program
 
@@ -61,6 +74,21 @@ class WaferTarget(Target):
 
     def simulate(self, program: Program, machine: Wafer, progress: Progress | None = None) -> Trace:
         return simulate(program, machine, progress)
+
+    def simulate_cycles(
+        self, program: Program, machine: Wafer, weights: Mapping[str, Array], inputs: Sequence[Array]
+    ) -> CycleRun:
+        from wsc.backends.wafer.simulate.cycle import simulate_cycles  # compiles, or loads what was compiled
+
+        run = simulate_cycles(program, machine, weights, inputs)
+        facts = (
+            (
+                "colours",
+                f"{run.colors} of {machine.fabric.colors}, at most {run.positions} positions at a router",
+            ),
+            ("active core-cycles", f"{run.active_core_cycles:,}"),
+        )
+        return CycleRun(run.latency, run.outputs, facts)
 
     def execute(
         self,
@@ -78,13 +106,14 @@ class WaferTarget(Target):
         return capacity(program, machine)
 
     def weight_keys(self, program: Program) -> frozenset[str]:
-        return frozenset(b.key for k in program.kernels for b in k.buffers if b.role == "weight")
+        held = (b for k in program.kernels for b in k.buffers if b.role in ("weight", "fetched"))
+        return frozenset(name for buffer in held for name in buffer.names)
 
     def floorplan(self, program: Program, machine: Wafer, trace: Trace) -> Floorplan:
         return floorplan(program, machine, trace)
 
-    def facts(self, plan: Plan) -> tuple[tuple[str, str], ...]:
-        return plan_facts(plan)
+    def facts(self, plan: Plan | SequentialPlan) -> tuple[tuple[str, str], ...]:
+        return sequential_facts(plan) if isinstance(plan, SequentialPlan) else plan_facts(plan)
 
     def timeline(self, program: Program, machine: Wafer, inputs: int) -> Timeline:
         return timeline(program, machine, inputs)

@@ -18,6 +18,7 @@ class DType(Enum):
     F32 = "f32"
     F16 = "f16"
     BF16 = "bf16"
+    F8 = "f8"  # e4m3fn: 4 bits of exponent, 3 of mantissa, no infinities (Micikevicius et al., 2022)
     I64 = "i64"
     I32 = "i32"
     I16 = "i16"
@@ -46,12 +47,13 @@ class DType(Enum):
         return not self.is_float and self is not DType.BOOL
 
 
-_FLOATS = frozenset({DType.F64, DType.F32, DType.F16, DType.BF16})
+_FLOATS = frozenset({DType.F64, DType.F32, DType.F16, DType.BF16, DType.F8})
 _NUMPY: dict[DType, np.dtype[np.generic]] = {
     DType.F64: np.dtype(np.float64),
     DType.F32: np.dtype(np.float32),
     DType.F16: np.dtype(np.float16),
     DType.BF16: np.dtype(ml_dtypes.bfloat16),
+    DType.F8: np.dtype(ml_dtypes.float8_e4m3fn),
     DType.I64: np.dtype(np.int64),
     DType.I32: np.dtype(np.int32),
     DType.I16: np.dtype(np.int16),

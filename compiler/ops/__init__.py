@@ -12,6 +12,7 @@ topk, scan    selection and running sums along one dimension
 cast          another element type
 quantize, contract_int       floats rounded to integers, and exact contraction of integers
 reshape permute slice expand concat pad       movement; no arithmetic
+custom        an operation of a plugin's
 input parameter constant                      where tensors come from
 """
 
@@ -19,6 +20,7 @@ from wsc.compiler.ops.attention import Attention
 from wsc.compiler.ops.base import Axis, AxisKind, Op, Tiling, Window, Work, op_class, op_kinds
 from wsc.compiler.ops.cast import Cast
 from wsc.compiler.ops.contract import Contract
+from wsc.compiler.ops.custom import Custom
 from wsc.compiler.ops.elementwise import Elementwise
 from wsc.compiler.ops.gather import Gather
 from wsc.compiler.ops.grouped import Grouped
@@ -42,6 +44,7 @@ __all__ = [
     "Concat",
     "Constant",
     "Contract",
+    "Custom",
     "Elementwise",
     "Expand",
     "Gather",

@@ -4,7 +4,8 @@ Transposed weights, masks, position tables, folded factors: each largest express
 becomes one new source. Its value is computed here where the bytes are known (views stay views and share the memory of
 the weight), and stays absent like its parameters' where they were captured without bytes.
 
-What only repeats a weight is left in the graph: an expanded weight would multiply the memory that holds it.
+What only repeats a weight, or widens a matrix that is stored in fewer bytes, is left in the graph: the result would
+multiply the memory that holds it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import replace
 from wsc.compiler.ir.graph import Graph, Node
 from wsc.compiler.ir.interpret import interpret
 from wsc.compiler.ir.model import Model
+from wsc.compiler.ir.types import DType
 from wsc.compiler.ops import Cast, Constant, Elementwise, Expand, Parameter, Permute, Reshape, Slice
 from wsc.compiler.ops.base import Array
 from wsc.compiler.passes.dead_code import dead_code
@@ -48,10 +50,15 @@ def _roots(graph: Graph) -> tuple[str, ...]:
 
 
 def _spread(graph: Graph, weights: Set[str]) -> set[str]:
-    """Nodes over weights alone whose value is a smaller tensor repeated."""
+    """Nodes over weights alone whose value is a smaller tensor repeated or widened."""
     found: set[str] = set()
+    widened: set[str] = set()
     for node in graph.nodes:
         if node.is_source or node.name not in weights:
+            continue
+        if _widens(node, graph) or not widened.isdisjoint(node.inputs):
+            found.add(node.name)
+            widened.add(node.name)
             continue
         if isinstance(node.op, Expand):
             repeats = node.type.elements > graph[node.inputs[0]].type.elements
@@ -61,6 +68,15 @@ def _spread(graph: Graph, weights: Set[str]) -> set[str]:
         if repeats:
             found.add(node.name)
     return found
+
+
+def _widens(node: Node, graph: Graph) -> bool:
+    """Whether a node makes a stored matrix of floats or 8-bit numbers larger."""
+    if not isinstance(node.op, Cast) or node.type.rank < 2:
+        return False
+    below = graph[node.inputs[0]]
+    numbers = below.type.dtype.is_float or below.type.dtype is DType.I8
+    return isinstance(below.op, Parameter) and numbers and node.type.bytes > below.type.bytes
 
 
 def _below(graph: Graph, sources: Collection[str]) -> set[str]:

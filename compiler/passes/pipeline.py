@@ -14,6 +14,7 @@ from wsc.compiler.passes.causal_mask import causal_mask
 from wsc.compiler.passes.dead_code import dead_code
 from wsc.compiler.passes.fold_batch_norm import fold_batch_norm
 from wsc.compiler.passes.hoist_weights import hoist_weights
+from wsc.compiler.passes.recognise import recognise
 from wsc.compiler.passes.rewrite import weight_key
 from wsc.compiler.passes.simplify import simplify
 
@@ -34,6 +35,7 @@ class Step:
 DEFAULT = (
     Step(dead_code, "first, so that no later pass works on what capture left unread"),
     Step(simplify, "before all that look for patterns: identities and views of views hide them"),
+    Step(recognise, "before broadcasts are bypassed, which changes the shapes that it looks for"),
     Step(bypass_broadcast, "before hoisting, which leaves expanded weights in the graph"),
     Step(causal_mask, "before hoisting, which then combines it with a mask that is known"),
     Step(fold_batch_norm, "before hoisting, which then computes the new weights"),

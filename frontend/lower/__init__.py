@@ -8,6 +8,7 @@ Operations that have a lowering are kept whole by the export; torch decomposes t
 from wsc.frontend.lower import (
     activation,
     attention,
+    backward,
     complex,
     contraction,
     conversion,
@@ -28,6 +29,7 @@ from wsc.frontend.lower.registry import lowered_targets
 __all__ = [
     "activation",
     "attention",
+    "backward",
     "complex",
     "contraction",
     "conversion",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wsc.compiler.ops import Contract
+from wsc.frontend.lower.backward import transposed_convolution
 from wsc.frontend.lower.call import Call
-from wsc.frontend.lower.registry import Unsupported, lowering
+from wsc.frontend.lower.registry import lowering
 from wsc.frontend.lower.value import Value
 
 _POSITIONS, _TAPS = "hwd", "rst"
@@ -66,8 +67,31 @@ def convolution(
 ) -> Value:
     """The general form that torch decomposes others into."""
     if transposed:
-        raise Unsupported("transposed convolution; upsample and convolve instead")
+        return conv_transpose(call, x, weight, bias, stride, padding, output_padding, groups, dilation)
     return conv(call, x, weight, bias, stride, padding, dilation, groups)
+
+
+@lowering("aten.conv_transpose1d.default", "aten.conv_transpose2d.input", "aten.conv_transpose3d.input")
+def conv_transpose(
+    call: Call,
+    x: Value,
+    weight: Value,
+    bias: Value | None = None,
+    stride: Sequence[int] = (1,),
+    padding: Sequence[int] = (0,),
+    output_padding: Sequence[int] = (0,),
+    groups: int = 1,
+    dilation: Sequence[int] = (1,),
+) -> Value:
+    """x[n, c, positions] by weight[c, o / groups, taps]: what a convolution's gradient does to its input."""
+    dims = weight.rank - 2
+    batch = call.aligned(x, dims + 2)
+    how = (_per_dim(stride, dims), _per_dim(padding, dims), _per_dim(dilation, dims), groups)
+    product = transposed_convolution(call, batch, weight, call.result.shape[-dims:], *how)
+    product = call.reshape(product, call.result.shape)
+    if bias is None:
+        return product
+    return call.map("add", product, call.reshape(bias, (bias.shape[0], *(1,) * dims)))
 
 
 def _per_dim(given: int | Sequence[int], dims: int) -> list[int]:

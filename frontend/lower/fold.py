@@ -33,7 +33,8 @@ def fold(node: fx.Node, values: Mapping[fx.Node, Lowered]) -> Any:
     if "device" in kwargs:
         kwargs = {**kwargs, "device": torch.device("cpu")}
     assert callable(node.target)
-    return node.target(*args, **kwargs)
+    with torch.device("cpu"):
+        return node.target(*args, **kwargs)
 
 
 def _known(node: fx.Node, value: Lowered) -> torch.Tensor:

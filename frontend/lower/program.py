@@ -17,10 +17,11 @@ from torch.utils import _pytree as pytree
 from wsc.compiler.errors import InternalError, ModelError
 from wsc.compiler.ir.graph import State
 from wsc.compiler.ir.model import Model
-from wsc.compiler.ir.types import TensorType
+from wsc.compiler.ir.types import DType, TensorType
 from wsc.compiler.ops import Input
 from wsc.frontend.lower.call import Call
 from wsc.frontend.lower.complex import COMPLEX
+from wsc.frontend.lower.custom import find_custom
 from wsc.frontend.lower.finish import finish
 from wsc.frontend.lower.fold import fold, is_foldable
 from wsc.frontend.lower.problems import Problem, unsupported_model
@@ -32,6 +33,7 @@ from wsc.frontend.tensors import type_of
 
 # What ATen adds to the plain word for an operation.
 _FORMS = re.compile(r"^_*(native_|unsafe_)?|(_legit)?(_no_training)?$")
+_NOTHING = TensorType(DType.BOOL, (0,))  # stands for a result that was not asked for
 # Calls that check something at run time and compute nothing.
 _SILENT = frozenset({"aten._assert_tensor_metadata.default", "aten._assert_async.msg"})
 
@@ -140,7 +142,7 @@ class _Walk:
 
 def _lowered(node: fx.Node, origin: Origin, args: Any, kwargs: Any) -> Lowered:
     results = _result_types(node)
-    function = find_lowering(str(node.target))
+    function = find_lowering(str(node.target)) or find_custom(node.target)
     if function is None:
         raise Unsupported("")
     samples = fx.map_arg(node.args, lambda argument: argument.meta["val"])
@@ -181,9 +183,9 @@ def _result_types(node: fx.Node) -> tuple[TensorType, ...]:
     """Types of the call's results; raises ValueError for one the graph does not have."""
     sample = node.meta.get("val")
     samples = (sample,) if isinstance(sample, torch.Tensor) else sample
-    if not isinstance(samples, list | tuple) or not all(isinstance(s, torch.Tensor) for s in samples):
+    if not isinstance(samples, list | tuple) or not all(isinstance(s, torch.Tensor | None) for s in samples):
         raise ValueError("its result is not a tensor; keep values in tensors")
-    return tuple(type_of(tensor) for tensor in samples)
+    return tuple(_NOTHING if tensor is None else type_of(tensor) for tensor in samples)
 
 
 def _origin(node: fx.Node) -> Origin:

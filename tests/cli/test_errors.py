@@ -48,6 +48,8 @@ COMPILE = {
     "unknown_option": ("mlp.py", "-D", "widht=4"),
     "define_without_value": ("mlp.py", "-D", "width"),
     "define_without_name": ("mlp.py", "-D", "=4"),
+    "precision_of_no_activations": ("mlp.py", "--weights-dtype", "fp4"),
+    "overrides_missing": ("mlp.py", "--dtype-overrides", "nowhere.toml"),
     "option_twice": ("mlp.py", "-D", "batch=4", "--batch", "2"),
     "no_phases": ("mlp.py", "--phase", "decode", "--context", "64"),
     "unknown_target": ("mlp.py", "-t", "wafer-4x5"),

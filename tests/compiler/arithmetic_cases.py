@@ -12,6 +12,7 @@ from wsc.compiler.ops import (
     Attention,
     Cast,
     Contract,
+    Custom,
     Elementwise,
     Grouped,
     IntegerContract,
@@ -23,6 +24,12 @@ from wsc.compiler.ops import (
     Softmax,
     TopK,
 )
+from wsc.compiler.ops.custom import Rule, register
+
+
+def _outer_type(x: TensorType, y: TensorType) -> TensorType:
+    return TensorType(x.dtype, x.shape + y.shape)
+
 
 # --- contract
 
@@ -352,3 +359,20 @@ def _steps(a: torch.Tensor, b: torch.Tensor, *initial: torch.Tensor) -> torch.Te
         state = a[:, t] * state + b[:, t]
         found.append(state)
     return torch.stack(found, 1)
+
+
+# --- custom: rules as a plugin would register them
+
+register("wsc_test::halve", Rule(lambda x: x, lambda x: (0, x.elements), lambda x: x / 2, pointwise=True))
+register("wsc_test::outer", Rule(_outer_type, lambda x, y: (x.elements * y.elements, 0), np.outer))
+
+
+@case
+def custom_pointwise(rng: Rng) -> Case:
+    return Case(Custom("wsc_test::halve"), (f32(*extents(rng, 3)),), lambda x: x / 2)
+
+
+@case
+def custom_whole(rng: Rng) -> Case:
+    a, b = extents(rng, 2)
+    return Case(Custom("wsc_test::outer"), (f32(a), f32(b)), torch.outer)

@@ -77,7 +77,7 @@ def test_a_machine_by_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "nearest"),
-    [("wse-2", "wse2"), ("WSE3", "wse3"), ("wafer-8", "wafer-8x8"), ("nul", "null"), ("quux", None)],
+    [("wse-2", "wse2"), ("WSE3", "wse3"), ("wafer-8", "wafer-8x8"), ("nul", "null"), ("zzzz", None)],
 )
 def test_an_unknown_target_names_the_nearest_and_all(name: str, nearest: str | None) -> None:
     with pytest.raises(UnknownTarget) as caught:

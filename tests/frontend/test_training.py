@@ -117,7 +117,8 @@ def test_the_memory_of_the_optimiser_is_counted() -> None:
 def test_on_the_meta_device() -> None:
     with torch.device("meta"):
         module = WithLoss(nn.Linear(8, 4), cross_entropy)
-        found = capture_training(module, ((torch.ones(2, 8),), torch.zeros(2, dtype=torch.int64)), "m")
+        inputs = (torch.ones(2, 8),), torch.zeros(2, dtype=torch.int64)
+    found = capture_training(module, inputs, "m")
     verify(found.model.graph)
     assert found.example_inputs is None
     assert found.parameters == ("module.weight", "module.bias")

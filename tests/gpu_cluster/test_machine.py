@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsc.backends.gpu_cluster.clusters import cluster_named, gpu_names, read_cluster, shipped
+from wsc.backends.gpu_cluster.clusters import HERE, cluster_named, gpu_names, read_cluster, shipped
 from wsc.backends.gpu_cluster.constants import MOST_A_GPU, Calibration
 from wsc.backends.gpu_cluster.kernels import Precision
 from wsc.backends.gpu_cluster.topology.tiers import Tier, fat_tree, tier_fault
@@ -37,6 +37,7 @@ def test_names_by_the_pattern_count_racks_where_gpus_come_in_racks() -> None:
 def test_a_superpod_of_16384_has_the_switches_that_its_maker_states() -> None:
     tiers = cluster_named("h100x16384").tiers
     assert [(tier.name, tier.switches) for tier in tiers] == [("leaf", 512), ("spine", 512), ("core", 256)]
+    assert fat_tree(16384, 64) == tiers  # the file and the pattern agree
 
 
 def test_rails_meet_in_a_leaf_and_other_gpus_in_a_spine() -> None:
@@ -118,7 +119,7 @@ ERRORS = {
     ),
     "source": (
         'target = "gpu_cluster"\ngpu = "h100"\ngpus = 16\n[system]\nnode_gpus = 8\n',
-        "system.node_gpus: Value error, expected { value = ..., source",
+        "system.node_gpus: expected { value = ..., source",
     ),
     "broken": ("gpus = = 8\n", "cannot read the machine file"),
 }
@@ -155,3 +156,20 @@ def test_an_oversubscribed_tier_leaves_less(tmp_path: Path) -> None:
     thin = read_cluster(path)
     assert thin.tier_share("spine") == 0.5
     assert thin.tier_share("leaf") == cluster_named("h100x512").tier_share("spine") == 1.0
+
+
+def test_a_file_may_describe_a_gpu_of_its_own(tmp_path: Path) -> None:
+    """The shipped figures of the H100, written into one file, with more memory."""
+    figures = (HERE / "gpus" / "h100.toml").read_text(encoding="utf-8")
+    constants = (HERE / "calibration" / "h100.toml").read_text(encoding="utf-8")
+    own = figures.replace('name = "h100"', 'name = "mine"').replace("85_520_809_984", "100_000_000_000")
+    path = tmp_path / "own.toml"
+    path.write_text(
+        f'target = "gpu_cluster"\ngpus = 16\n{own}\n[gpu.calibration]\n{constants}', encoding="utf-8"
+    )
+    cluster = read_cluster(path)
+    shipped_gpu = cluster_named("h100x16").gpu
+    assert (cluster.gpu.name, cluster.gpu.hbm_bytes) == ("mine", 10**11)
+    assert cluster.gpu.calibration == shipped_gpu.calibration
+    assert cluster.gpu.common == shipped_gpu.common
+    assert cluster.tiers == cluster_named("h100x16").tiers

@@ -102,16 +102,10 @@ def judge(folder: Path, one: Parallelism, expected: dict[str, Any]) -> None:
 
 
 def counted(report: dict[str, Any]) -> Counter[tuple[str, str, int]]:
-    """Collectives that the code made; the pipeline runtime's messages about shapes are a few bytes."""
+    """Collectives and messages that the code made."""
     names = {"data": "replica"}
-    smallest = 1024  # bytes of the least message of the model, which has 16 tokens of 32 numbers in two parts
-    return Counter(
-        {
-            (kind, names.get(axis, axis), bytes): count
-            for kind, axis, bytes, count in report["collectives"]
-            if kind != "send" or bytes >= smallest
-        }
-    )
+    found = report["collectives"]
+    return Counter({(kind, names.get(axis, axis), bytes): count for kind, axis, bytes, count in found})
 
 
 def programmed(one: Parallelism, stage: int) -> Counter[tuple[str, str, int]]:
@@ -157,12 +151,12 @@ def test_eight_ranks_with_everything(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rank", [0, 5121, 10239])
+@pytest.mark.parametrize("rank", [0, 10239])
 def test_10240_ranks_with_the_fake_process_group(tmp_path: Path, rank: int) -> None:
-    """One process plays one rank of a mesh of pipeline 1 x data 1,280 x tensor 8; no other rank is there."""
-    one = plan(data=1280, tensor=8, shard=3, global_batch=1280)
+    """One process plays one rank of a mesh of data 1,280 x tensor 8; no other rank is there."""
+    one = plan(data=1280, tensor=8, global_batch=1280)
     shape = TransformerShape(
-        "wide", 2, 1280, 2560, 8, 8, 10240, 16, gated=True, bias=False, rotary=True, tied=False
+        "wide", 2, 128, 256, 8, 8, 1024, 16, gated=True, bias=False, rotary=True, tied=False
     )
     write_torch_training(shape, one, tmp_path)
     run([sys.executable, "run_torch.py", "--fake", str(rank), "--report", "fake.json"], cwd=str(tmp_path))
@@ -174,7 +168,7 @@ def test_10240_ranks_with_the_fake_process_group(tmp_path: Path, rank: int) -> N
         if bytes > 4:
             expected[kind, "+".join(axes), bytes] += count
     assert counted(report) == expected
-    assert report["shapes"]["layers.0.attention.wq.weight"] == [1, 1280]  # 1,280 rows over 8, then over 1,280
+    assert report["shapes"]["layers.0.attention.wq.weight"] == [16, 128]  # 128 rows over 8
 
 
 def test_the_schedule_is_as_the_runtime_reads_it() -> None:

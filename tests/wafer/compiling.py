@@ -53,8 +53,8 @@ def sized(width: int, height: int, name: str = "wafer-8x8", **core: float) -> Wa
 
 @contextmanager
 def quick_placement() -> Iterator[None]:
-    """Places by slicing alone: the exact solver shortens wires, which no number of these tests depends on."""
-    params = SolveParams(exact_effort=0, polish_effort=0)
+    """Places by slicing alone: a longer search shortens wires, which no number of these tests depends on."""
+    params = SolveParams(levels=2, starts=1, moves=500, rounds=1, polished=1, exact_effort=0, polish_effort=0)
     with mock.patch.object(plan_module, "solve", partial(solve, params=params)):
         yield
 

@@ -97,7 +97,7 @@ def _read(asked: dict[str, Any]) -> dict[str, Any]:
     """The options as an algorithm takes them; those that were not given are left out."""
     read = {name: value for name, value in asked.items() if value is not None}
     if "dtype" in read:
-        names = [d.value for d in DType if d.is_float and d.bytes <= 4]  # cores have no double precision
+        names = [d.value for d in DType if d.is_float and d.bytes in (2, 4)]  # what cores compute with
         if read["dtype"] not in names:
             raise AlgorithmError(f"--dtype is one of {', '.join(names)}, not '{read['dtype']}'")
         read["dtype"] = DType(read["dtype"])

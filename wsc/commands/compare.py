@@ -17,6 +17,7 @@ from wsc.commands.console import print_json, stages
 from wsc.commands.source import load_source, options_of
 from wsc.comparison import Told, compare_machines
 from wsc.compiler.errors import BuildError, UserError
+from wsc.precision import Wanted
 from wsc.reports.comparison import (
     Figures,
     Refusal,
@@ -38,7 +39,7 @@ def compare_file(
     targets: str,
     defines: list[str],
     *,
-    dtype: str = "",
+    wanted: Wanted,
     output: Path | None = None,
     json: bool = False,
     download: bool = False,
@@ -48,12 +49,12 @@ def compare_file(
     if not names:
         raise UserError("--targets takes machines separated by commas, as in --targets wse2,wse3.")
     for name in names:
-        select(name)  # an unknown one is an error before any work is done
+        wanted.for_machine(select(name))  # what is unknown is an error before any work is done
     captured = _captured(spec, options_of(defines), download)
     model = captured.model
     folder = output or DEFAULT_FOLDER / model.graph.name
     with _bars(names) as told:
-        rows = compare_machines(model, names, told, inputs=captured.example_inputs or (), dtype=dtype)
+        rows = compare_machines(model, names, told, inputs=captured.example_inputs or (), wanted=wanted)
     _write(folder, f"{model.graph.name} on {', '.join(names)}", rows)
     if json:
         print_json({"model": model.graph.name, "folder": str(folder), "machines": comparison_json(rows)})

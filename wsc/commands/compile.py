@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -17,6 +19,7 @@ from wsc.commands.report import write_page
 from wsc.commands.source import load_source, options_of
 from wsc.commands.summary import kernel_rows, result_row, summary_items, summary_json
 from wsc.folder import check_place
+from wsc.precision import Wanted
 from wsc.reports.tables import kernel_table, summary_panel
 from wsc.store import add_row, store_of
 
@@ -26,15 +29,22 @@ def compile_file(
     target: str,
     defines: list[str],
     *,
-    dtype: str = "",
+    wanted: Wanted,
+    asked: Mapping[str, object] | None = None,
     output: Path | None = None,
     page: bool = True,
     json: bool = False,
     download: bool = False,
 ) -> None:
-    """Compile the model of a file, write its build folder and its page, print the summary."""
+    """Compile the model of a file, write its build folder and its page, print the summary.
+
+    `asked` are options of the target, those that are None left out.
+    """
     options = options_of(defines)
     selection = select(target)
+    given = {key: str(value) for key, value in (asked or {}).items() if value is not None}
+    selection = replace(selection, target=selection.target.configured(given))
+    precision, integers = wanted.for_machine(selection)
     if output is not None:
         check_place(output)
     with stages() as stage, redirect_stdout(sys.stderr):  # what the model prints is not our result
@@ -47,7 +57,7 @@ def compile_file(
         check_place(folder)
         stage("capturing the model")
         captured = capture(source.module, source.example_inputs, source.name)
-        build = build_of(captured, selection, stage, dtype)
+        build = build_of(captured.in_precision(precision), selection, stage, integers)
         stage(f"writing {folder}")
         write_build(build, folder)
         add_row(store_of(folder), result_row(build, folder))

@@ -26,7 +26,7 @@ def run_build(folder: Path | None, inputs: Path | None, output: Path | None, jso
     path = chosen_build(folder)
     build = read_build(path)
     build.check_weights()
-    arrays = _arrays(build, inputs)
+    arrays = chosen_inputs(build, inputs)
     with progress_bar("executing") as progress:
         outputs = build.execute(arrays, progress)
     if output is not None:
@@ -51,7 +51,7 @@ def run_build(folder: Path | None, inputs: Path | None, output: Path | None, jso
         raise InternalError(f"The program of {path} computes something else than {judge}.")
 
 
-def _arrays(build: Build, file: Path | None) -> Sequence[Array]:
+def chosen_inputs(build: Build, file: Path | None) -> Sequence[Array]:
     """The inputs of a file, or the example inputs; raises InputMismatch."""
     if file is not None:
         arrays = _read(build, file)

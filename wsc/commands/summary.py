@@ -31,10 +31,25 @@ def summary_items(build: Build) -> list[tuple[str, str]]:
     others = format_quantity(work.vector_ops, "vector operations")
     return [
         *timing_items(build.trace, _bound(build)),
+        *_tokens_items(build),
         *build.facts,
         ("work an input", f"{macs}, {others}"),
         ("weights", format_bytes(_weight_bytes(build.graph))),
     ]
+
+
+def _tokens_items(build: Build) -> list[tuple[str, str]]:
+    """Tokens a second of a model that keeps state from one call to the next."""
+    tokens = tokens_an_input(build.graph)
+    if not tokens:
+        return []
+    return [("tokens", format_rate(tokens * build.trace.inputs_per_second, "tokens"))]
+
+
+def tokens_an_input(graph: Graph) -> int:
+    """Tokens that one call of a model with state takes, those of its first input of integers; 0 without state."""
+    given = [node.type for node in graph.inputs if node.type.dtype.is_integer and node.type.rank == 2]
+    return given[0].elements if graph.state and given else 0
 
 
 def timing_items(trace: Trace, bound: int) -> list[tuple[str, str]]:

@@ -17,15 +17,21 @@ from wsc.options import (
     Download,
     DType,
     Extent,
+    GridSize,
     InputArrays,
     Json,
+    Level,
     Machine,
     ModelFile,
     OtherMachine,
     OutputArrays,
     OutputFolder,
+    Overrides,
     Phase,
+    Schedule,
     Seq,
+    Wafers,
+    WeightsDType,
 )
 
 
@@ -44,8 +50,13 @@ def compile(
     batch: Batch = None,
     context: Context = None,
     seq: Seq = None,
+    schedule: Schedule = None,
+    grid: GridSize = None,
+    wafers: Wafers = None,
     download: Download = False,
     dtype: DType = "",
+    weights_dtype: WeightsDType = "",
+    dtype_overrides: Overrides = None,
     output: OutputFolder = None,
     page: Annotated[
         bool, typer.Option("--page/--no-page", help="Write report.html into the build folder.")
@@ -54,12 +65,14 @@ def compile(
 ) -> None:
     """Compile and simulate a model; write a build folder."""
     from wsc.commands.compile import compile_file
+    from wsc.precision import Wanted
 
     compile_file(
         model,
         target,
         [*(define or []), *_sizes(phase, batch, context, seq)],
-        dtype=dtype,
+        asked={"schedule": schedule, "grid": grid, "wafers": wafers},
+        wanted=Wanted(dtype, weights_dtype, dtype_overrides),
         output=output,
         page=page,
         json=json,
@@ -78,11 +91,13 @@ def run(
 
 
 @app.command(cls=Command)
-def simulate(build: BuildFolder = None, machine: OtherMachine = None, json: Json = False) -> None:
+def simulate(
+    build: BuildFolder = None, machine: OtherMachine = None, level: Level = "fast", json: Json = False
+) -> None:
     """Simulate a program again, on its machine or another."""
     from wsc.commands.simulate import simulate_build
 
-    simulate_build(build, machine, json)
+    simulate_build(build, machine, level, json)
 
 
 @app.command(cls=Command)
@@ -101,6 +116,8 @@ def compare(
     seq: Seq = None,
     download: Download = False,
     dtype: DType = "",
+    weights_dtype: WeightsDType = "",
+    dtype_overrides: Overrides = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FOLDER", help="For the tables. [default: comparison/NAME]"),
@@ -109,9 +126,11 @@ def compare(
 ) -> None:
     """Compile a model for several machines and compare them."""
     from wsc.commands.compare import compare_file
+    from wsc.precision import Wanted
 
     given = [*(define or []), *_sizes(phase, batch, context, seq)]
-    compare_file(model, targets, given, dtype=dtype, output=output, json=json, download=download)
+    wanted = Wanted(dtype, weights_dtype, dtype_overrides)
+    compare_file(model, targets, given, wanted=wanted, output=output, json=json, download=download)
 
 
 @app.command(cls=Command)

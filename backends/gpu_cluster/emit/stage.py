@@ -24,7 +24,7 @@ from wsc.backends.gpu_cluster.plan.spread import conversion
 from wsc.backends.gpu_cluster.program import Buffer, RankClass
 from wsc.compiler.ir.graph import Graph, Node
 from wsc.compiler.layout import Cut, Layout
-from wsc.compiler.ops import Attention, Contract, Expand, Input, Op, Reshape
+from wsc.compiler.ops import Attention, Contract, Expand, Grouped, Input, Op, Reshape
 
 TENSOR = "tensor"
 
@@ -148,7 +148,7 @@ class StageWriter:
         if isinstance(node.op, VIEWS):
             self._open.steps.append(step)
             return
-        if isinstance(node.op, Contract | Attention):
+        if isinstance(node.op, Contract | Attention | Grouped):
             self._close_kernel()
             self._open.steps.append(step)
             self._open.fixed = Launch(kernel_of(node.op, tiles, result), node.name)

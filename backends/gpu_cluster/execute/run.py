@@ -46,9 +46,7 @@ def execute(
 
 def _check(program: Program, weights: Mapping[str, Array], inputs: Sequence[Array]) -> None:
     if not program.outputs:
-        raise InputMismatch(
-            f"'{program.name}' was made from a shape: it can be simulated, but has no tensors to run on"
-        )
+        raise InputMismatch(f"'{program.name}' was made from a shape: it can be simulated, but not executed")
     if len(inputs) != len(program.inputs):
         raise InputMismatch(f"'{program.name}' takes {len(program.inputs)} inputs, {len(inputs)} were given")
     for (name, wanted), array in zip(program.inputs, inputs, strict=True):
@@ -144,8 +142,13 @@ class _Ranks:
         queue = self.network.get((instruction.channel, where), [])
         if not queue:
             return False
-        self.tiles[instruction.result] = queue.pop(0)
+        self.tiles[instruction.result] = self._as_own(queue.pop(0))
         return True
+
+    def _as_own(self, tiles: Array) -> Array:
+        """Tiles of another class, whose mesh may tell copies apart that this one does not, or the other way round."""
+        one = tuple(slice(1) if size == 1 else slice(None) for size in self.mesh.shape)
+        return np.broadcast_to(tiles[one], (*self.mesh.shape, *tiles.shape[len(one) :]))
 
     def outputs(self) -> Iterator[tuple[int, Array]]:
         """(number, array) of the results that the class holds."""

@@ -46,7 +46,7 @@ def _can_split(graph: Graph, node: Node) -> bool:
     letter = source.op.letters[2][op.dim]
     lhs, rhs, _ = source.op.letters
     users = graph.users[source.name]
-    read_once = len(users) == 1 or _only_sliced(graph, source, op.dim)
+    read_once = source.name not in graph.outputs and (len(users) == 1 or _only_sliced(graph, source, op.dim))
     return letter in rhs and letter not in lhs and graph[source.inputs[1]].is_weight and read_once
 
 

@@ -161,8 +161,10 @@ class TrainingCost:
         holders = plan.data * plan.context
         dense = memory.states(sum(map(writer.dense_parameters, own)), plan, holders)
         routed = memory.states(sum(map(writer.expert_parameters, own)), plan, holders // plan.expert)
-        kept = sum(writer.kept_bytes(chunk) for chunk in range(plan.virtual))
+        head = memory.head_activations(self.shape, plan) if rank == plan.pipeline - 1 else 0
+        kept = sum(writer.kept_bytes(chunk) for chunk in range(plan.virtual)) - head
         held = kept * in_flight(plan, rank) // plan.virtual
+        held += head * (1 if plan.schedule == "interleaved" else in_flight(plan, rank))
         return dense.bytes + routed.bytes + held + writer.workspace_bytes()
 
     @cached_property

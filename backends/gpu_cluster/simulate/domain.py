@@ -7,6 +7,7 @@ protocol the filling of a pipeline whose chunks grow with the message. Every ran
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, log2
 from typing import Literal
 
 from wsc.backends.gpu_cluster.kernels import Collective
@@ -105,11 +106,14 @@ def fill_seconds(work: float, growth: float, gpu: Gpu) -> float:
 
 
 def nvls_seconds(size: int, ranks: int, gpu: Gpu) -> float:
-    """Seconds of an all_reduce in the switch: each GPU sends its buffer once and receives a part, then the reverse."""
+    """Seconds of an all_reduce in the switch: each GPU sends its buffer once and receives a part, then the reverse.
+
+    All ranks talk to the switch at once; what grows with them is their barrier, by steps of doubling distance.
+    """
     constants = gpu.common.collectives
     links = size * (ranks + 1) / ranks / gpu.nvlink_bytes_per_second
     work = links / gpu.calibration.nvlink_efficiency * constants.nvls_work
-    latency = step_latency(2 * (ranks - 1), gpu) * (1 + constants.nvls_latency)
+    latency = step_latency(2 * ceil(log2(ranks)), gpu) * (1 + constants.nvls_latency)
     return latency + fill_seconds(work, constants.nvls_growth, gpu) + work
 
 

@@ -8,7 +8,7 @@ from math import ceil
 from wsc.backends.gpu_cluster.instructions import Communicate, Launch, Send
 from wsc.backends.gpu_cluster.kernels import Attention, Gemm, Kernel
 from wsc.backends.gpu_cluster.machine import Cluster
-from wsc.backends.gpu_cluster.program import Program, class_of_ranks, flat
+from wsc.backends.gpu_cluster.program import Program, RankClass, class_of_ranks, flat
 from wsc.backends.gpu_cluster.simulate.bound import CLOCK_HZ, kernel_macs
 from wsc.backends.gpu_cluster.simulate.costs import Costs
 from wsc.backends.gpu_cluster.simulate.fold import fold
@@ -86,10 +86,19 @@ class _Reporter:
         touched = {name for step in launch.steps for name in (*step.operands, step.result)}
         held = sum(ranks[name].tile.bytes for name in sorted(touched))
         step = StepTrace(print_instruction(launch), "compute", cycles, cycles * runs)
-        macs = kernel_macs(launch.kernel) * units // runs
+        macs = self._macs(ranks, launch) * units // runs
         return KernelTrace(
             *(launch.label, group_of_kernel(launch.kernel), units, cycles, 0.0, self.interval - cycles),
             *(macs, held, (step,)),
+        )
+
+    def _macs(self, ranks: RankClass, launch: Launch) -> int:
+        """Multiply-adds of one rank: of the steps, where the program has them."""
+        if not launch.steps:
+            return kernel_macs(launch.kernel)
+        return sum(
+            step.op.arithmetic([ranks[name].tile for name in step.operands], ranks[step.result].tile)[0]
+            for step in launch.steps
         )
 
     def _collective(self, number: int, instruction: Communicate) -> KernelTrace:

@@ -93,6 +93,7 @@ class Blocks:
             weights = Gemm(hidden, columns, tokens, 1, precision, accumulate=True)
             writer.body.append(Launch(weights, "head.logits.weight_gradient"))
             writer.stream("head.norm.gradient", 2 * own, own)
+            writer.sum_norm("head.norm")
         return _half(tuple(writer.body), kind)
 
 

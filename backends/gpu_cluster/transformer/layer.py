@@ -249,7 +249,15 @@ class LayerWriter:
     def _norm_backward(self, label: str) -> None:
         """The norm's own gradient, then the sum with that of the residual that went past it, a kernel each."""
         self.stream(f"{label}.gradient", 2 * self.own_bytes, self.own_bytes)
+        self.sum_norm(label)
         self.stream(f"{label}.sum_gradients", 2 * self.own_bytes, self.own_bytes)
+
+    def sum_norm(self, label: str) -> None:
+        """FSDP2 adds up a norm's gradient over the tensor group at once where gradients are shared out (shard > 1)."""
+        plan = self.plan
+        if plan.sequence and plan.shard > 1 and not plan.regather:
+            size = plan.element * self.shape.norm_parameters
+            self.collective("all_reduce", size, TENSOR, f"{label}.sum")
 
     def _rows_backward(self, label: str, width: int) -> None:
         """Gradient of a matrix cut by rows: tokens of the gradient come together first."""

@@ -85,6 +85,7 @@ class RankWriter:
                 passes += self._pass(action, self._is_last(number))
             self.out += rolled(passes, 10 * self.plan.stages)
             self._tied_embeddings()
+            self._sum_norms()
             self._reduce_rest()
         self._optimizer()
         return tuple(self.out)
@@ -278,6 +279,21 @@ class RankWriter:
         for stage in self._own_stages():
             self.out += self._sum_gradients(stage)
 
+    def _sum_norms(self) -> None:
+        """Gradients of norms, which each rank of a tensor group has of its own tokens: added up at the end.
+
+        Megatron-LM adds them up as one tensor; PyTorch each by itself, with FSDP2 in every backward pass (layer.py).
+        """
+        plan, shape = self.plan, self.shape
+        if plan.tensor == 1 or not plan.sequence or (plan.shard > 1 and not plan.regather):
+            return
+        count = sum(2 * stage.layers + stage.head for stage in self._own_stages())
+        bytes = shape.norm_parameters * (plan.accumulate_bytes if plan.regather else plan.element)
+        if plan.regather:
+            self.out.append(Communicate("all_reduce", count * bytes, ("tensor",), "norms.sum"))
+        else:
+            self.out += [Communicate("all_reduce", bytes, ("tensor",), "norms.sum")] * count
+
     def _tied_embeddings(self) -> None:
         """The first and the last rank of a pipeline add up their gradients of one embedding."""
         last = self.plan.pipeline - 1
@@ -310,6 +326,7 @@ class RankWriter:
                 self._sharded_unit(number, part, action)
             if kind == "B":
                 self.out.append(Free("activations 0"))
+        self._sum_norms()
         self.out.append(Wait(("summed",)))
 
     def _sharded_unit(self, number: int, part: str, action: Action) -> None:

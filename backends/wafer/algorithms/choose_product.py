@@ -102,7 +102,7 @@ class _Model:
         if self.product.vector is not None:
             longer, shorter = (m, n) if self.product.vector == "m" else (n, m)
         piece = machine.mac_vector_elements(dtype)
-        each = ceil(longer / piece) * piece * machine.mac_cycles(dtype) + machine.core.vector_startup_cycles
+        each = ceil(longer / piece) * piece * machine.mac_cycles(dtype) + machine.vector_startup_cycles(dtype)
         return self.startup + k * shorter * each
 
     def chain(self, words: int, parts: int, pitch: int) -> float:

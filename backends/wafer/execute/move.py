@@ -281,8 +281,18 @@ def _lookup(
 ) -> Array:
     table, index = operands
     lead = len(mesh.axes)
-    rows, inner = table.shape[lead], table.shape[lead + 1 :]
-    local = index - _first_row(sources[0], mesh).reshape(mesh.shape + (1,) * (index.ndim - lead))
+    rows = found_rows(
+        table.reshape(-1, *table.shape[lead:]),
+        index.reshape(-1, *index.shape[lead:]),
+        first_row(sources[0], mesh).ravel(),
+    )
+    return rows.reshape(*mesh.shape, *rows.shape[1:])
+
+
+def found_rows(table: Array, index: Array, first: Array) -> Array:
+    """A lookup on some cores: arrays of shape (cores, *tile), and the first row of the table on each core."""
+    rows, inner = table.shape[1], table.shape[2:]
+    local = index - first.reshape(-1, *(1,) * (index.ndim - 1))
     held = (local >= 0) & (local < rows)
     flat = table.reshape(-1, rows, int(np.prod(inner)))
     places = np.where(held, local, 0).reshape(len(flat), -1)
@@ -291,7 +301,7 @@ def _lookup(
     return found.reshape(*index.shape, *inner)
 
 
-def _first_row(table: Buffer, mesh: Mesh) -> Array:
+def first_row(table: Buffer, mesh: Mesh) -> Array:
     """The global place of the first row of every core's tile; of a tile without rows a place that nothing names."""
     cuts = replace(table.layout, cuts=table.layout.cuts[:1])
     place, exists = cuts.positions(mesh, table.type.shape[:1])[0]

@@ -2,10 +2,10 @@
 
 A dimension is cut over all rows of cores, over all columns, over one of the two axes that columns (or rows) are made
 of, or not at all. The start is by rule: heads over the outer axis of the columns and what is within a head over the
-inner one; the dimension of most bytes over the rows (or the columns), or on square meshes that of the tokens, so that products shift;
-every other one over all columns, or rows, whichever nothing beside it is cut over. From there each dimension is put
-where the whole kernel is cheapest, the longest first, until nothing changes. Ways that do not serve some op are left
-out.
+inner one; the dimension of most bytes over the rows (or the columns), or on square meshes that of the tokens, so that
+products shift; every other one over all columns, or rows, whichever nothing beside it is cut over. From there each
+dimension is put where the whole kernel is cheapest, the longest first, until nothing changes. Ways that do not serve
+some op are left out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Attention: keys cut over the cores with the queries whole, or keys that go round a ring of cores that hold queries."""
+"""Attention: keys cut over the cores and queries whole, or keys that go round a ring of cores that hold queries."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class Draft:
         cuts = []
         for slot in slots:
             axes = self.axes(slot)
-            if other is not None and slot in other:
+            if other is not None and slot is not None and slot in other:
                 axes = other[slot]
             cuts.append(self._cut(slot, axes))
         names = [c.axis for found in cuts for c in found]

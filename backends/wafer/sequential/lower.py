@@ -34,7 +34,7 @@ from wsc.compiler.ops import (
 
 @dataclass
 class Lowering:
-    """Turns nodes into instructions of a draft. `source` gives the buffer of a weight, input or state as it must lie."""
+    """Turns nodes into instructions of a draft; `source` gives a weight's or a state's buffer as it must lie."""
 
     graph: Graph
     draft: Draft
@@ -61,7 +61,7 @@ class Lowering:
 
     def _elementwise(self, node: Node) -> Value:
         assert isinstance(node.op, Elementwise)
-        return self.draft.elementwise(node.op.fn, self.operands(node), node.op.scalars)  # type: ignore[arg-type]
+        return self.draft.elementwise(node.op.fn, self.operands(node), node.op.scalars)
 
     def _cast(self, node: Node) -> Value:
         (x,) = self.operands(node)

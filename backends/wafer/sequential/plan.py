@@ -162,7 +162,7 @@ class _Planner:
         if not needed or min(first, last) < 1 or wafers < needed:
             raise self._too_few(full, needed if min(first, last) >= 1 else 0)
         layers = _shared(count, [first, *[middle] * (wafers - 2), last])
-        placed = []
+        placed: list[PlacedSegment] = []
         for wafer, segment in enumerate(cut_segments(self.rolled, layers)):
             laid = lay_out(self.task, segment, *full) if wafer < 2 or wafer == wafers - 1 else None
             if laid is None:

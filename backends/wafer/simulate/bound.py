@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import ceil
 
 from wsc.backends.wafer.machine import Wafer
-from wsc.backends.wafer.program import HOST, Kernel, Program
+from wsc.backends.wafer.program import HOST, Instruction, Kernel, Program, Repeat
 from wsc.backends.wafer.simulate.prepare import runs_per_input
 from wsc.compiler.ops.base import Op
 
@@ -34,7 +34,7 @@ def _compute_cycles(program: Program, machine: Wafer) -> float:
 
 def _core_cycles(kernel: Kernel, machine: Wafer) -> Iterator[float]:
     """Cycles an input that one core would take for each local op of a kernel."""
-    for instruction, runs in zip(kernel.instructions(), runs_per_input(kernel), strict=True):
+    for instruction, runs in _flat(kernel):
         if not isinstance(instruction.op, Op):
             continue
         operands = [kernel[name].type for name in instruction.operands]
@@ -43,6 +43,15 @@ def _core_cycles(kernel: Kernel, machine: Wafer) -> Iterator[float]:
         widest = max((*operands, result), key=lambda t: t.dtype.bytes).dtype
         mac_cycles = min(1 / machine.peak_macs_per_cycle(result.dtype), machine.mac_cycles(result.dtype))
         yield runs * (macs * mac_cycles + others / machine.vector_ops_per_cycle(widest))
+
+
+def _flat(kernel: Kernel) -> Iterator[tuple[Instruction, int]]:
+    """Instructions with how often they run for an input; those of a repeat one by one."""
+    for instruction, runs in zip(kernel.instructions(), runs_per_input(kernel), strict=True):
+        if isinstance(instruction.op, Repeat):
+            yield from ((inner, runs * instruction.op.steps) for inner in instruction.op.body)
+        else:
+            yield instruction, runs
 
 
 def _edge_cycles(program: Program, machine: Wafer) -> tuple[float, float]:

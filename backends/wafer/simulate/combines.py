@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import ceil
 
 from wsc.backends.wafer.instructions import AllReduce, ReduceInto, ReduceScatter, ReduceTo
 from wsc.backends.wafer.machine import Wafer
@@ -11,6 +12,7 @@ from wsc.backends.wafer.simulate.costs import MOVEMENT, Cost
 from wsc.backends.wafer.simulate.lines import (
     broadcast_distance,
     chain_distance,
+    copied,
     flight_cycles,
     link_words,
     move_of,
@@ -30,12 +32,22 @@ def reduce_to(machine: Wafer, mesh: Mesh, op: ReduceTo, operand: Buffer) -> Cost
 
 
 def reduce_scatter(machine: Wafer, mesh: Mesh, op: ReduceScatter, operand: Buffer) -> Cost:
-    """Every part is the root of a chain for its own P-th of the tile.
+    """Every part is the end of a chain from either side for its own P-th of the tile.
 
-    The chains run at once in both directions and together put at most W words on a link, as one chain of the whole tile
-    does; the longest of them passes all parts.
+    A core adds, or sends, one piece for every other part and its own once more. One way the farthest pieces go first;
+    the last part but one then has them all, and from there the pieces of the other way follow, the nearest first.
     """
-    return _chain(machine, mesh, op.axis, operand)
+    axis, parts = op.axis, mesh[op.axis].parts
+    if parts == 1:
+        return copied(machine, operand)
+    piece = link_words(machine, ceil(operand.tile_type.bytes / parts))
+    step = chain_distance(machine, mesh, axis) // (parts - 1)
+    busy = piece * (parts + 1 if parts > 2 else parts)
+    way = piece * (parts + 1) + 2 * step * (parts - 2) if parts > 2 else piece + step
+    on_links = piece * (parts - 1) * sharing(mesh, axis, operand)
+    through = max(way, on_links + 2 * step * (parts - 2), busy)
+    startup = machine.core.task_startup_cycles
+    return Cost(MOVEMENT, max(1, startup + busy), max(1, startup + through), (mesh[axis].along,), on_links)
 
 
 def all_reduce(machine: Wafer, mesh: Mesh, op: AllReduce, operand: Buffer) -> Cost:

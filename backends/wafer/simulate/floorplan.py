@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from wsc.backends.wafer.instructions import Recv, Send
 from wsc.backends.wafer.machine import Wafer
-from wsc.backends.wafer.program import Program
+from wsc.backends.wafer.program import HOST, Kernel, Program
 from wsc.backends.wafer.simulate.maps import core_maps
 from wsc.simulation.floorplan import Field, Floorplan, Region
 from wsc.simulation.trace import Trace
 
 
 def floorplan(program: Program, machine: Wafer, trace: Trace) -> Floorplan:
-    """Regions of a simulated program with its memory, its compute share and the words on its links."""
+    """Regions of a simulated program with its memory, its compute share and the words on its links; one wafer's."""
+    program, trace = _first_wafer(program, trace)
     maps = core_maps(program, machine, trace)
     return Floorplan(
         title=f"{program.name} on {machine.name}",
@@ -44,3 +48,21 @@ def floorplan(program: Program, machine: Wafer, trace: Trace) -> Floorplan:
             ),
         ),
     )
+
+
+def _first_wafer(program: Program, trace: Trace) -> tuple[Program, Trace]:
+    """Of several wafers the first, without what comes from the others: they have their regions at the same places."""
+    if program.wafers == 1:
+        return program, trace
+    kept = [i for i, k in enumerate(program.kernels) if k.wafer == 0]
+    names = {program.kernels[i].name for i in kept} | {HOST}
+    streams = tuple(s for s in program.streams if {s.source.kernel, s.target.kernel} <= names)
+    joined = {s.name for s in streams}
+    kernels = tuple(_without_ports(program.kernels[i], joined) for i in kept)
+    traced = replace(trace, kernels=tuple(trace.kernels[i] for i in kept))
+    return replace(program, kernels=kernels, streams=streams), traced
+
+
+def _without_ports(kernel: Kernel, streams: set[str]) -> Kernel:
+    body = (i for i in kernel.body if not isinstance(i.op, Recv | Send) or i.op.stream in streams)
+    return replace(kernel, body=tuple(body))

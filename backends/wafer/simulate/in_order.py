@@ -1,8 +1,10 @@
 """Programs whose kernels run in order: each core does one instruction after another, for one input at a time.
 
 An instruction starts when the core is free and its operands are there. A movement or a load that goes on by itself
-leaves the core to the next instruction, which waits only if it reads what is still under way. Kernels hand tensors to
-each other by streams; what a load brings comes over the wafer's edge, one load after another.
+leaves the core to the next instruction, which waits if it reads what is still under way, or moves something in the same
+direction: the routes of a region's lines are the same for all of its movements, and serve one at a time. Kernels hand
+tensors to each other by streams, which from one wafer to the next pass the link between them besides; what a load
+brings comes over the wafer's edge, one load after another.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
+from math import ceil
 
 from wsc.backends.wafer.instructions import Load, Recv, Send
 from wsc.backends.wafer.program import HOST, Instruction, Kernel, Program, Repeat
@@ -30,6 +33,7 @@ class _Run:
     free: int = 0
     edge_free: int = 0
     edge_cycles: int = 0
+    lines: dict[str, int] = field(default_factory=dict)  # direction: when its last movement is through
     there: dict[tuple[str, int], int] = field(default_factory=dict)  # content: when it is there
     contents: Counter[str] = field(default_factory=Counter)  # loads so far
     step: int = 0
@@ -118,11 +122,13 @@ class InOrder:
         start = run.free
         for name in line.instruction.operands:
             start = max(start, run.there.get(_content(kernel, name, run.step), 0))
+        start = max(start, *(run.lines.get(line, 0) for line in cost.lines), 0)
         run.free = start + cost.occupancy
         if isinstance(op, Send):
             self._send(op.stream, start)
             return
         end = start + cost.latency
+        run.lines.update(dict.fromkeys(cost.lines, end))
         if isinstance(op, Recv):
             end = max(end, self.arrivals[op.stream])
         run.there[_content(kernel, line.instruction.result, run.step)] = end
@@ -144,9 +150,15 @@ class InOrder:
     def _send(self, name: str, start: int) -> None:
         traffic = self.traffic[name]
         arrival = start + traffic.flight_cycles(self.machine)
-        self.arrivals[name] = arrival
-        if traffic.stream.target.kernel == HOST:
+        source, target = (end.kernel for end in (traffic.stream.source, traffic.stream.target))
+        if target == HOST:
             self.host_end = max(self.host_end, arrival)
+        elif self._wafer(source) != self._wafer(target):
+            arrival += ceil(self.machine.link_cycles(traffic.stream.source.type.bytes))
+        self.arrivals[name] = arrival
+
+    def _wafer(self, kernel: str) -> int:
+        return self.prepared.program.kernel(kernel).wafer
 
     def _kernel(self, kernel: Kernel, interval: int) -> KernelTrace:
         lines = self.lines[kernel.name]

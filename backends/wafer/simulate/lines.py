@@ -6,7 +6,7 @@ take as many times as long ("shared").
 
 from __future__ import annotations
 
-from math import prod
+from math import ceil, prod
 
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Buffer
@@ -24,6 +24,13 @@ def move_of(machine: Wafer, busy: int, on_links: int, distance: int, lines: tupl
     startup = machine.core.task_startup_cycles
     latency = startup + max(busy, on_links) + distance
     return Cost(MOVEMENT, max(1, startup + busy), max(1, latency), lines, on_links)
+
+
+def copied(machine: Wafer, operand: Buffer) -> Cost:
+    """A tile that stays where it is: a task copies it as fast as memory can be written."""
+    startup = machine.core.task_startup_cycles
+    cycles = startup + ceil(operand.tile_type.bytes / machine.core.write_bytes_per_cycle)
+    return Cost(MOVEMENT, max(1, startup), max(1, cycles))
 
 
 def chain_distance(machine: Wafer, mesh: Mesh, axis: str) -> int:

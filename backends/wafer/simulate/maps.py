@@ -108,7 +108,7 @@ def _working_cores(kernel: Kernel, costs: tuple[Cost, ...]) -> NDArray[np.bool_]
     """Cores [height, width] that hold a part of the result of the kernel's longest computation."""
     working = np.ones((kernel.height, kernel.width), np.bool_)
     rows = zip(kernel.instructions(), costs, runs_per_input(kernel), strict=True)
-    computed = [(cost.occupancy * runs, i) for i, cost, runs in rows if cost.kind == COMPUTE]
+    computed = [(cost.occupancy * runs, i) for i, cost, runs in rows if cost.kind == COMPUTE and i.result]
     if not computed:
         return working
     longest = max(computed, key=lambda pair: pair[0])[1]

@@ -42,8 +42,15 @@ from wsc.backends.wafer.program import Buffer
 from wsc.backends.wafer.simulate.combines import all_reduce, reduce_into, reduce_scatter, reduce_to
 from wsc.backends.wafer.simulate.costs import Cost
 from wsc.backends.wafer.simulate.exchanges import exchange_cost
-from wsc.backends.wafer.simulate.lines import broadcast_distance, flight_cycles, link_words, move_of, sharing
-from wsc.backends.wafer.simulate.shifts import hand_on, rotate, shift
+from wsc.backends.wafer.simulate.lines import (
+    broadcast_distance,
+    copied,
+    flight_cycles,
+    link_words,
+    move_of,
+    sharing,
+)
+from wsc.backends.wafer.simulate.shifts import exchanged, hand_on, rotate, shift
 from wsc.compiler.layout import Mesh
 
 
@@ -68,14 +75,16 @@ def _multicast(machine: Wafer, mesh: Mesh, op: Multicast, operand: Buffer) -> Co
 
 
 def _halo(machine: Wafer, mesh: Mesh, op: Halo, operand: Buffer) -> Cost:
-    """Both neighbours at once: a core sends what it receives, `lo` one way and `hi` the other."""
-    tile = operand.tile_type
+    """Both neighbours at once: a core sends what it receives, `lo` one way and `hi` the other, and copies its tile."""
+    tile, parts = operand.tile_type, mesh[op.axis].parts
+    if parts == 1:
+        return copied(machine, operand)
     row_bytes = tile.bytes // max(1, tile.shape[op.dim])
     lo, hi = link_words(machine, op.lo * row_bytes), link_words(machine, op.hi * row_bytes)
-    on_links = max(lo, hi) * sharing(mesh, op.axis, operand)
-    return move_of(
-        machine, 2 * (lo + hi), on_links, flight_cycles(machine, mesh, op.axis, 1), (mesh[op.axis].along,)
-    )
+    words = lo + hi if parts > 2 else max(lo, hi)
+    cost = exchanged(machine, mesh, op.axis, operand, words, max(lo, hi), 1)
+    copying = machine.core.task_startup_cycles + copied(machine, operand).latency
+    return replace(cost, latency=max(cost.latency, copying))
 
 
 def _broadcast(machine: Wafer, mesh: Mesh, op: Broadcast, operand: Buffer) -> Cost:
@@ -100,14 +109,20 @@ def _all_gather(machine: Wafer, mesh: Mesh, op: AllGather, operand: Buffer) -> C
 
 
 def _all_to_all(machine: Wafer, mesh: Mesh, op: AllToAll, operand: Buffer) -> Cost:
-    """The link in the middle of the line carries what a half of the cores sends to the other half: P W / 4 words."""
+    """P - 1 exchanges of a P-th of the tile: with the part one further on, then two further on, and so on.
+
+    In the k-th a link carries min(k, P - k) pieces; they follow each other without a barrier.
+    """
     axis, parts = op.axis, mesh[op.axis].parts
-    words = link_words(machine, operand.tile_type.bytes)
-    on_links = ceil(parts * words / 4) * sharing(mesh, axis, operand) if parts > 1 else 0
-    sent = ceil(words * (parts - 1) / parts)
-    return move_of(
-        machine, sent, on_links, flight_cycles(machine, mesh, axis, parts - 1), (mesh[axis].along,)
-    )
+    if parts == 1:
+        return copied(machine, operand)
+    piece = link_words(machine, ceil(operand.tile_type.bytes / parts))
+    shared = sharing(mesh, axis, operand)
+    pace = machine.core.exchange_cycles_per_word
+    through = sum(piece * max(pace / shared, min(k, parts - k)) for k in range(1, parts))
+    cost = exchanged(machine, mesh, axis, operand, piece * (parts - 1), through, parts - 1)
+    on_links = piece * sum(min(k, parts - k) for k in range(1, parts)) * shared
+    return replace(cost, line_cycles=on_links // 2)
 
 
 def _append(machine: Wafer, mesh: Mesh, op: Append, operand: Buffer) -> Cost:

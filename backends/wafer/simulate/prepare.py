@@ -41,7 +41,7 @@ class Prepared:
 
 def prepare(program: Program, machine: Wafer) -> Prepared:
     """Cost every instruction and stream; raises SimulationError if the program does not fit the machine or itself."""
-    _check(program, machine)
+    check_program(program, machine)
     traffic = find_traffic(program, machine)
     by_name = {t.stream.name: t for t in traffic}
     costs = tuple(
@@ -88,13 +88,8 @@ def instruction_cost(
             return multiply_add_cost(machine, op, types, kernel[instruction.result].tile_type)
         case Wait():
             return Cost(MOVEMENT, 0, 0)
-        case Insert():
-            return insert_cost(machine, operands[1].tile_type)
-        case Positions():
-            made = kernel[instruction.result].tile_type
-            return local_cost(machine, Elementwise("copy"), [made], made)
-        case Load():
-            return _loaded(machine, kernel, kernel[instruction.result])
+        case Insert() | Positions() | Load():
+            return _filled_cost(machine, kernel, op, instruction)
         case Lookup():
             return lookup_cost(machine, operands[0].tile_type, operands[1].tile_type)
         case Send(stream):
@@ -106,6 +101,17 @@ def instruction_cost(
                 traffic[stream], traffic[stream].target_words, traffic[stream].stream.target.chunks
             )
     return move_cost(machine, kernel.mesh, op, operands, kernel[instruction.result])
+
+
+def _filled_cost(
+    machine: Wafer, kernel: Kernel, op: Insert | Positions | Load, instruction: Instruction
+) -> Cost:
+    made = kernel[instruction.result]
+    if isinstance(op, Load):
+        return _loaded(machine, kernel, made)
+    if isinstance(op, Insert):
+        return insert_cost(machine, kernel[instruction.operands[1]].tile_type)
+    return local_cost(machine, Elementwise("copy"), [made.tile_type], made.tile_type)
 
 
 def _loaded(machine: Wafer, kernel: Kernel, buffer: Buffer) -> Cost:
@@ -131,7 +137,8 @@ def _pushed(traffic: Traffic, words: int, chunks: int) -> Cost:
     return Cost(MOVEMENT, cycles, cycles)
 
 
-def _check(program: Program, machine: Wafer) -> None:
+def check_program(program: Program, machine: Wafer) -> None:
+    """Raise SimulationError where a program does not fit a machine, or its streams do not fit its instructions."""
     if program.width > machine.grid.width_cores or program.height > machine.grid.height_cores:
         raise SimulationError(
             f"program '{program.name}' is for {program.width}x{program.height} cores, machine '{machine.name}'"

@@ -44,19 +44,19 @@ def _exchange(machine: Wafer, mesh: Mesh, op: Shift, operand: Buffer, share: flo
     if op.ring:
         farthest = min(2 * tiles, parts - 1)
     words = link_words(machine, ceil(operand.tile_type.bytes * share)) if tiles else 0
-    return _exchanged(machine, mesh, op.axis, operand, words, words * tiles, farthest)
+    return exchanged(machine, mesh, op.axis, operand, words, words * tiles, farthest)
 
 
 def hand_on(machine: Wafer, mesh: Mesh, axis: str, operand: Buffer) -> Cost:
     """Every part but the last sends its tile to the next."""
     words = link_words(machine, operand.tile_type.bytes) if mesh[axis].parts > 1 else 0
-    return _exchanged(machine, mesh, axis, operand, words, words, min(1, words))
+    return exchanged(machine, mesh, axis, operand, words, words, min(1, words))
 
 
-def _exchanged(
+def exchanged(
     machine: Wafer, mesh: Mesh, axis: str, operand: Buffer, words: int, on_link: float, farthest: int
 ) -> Cost:
-    """Words that a core sends and receives, those of all on the busiest link, and the parts that the farthest pass."""
+    """An exchange: words that a core sends and receives, those on the busiest link, parts that the farthest pass."""
     on_links = ceil(on_link) * sharing(mesh, axis, operand)
     startup = 2 * machine.core.task_startup_cycles
     through = ceil(max(words * machine.core.exchange_cycles_per_word, on_links))
@@ -84,7 +84,7 @@ def _skew(machine: Wafer, mesh: Mesh, op: Shift, operand: Buffer) -> Cost:
         carried = max(carried, _busiest_link(source, here, parts), back)
         farthest = max(farthest, int(np.abs(source - here).max()))
     words = link_words(machine, ceil(operand.tile_type.bytes / pieces))
-    return _exchanged(machine, mesh, op.axis, operand, words * most, words * carried, farthest)
+    return exchanged(machine, mesh, op.axis, operand, words * most, words * carried, farthest)
 
 
 def _busiest_link(source: NDArray[np.int64], target: NDArray[np.int64], parts: int) -> int:

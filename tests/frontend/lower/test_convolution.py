@@ -1,13 +1,14 @@
 """Convolutions over one to three dimensions, grouped, strided, dilated, padded."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torch.nn import functional as F
 
-from wsc.compiler.errors import UnsupportedModel
+from wsc.compiler.ir.interpret import interpret
+from wsc.frontend.training import capture_training
 
 
 def test_conv2d(check, text):
@@ -63,6 +64,35 @@ def test_general_form(check):
     )
 
 
-def test_transposed_is_refused(check):
-    with pytest.raises(UnsupportedModel, match="transposed convolution"):
-        check(F.conv_transpose2d, torch.randn(1, 2, 4, 4), torch.randn(2, 3, 2, 2))
+@settings(max_examples=3)
+@given(windows=st.lists(window, min_size=4, max_size=4), extent=st.integers(4, 6))
+def test_transposed(check, windows, extent):
+    convs = [nn.ConvTranspose1d(4, 6, 3, **window) for window in windows]
+    convs.append(nn.ConvTranspose1d(4, 2, 2, stride=3, output_padding=1))
+    check(lambda x: [conv(x) for conv in convs], torch.randn(2, 4, extent))
+
+
+def test_transposed_in_two_dimensions(check):
+    check(nn.ConvTranspose2d(2, 4, (2, 3), stride=(2, 1), padding=(0, 1)), torch.randn(1, 2, 4, 5))
+
+
+class Loss(nn.Module):
+    """Convolutions of what another one makes of the input, so that gradients flow through all of them."""
+
+    def __init__(self, convs):
+        super().__init__()
+        self.convs, self.first = nn.ModuleList(convs), nn.Conv1d(4, 4, 3, padding=1)
+
+    def forward(self, x):
+        x = self.first(x)
+        return sum(conv(x).square().mean() for conv in self.convs)
+
+
+@settings(max_examples=3)
+@given(windows=st.lists(window, min_size=3, max_size=3), extent=st.integers(7, 9))
+def test_gradients(windows, extent):
+    loss = Loss(nn.Conv1d(4, 6, 3, **window) for window in windows)
+    found = capture_training(loss, (torch.randn(2, 4, extent),), "m")
+    ours = interpret(found.model.graph, found.example_inputs, found.model.weights)
+    for a, b in zip(ours, found.reference(found.example_inputs), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)

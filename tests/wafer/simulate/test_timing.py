@@ -49,15 +49,15 @@ MOVES = {
     "chain of halves: two to a word": (
         "a=2x", "reduce_to(axis='a', fn='sum')", "f16[9]", "[.]", "f16[9]", "[.] at a", 35, 35 + 6,
     ),
-    "reduce and scatter: as long as a chain": (
-        "a=4x", "reduce_scatter(axis='a', dim=0, fn='sum')", "f32[8]", "[.]", "f32[8]", "[a:2]", 38, 38 + 18,
+    "reduce and scatter: five pieces of two, twice past two parts": (
+        "a=4x", "reduce_scatter(axis='a', dim=0, fn='sum')", "f32[8]", "[.]", "f32[8]", "[a:2]", 40, 40 + 2 * 2 * 6,
     ),
     "all-reduce: a chain and a broadcast": (
         "a=4x", "all_reduce(axis='a', fn='max')", "f32[8]", "[.]", "f32[8]", "[.]", 46, 46 + 18 + 3 + 4,
     ),
-    "halo: one row of three before and two after, both ways": (
+    "halo: one row of three before and two after, sent while as much is received": (
         "a=2x", "halo(dim=0, axis='a', lo=1, hi=2, fill=0.0)", "f32[8,3]", "[a:4,.]", "f32[8,3]", "[a:4~1+2,.]",
-        30 + 2 * 9, 30 + 2 * 9 + 1 + 4,
+        60 + 6, 60 + 16 + 1 + 4,
     ),
     "shift by one of four: to send and to receive, the first part's tile goes back three hops": (
         "a=4x", "shift(axis='a', by=1)", "f32[32]", "[a:8]", "f32[32]", "[a:8]", 60 + 8, 60 + 22 + 3 + 4,
@@ -73,9 +73,9 @@ MOVES = {
         "a=3x", "shift(axis='a', by=0, ring='interleaved', enter=True)", "f32[24]", "[a:8]", "f32[24]", "[a:8]",
         60 + 8, 60 + 22 + 1 + 4,
     ),
-    "all-reduce towards the third of four: 5 and 8 from one side, a task, a cycle for the other side, and back": (
+    "all-reduce towards the third of four: 5 and 8 from one side (4 of the other's come), a task, a cycle, and back": (
         "a=4x", "all_reduce(axis='a', fn='sum', algorithm='chain', root=2)", "f32[8]", "[.]", "f32[8]", "[.]",
-        3 * 30 + 2 * 8 + 8, 30 + (5 + 8 + 30 + 1 + 8) + 30 + 8 + 2 + 4,
+        3 * 30 + 2 * 8 + 8, 30 + (5 + 8 + 4 + 30 + 1 + 8) + 30 + 8 + 2 + 4,
     ),
     "all-reduce on a ring: six exchanges of a quarter, of which each is added in a cycle": (
         "a=4x", "all_reduce(axis='a', fn='sum', algorithm='ring')", "f32[8]", "[.]", "f32[8]", "[.]",
@@ -90,9 +90,9 @@ MOVES = {
     "exchange of two cores across the diagonal: a task to send, one to receive, two hops": (
         "i=2y j=2x", "exchange()", "f32[4,4]", "[i:2,j:2]", "f32[4,4]", "[j:2,i:2]", 60 + 4, 60 + 4 + 2 + 4,
     ),
-    "all-to-all: three quarters leave, a whole tile crosses the middle": (
+    "all-to-all: three exchanges of a quarter": (
         "a=4x", "all_to_all(axis='a', split=1, join=0)", "f32[8,4]", "[a:2,.]", "f32[8,4]", "[.,a:1]",
-        30 + 6, 30 + 8 + 3 + 4,
+        60 + 6, 60 + 16 + 3 + 4,
     ),
 }  # fmt: skip
 

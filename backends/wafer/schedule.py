@@ -1,0 +1,87 @@
+"""Which of three ways to run a model: pipeline, sequential, streaming; asked for, or by memory and modelled time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from wsc.backends.wafer.machine import Wafer
+from wsc.backends.wafer.plan import Plan, make_plan
+from wsc.backends.wafer.sequential.plan import SequentialPlan, Wanted, plan_sequential
+from wsc.compiler.errors import DoesNotFit, UnsupportedModel, UserError
+from wsc.compiler.ir.model import Model
+
+SCHEDULES = ("pipeline", "sequential", "streaming")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user asked for: a schedule by name ("" for the best), and columns x rows or wafers to run on."""
+
+    schedule: str = ""
+    wanted: Wanted = field(default_factory=Wanted)
+
+    @staticmethod
+    def of(options: Mapping[str, str]) -> Asked:
+        """From the options `schedule`, `grid` and `wafers`; raises UserError for what cannot be."""
+        schedule, grid = options.get("schedule", ""), options.get("grid", "")
+        if schedule and schedule not in SCHEDULES:
+            raise UserError(f"--schedule {schedule}: there are {', '.join(SCHEDULES)}.")
+        match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", grid)
+        if grid and match is None:
+            raise UserError(f"--grid takes COLUMNSxROWS, as in --grid 660x660; '{grid}' was given.")
+        wafers = int(options["wafers"]) if "wafers" in options else None
+        size = (int(match[1]), int(match[2])) if match else None
+        if schedule == "pipeline" and (size or wafers):
+            raise UserError("--grid and --wafers are for --schedule sequential or streaming.")
+        if schedule == "streaming" and (wafers or 1) > 1:
+            raise UserError("--schedule streaming runs on one wafer: leave --wafers out.")
+        return Asked(schedule, Wanted(size, wafers))
+
+
+def choose_plan(model: Model, machine: Wafer, asked: Asked) -> Plan | SequentialPlan:
+    """The plan asked for, or the best; raises DoesNotFit, UserError or UnsupportedModel."""
+    _check_grid(machine, asked)
+    if asked.schedule == "pipeline":
+        return make_plan(model.graph, machine)
+    if asked.schedule:
+        plan = plan_sequential(model, machine, asked.wanted, asked.schedule == "streaming")
+        return replace(plan, why="asked for")
+    if asked.wanted != Wanted():
+        return replace(plan_sequential(model, machine, asked.wanted), why="a region or wafers were asked for")
+    if model.graph.state:
+        return _resident_or_streamed(model, machine, "pipeline: has no place for state")
+    try:
+        return make_plan(model.graph, machine)
+    except DoesNotFit as error:
+        try:
+            return _resident_or_streamed(model, machine, "pipeline: does not fit")
+        except (DoesNotFit, UnsupportedModel):
+            raise error from None
+
+
+def _resident_or_streamed(model: Model, machine: Wafer, others: str) -> SequentialPlan:
+    """Weights in SRAM, or over the edge, whichever is expected to take less time."""
+    found: list[SequentialPlan] = []
+    refused: list[DoesNotFit] = []
+    for fetch in (False, True):
+        try:
+            found.append(plan_sequential(model, machine, Wanted(), fetch))
+        except DoesNotFit as error:
+            refused.append(error)
+    if not found:
+        raise refused[0]
+    best = min(found, key=lambda plan: plan.cycles)
+    told = [f"{plan.schedule}: {plan.cycles:,.0f} cycles expected" for plan in found if plan is not best]
+    told += [f"{'streaming' if best.schedule == 'sequential' else 'sequential'}: does not fit"] * len(refused)
+    return replace(best, why="; ".join([f"{best.cycles:,.0f} cycles expected", *told, others]))
+
+
+def _check_grid(machine: Wafer, asked: Asked) -> None:
+    grid, fabric = asked.wanted.grid, machine.grid
+    if grid and (grid[0] > fabric.width_cores or grid[1] > fabric.height_cores):
+        raise DoesNotFit(
+            f"--grid {grid[0]}x{grid[1]} is larger than {machine.name}: it has {fabric.width_cores} x"
+            f" {fabric.height_cores} cores."
+        )

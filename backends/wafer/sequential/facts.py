@@ -1,0 +1,53 @@
+"""What a sequential plan says about itself, for a person."""
+
+from __future__ import annotations
+
+from wsc.backends.wafer.program import Buffer
+from wsc.backends.wafer.sequential.plan import PlacedSegment, SequentialPlan
+
+
+def sequential_facts(plan: SequentialPlan) -> tuple[tuple[str, str], ...]:
+    """(name, value): the schedule and why, layers and regions, memory, the longest context."""
+    room = plan.machine.core.sram_bytes
+    fullest = max(plan.segments, key=lambda s: s.laid.bytes)
+    facts = [
+        ("schedule", f"{plan.schedule} ({plan.why})" if plan.why else plan.schedule),
+        ("layers", f"{plan.rolled.count} as one repeat" if plan.rolled.body else "none repeat"),
+        ("regions", "; ".join(map(_region, plan.segments))),
+        ("fullest core", f"{fullest.laid.bytes:,} of {room:,} B, {fullest.laid.code:,} B of it code"),
+    ]
+    if plan.wafers > 1:
+        facts.insert(1, ("wafers", str(plan.wafers)))
+    if longest := longest_context(plan):
+        facts.append(("longest context", f"{longest:,} positions fit the same way of cutting"))
+    return tuple(facts)
+
+
+def _region(placed: PlacedSegment) -> str:
+    where = f" on wafer {placed.wafer}" if placed.wafer else ""
+    return f"{placed.laid.segment.name} {placed.width} x {placed.height}{where}"
+
+
+def longest_context(plan: SequentialPlan) -> int:
+    """Positions of state that would fit every region, were the rest as it is; 0 without state."""
+    limits = [_longest(plan, placed) for placed in plan.segments]
+    return min((limit for limit in limits if limit), default=0)
+
+
+def _longest(plan: SequentialPlan, placed: PlacedSegment) -> int:
+    states = [b for b in placed.laid.drafted.buffers if b.role == "state"]
+    if not states:
+        return 0
+    extent, parts, tile = min(_positions(placed, b) for b in states)
+    free = plan.machine.core.sram_bytes - placed.laid.bytes
+    each = sum(b.bytes for b in states) / tile
+    return extent if free < each else (tile + int(free / each)) * parts
+
+
+def _positions(placed: PlacedSegment, state: Buffer) -> tuple[int, int, int]:
+    """Extent of the longest dimension of a state, over how many parts it is cut, and its tile."""
+    dim = max(range(state.type.rank), key=lambda d: state.type.shape[d])
+    parts = 1
+    for cut in state.layout.cuts[dim]:
+        parts *= placed.laid.drafted.mesh[cut.axis].parts
+    return state.type.shape[dim], parts, state.tile_type.shape[dim]

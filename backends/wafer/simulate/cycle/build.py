@@ -1,0 +1,232 @@
+"""A program as a fabric: every core with its instructions, the routes of all colours, the host's cores at the edges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from wsc.backends.wafer.colors import Colored
+from wsc.backends.wafer.instructions import Lookup, MultiplyAdd, Recv, Send, Wait
+from wsc.backends.wafer.machine import Wafer
+from wsc.backends.wafer.movement.parts import Place, Region, Work
+from wsc.backends.wafer.movement.program import Movements, expand_program, family
+from wsc.backends.wafer.movement.streams import StreamExpansion
+from wsc.backends.wafer.program import HOST, Buffer, Kernel, Loop, Program
+from wsc.backends.wafer.simulate.costs import local_cost, lookup_cost, multiply_add_cost
+from wsc.backends.wafer.simulate.cycle.memory import place
+from wsc.backends.wafer.simulate.cycle.unroll import Run, Unrolled, is_compute, rooms
+from wsc.backends.wafer.simulate.cycle.works import Memory, Tables, Wiring
+from wsc.backends.wafer.text import print_instruction
+from wsc.compiler.errors import SimulationError
+from wsc.compiler.ir.types import TensorType
+from wsc.compiler.layout import Layout
+from wsc.compiler.ops.base import Op
+from wsc.simulation.fabric import Core, Fabric, Instruction, Position, Route
+
+_INWARD, _OUTWARD = 0, 1  # groups of the host's cores
+_NO_WORK = Work(tasks=0)
+
+
+@dataclass(eq=False)
+class Placed:
+    """A kernel on the fabric: the number of its first core, where its buffers lie, what its calls stand for."""
+
+    kernel: Kernel
+    first: int
+    memories: dict[str, Memory]
+    copies: dict[str, int]
+    calls: dict[int, Run] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Built:
+    """A program as a fabric. `ends[i]` are the instructions after which output i of every input is there."""
+
+    fabric: Fabric
+    routes: list[Route]
+    cores: list[Core] = field(default_factory=list)
+    kernels: list[Placed] = field(default_factory=list)
+    hosts: dict[tuple[str, Place], int] = field(default_factory=dict)  # core by stream and place
+    starts: dict[tuple[str, Place], int] = field(default_factory=dict)  # of the payload, in bytes
+    ends: list[list[Instruction]] = field(default_factory=list)
+
+
+def build(program: Program, machine: Wafer, inputs: int) -> tuple[Built, Movements]:
+    """The fabric that runs a program on some inputs; raises DoesNotFit where colours run out."""
+    moves = expand_program(program, machine)
+    core, net = machine.core, machine.fabric
+    rate = machine.edge_bytes_per_cycle / 4
+    fabric = Fabric(
+        program.width + 2,
+        program.height,
+        net.queue_wavelets,
+        net.hop_cycles,
+        net.ramp_cycles,
+        core.read_bytes_per_cycle,
+        core.write_bytes_per_cycle,
+        core.memory_banks,
+        (rate, rate),
+    )
+    built = Built(fabric, list(_routes(moves.colored)), ends=[[] for _ in range(inputs)])
+    wiring = Wiring(machine, Tables())
+    for kernel in program.kernels:
+        _Kernel(program, kernel, moves, wiring, built, inputs).add()
+    for stream in moves.streams.values():
+        _add_host(stream, moves.colored, wiring, built, inputs)
+    return built, moves
+
+
+def _routes(colored: Colored) -> Iterator[Route]:
+    for color, places in colored.positions.items():
+        for at, turns in places.items():
+            positions = tuple(Position((comes,), leaves) for comes, leaves in turns)
+            yield Route(at[0] + 1, at[1], color, positions, colored.sequences[color][at])
+
+
+class _Kernel:
+    """Adds the cores of one kernel."""
+
+    def __init__(
+        self, program: Program, kernel: Kernel, moves: Movements, wiring: Wiring, built: Built, inputs: int
+    ) -> None:
+        self.kernel, self.moves, self.wiring, self.built = kernel, moves, wiring, built
+        capacity = {s.name: s.capacity for s in program.streams}
+        self.unrolled = Unrolled(kernel, rooms(kernel, capacity), inputs)
+        self.region = Region.of(kernel)
+        memories, self.bytes = place(kernel, self.unrolled.copies)
+        self.placed = Placed(kernel, len(built.cores), memories, self.unrolled.copies)
+        outputs = {b.name for b in kernel.buffers if b.role == "output"}
+        self.ending = {n for n, i in enumerate(kernel.instructions()) if i.result in outputs}
+        self.loops = {n for n, i in enumerate(kernel.instructions()) if isinstance(i.op, Loop)}
+        self.inputs = inputs
+        built.kernels.append(self.placed)
+
+    def add(self) -> None:
+        """Cores with their queues, one for every instruction that is not in a loop."""
+        queues = len(self.kernel.once) + len(self.kernel.body)
+        counters = len(self.unrolled.counters)
+        cores = [
+            Core(x + 1, y, [[] for _ in range(queues)], counters, self.bytes) for x, y in self.region.places
+        ]
+        self.built.cores += cores
+        per_input = len(self.unrolled.runs) // self.inputs
+        for position, run in enumerate(self.unrolled.runs):
+            made = self._compute(run) if is_compute(run) else None
+            name = f"{self.kernel.name}: {print_instruction(run.instruction)}"
+            works = None if made else self._works(run)
+            for number, core in enumerate(cores):
+                instruction = made or self._moved(run, name, number, works or ({}, ()))
+                core.queues[run.queue].append(instruction)
+                if run.queue in self.ending:
+                    self.built.ends[position // per_input].append(instruction)
+
+    def _compute(self, run: Run) -> Instruction:
+        """The same on every core; the host of the simulation computes the result when it is done."""
+        number = sum(len(k.calls) for k in self.built.kernels)
+        self.placed.calls[number] = run
+        machine, op = self.wiring.machine, run.instruction.op
+        types = [self.kernel[name].tile_type for name in run.instruction.operands]
+        result = self.kernel[run.instruction.result].tile_type
+        if isinstance(op, MultiplyAdd):
+            cost = multiply_add_cost(machine, op, types, result)
+        elif isinstance(op, Lookup):
+            cost = lookup_cost(machine, types[0], types[1])
+        else:
+            assert isinstance(op, Op)
+            cost = local_cost(machine, op, types, result)
+        name = f"{self.kernel.name}: {print_instruction(run.instruction)}"
+        return Instruction(name, run.counter, max(1, cost.occupancy), run.waits, call=number, age=run.age)
+
+    def _works(self, run: Run) -> tuple[dict[int, Work], tuple[int, ...]]:
+        """The work of every core in a run, and the colours of its messages."""
+        op = run.instruction.op
+        colors = self.moves.colored.color
+        if isinstance(op, Wait):
+            return {}, ()
+        if isinstance(op, (Recv, Send)):
+            stream = self.moves.streams[op.stream]
+            ends = stream.receives if isinstance(op, Recv) else stream.sends
+            at = {
+                self._at(stream, p, isinstance(op, Recv)): w for p, w in ends[run.number % len(ends)].items()
+            }
+            return at, colors.get(family("stream", op.stream), ())
+        made = self.moves.within[self.kernel.name, run.counter]
+        if run.number % len(made.works) != run.step % len(made.works):
+            raise SimulationError(
+                f"kernel '{self.kernel.name}' runs a loop of {op.kind} again that does not end where it began"
+            )
+        return made.works[run.number % len(made.works)], colors.get(family(self.kernel.name, run.counter), ())
+
+    def _at(self, stream: StreamExpansion, place: Place, target: bool) -> int:
+        """The core of the region at a place of a stream's end."""
+        if place not in self.region.places:
+            raise SimulationError(
+                f"stream {stream.stream.name} ends at {place}, outside '{self.kernel.name}'"
+            )
+        return self.region.places.index(place)
+
+    def _moved(
+        self, run: Run, name: str, core: int, works: tuple[dict[int, Work], tuple[int, ...]]
+    ) -> Instruction:
+        by_core, colors = works
+        names = run.instruction.operands
+        operand = self.placed.memories[names[0]] if names else None
+        result = self.placed.memories.get(run.instruction.result)
+        copies = run.operands[0] if names else 0, run.result
+        return self.wiring.instruction(
+            by_core.get(core, _NO_WORK), colors, operand, result, copies, name, run.counter, run.waits, run.age,
+            run.queue in self.loops,
+        )  # fmt: skip
+
+
+def _add_host(stream: StreamExpansion, colored: Colored, wiring: Wiring, built: Built, inputs: int) -> None:
+    """The host's cores for one stream: each holds what its row carries."""
+    name = stream.stream.name
+    colors = colored.color.get(family("stream", name), ())
+    for end, works, group in (
+        (stream.stream.source, stream.sends, _INWARD),
+        (stream.stream.target, stream.receives, _OUTWARD),
+    ):
+        if end.kernel != HOST:
+            continue
+        for at in sorted({at for chunk in works for at in chunk}):
+            core = _host_core(built, at, group)
+            lanes = max(1, 4 // end.type.dtype.bytes)
+            words = sum(-(-e.size // lanes) for e in stream.payloads[at]) * max(4, end.type.dtype.bytes) // 4
+            built.hosts[name, at], built.starts[name, at] = core, built.cores[core].memory_bytes
+            _host_runs(built, stream, works, at, (core, group), colors, wiring, inputs)
+            built.cores[core].memory_bytes += 4 * words
+
+
+def _host_runs(
+    built: Built, stream: StreamExpansion, works: list[dict[Place, Work]], at: Place,
+    which: tuple[int, int], colors: tuple[int, ...], wiring: Wiring, inputs: int,
+) -> None:  # fmt: skip
+    core, group = built.cores[which[0]], which[1]
+    line: list[Instruction] = []
+    memory = Memory(_payload(stream), core.memory_bytes)
+    for run in range(inputs * len(works)):
+        work = works[run % len(works)].get(at, _NO_WORK)
+        what = f"the host at row {core.y}, stream {stream.stream.name}"
+        waits = ((core.counters, run),) if run else ()
+        line.append(
+            wiring.instruction(work, colors, memory, memory, (0, 0), what, core.counters, waits, run, False)
+        )
+        if group == _OUTWARD:
+            built.ends[run // len(works)].append(line[-1])
+    core.queues.append(line)
+    core.counters += 1
+
+
+def _payload(stream: StreamExpansion) -> Buffer:
+    """The host's words, as a buffer of the tensor's element type."""
+    kind = stream.stream.target.type.dtype
+    return Buffer("payload", TensorType(kind, (1,)), Layout(((),)), "local")
+
+
+def _host_core(built: Built, at: Place, group: int) -> int:
+    for number, core in enumerate(built.cores):
+        if (core.x, core.y) == (at[0] + 1, at[1]):
+            return number
+    built.cores.append(Core(at[0] + 1, at[1], group=group))
+    return len(built.cores) - 1

@@ -1,0 +1,86 @@
+"""Tiles in the memory of a kernel's cores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsc.backends.wafer.execute.compute import existing
+from wsc.backends.wafer.execute.move import held
+from wsc.backends.wafer.instructions import Halo
+from wsc.backends.wafer.movement.streams import pads
+from wsc.backends.wafer.program import Buffer, Kernel, Program
+from wsc.backends.wafer.simulate.cycle.unroll import stride
+from wsc.backends.wafer.simulate.cycle.works import Memory
+from wsc.compiler.layout import Mesh
+from wsc.compiler.ops.base import Array
+
+Bytes = NDArray[np.uint8]
+
+
+def place(kernel: Kernel, copies: Mapping[str, int]) -> tuple[dict[str, Memory], int]:
+    """Where the buffers lie, one after another, and the bytes that they take."""
+    found, end = {}, 0
+    for buffer in kernel.buffers:
+        found[buffer.name] = Memory(buffer, end)
+        end += copies[buffer.name] * stride(buffer)
+    return found, end
+
+
+def tiles(view: Bytes, memory: Memory, copy: int, cores: Sequence[int]) -> Array:
+    """The tiles of some cores, of shape (cores, *tile); `view` is the memory of a kernel's cores."""
+    kind = memory.buffer.tile_type
+    at = memory.at(copy)
+    raw = view[list(cores), at : at + kind.bytes]
+    return np.ascontiguousarray(raw).view(kind.dtype.numpy).reshape(len(cores), *kind.shape)
+
+
+def store(view: Bytes, memory: Memory, copy: int, cores: Sequence[int], value: Array) -> None:
+    """Put tiles into the memory of some cores."""
+    kind = memory.buffer.tile_type
+    at = memory.at(copy)
+    raw = np.ascontiguousarray(value, kind.dtype.numpy).reshape(len(cores), -1).view(np.uint8)
+    view[list(cores), at : at + kind.bytes] = raw
+
+
+def load(
+    program: Program, kernel: Kernel, view: Bytes, memories: Mapping[str, Memory],
+    copies: Mapping[str, int], arrays: Mapping[str, Array],
+) -> None:  # fmt: skip
+    """Fill memory before the start: weights and inputs; zeros, or what a halo fills with, where tiles do not exist."""
+    cores = range(kernel.cores)
+    fills = {i.result: i.op.fill for i in kernel.instructions() if isinstance(i.op, Halo)}
+    padded = {s.target.buffer: pads(s) for s in program.streams if s.target.kernel == kernel.name}
+    for buffer in kernel.buffers:
+        memory = memories[buffer.name]
+        if buffer.role in ("weight", "input"):
+            for copy, dense in enumerate(_parts(kernel, buffer, arrays[buffer.key])):
+                value = buffer.layout.distribute(kernel.mesh, dense)
+                value = held(kernel.mesh, buffer.layout, value) if buffer.role == "input" else value
+                store(
+                    view,
+                    memory,
+                    copy,
+                    cores,
+                    value.reshape(kernel.cores, *value.shape[len(kernel.mesh.axes) :]),
+                )
+            continue
+        for copy in range(copies[buffer.name]):
+            _clear(view, memory, copy, kernel.mesh, fills.get(buffer.name, 0.0), padded.get(buffer.name))
+
+
+def _parts(kernel: Kernel, buffer: Buffer, dense: Array) -> list[Array]:
+    return np.split(dense, kernel.chunks, axis=buffer.chunk_dim) if buffer.chunk_dim >= 0 else [dense]
+
+
+def _clear(view: Bytes, memory: Memory, copy: int, mesh: Mesh, fill: float, pad: float | None) -> None:
+    cores = range(len(view))
+    mask = existing(mesh, memory.buffer)
+    value = tiles(view, memory, copy, cores)
+    if pad is not None:
+        value = np.full_like(value, pad)
+    if mask is not None:
+        value = np.where(mask, value, np.asarray(fill, value.dtype))
+    store(view, memory, copy, cores, value)

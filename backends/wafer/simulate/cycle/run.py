@@ -1,0 +1,171 @@
+"""The cycle-level simulation of a program, with its data: cycles of every output, and the outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from wsc.backends.wafer.instructions import lines_of
+from wsc.backends.wafer.machine import Wafer
+from wsc.backends.wafer.movement.streams import StreamExpansion
+from wsc.backends.wafer.program import HOST, Loop, Program, Repeat
+from wsc.backends.wafer.simulate.cycle.build import Built, build
+from wsc.backends.wafer.simulate.cycle.local import Local
+from wsc.backends.wafer.simulate.cycle.memory import load, tiles
+from wsc.backends.wafer.simulate.cycle.works import Memory
+from wsc.backends.wafer.simulate.prepare import check_program
+from wsc.compiler.errors import AlgorithmError, DoesNotFit, SimulationError
+from wsc.compiler.ops.base import Array, Op
+from wsc.simulation.fabric import Call, Machine
+
+MOST_CORES = 64 * 64
+
+
+@dataclass(frozen=True, eq=False)
+class CycleResult:
+    """`times[i]`: the cycle in which output i is complete. `outputs` are the last input's, in the program's order."""
+
+    times: tuple[int, ...]
+    outputs: tuple[Array, ...]
+    colors: int
+    positions: int
+    active_core_cycles: int
+
+    @property
+    def latency(self) -> int:
+        """Cycles of the first input."""
+        return self.times[0]
+
+    @property
+    def interval(self) -> int:
+        """Cycles between the last two outputs; of a single input, its latency."""
+        return self.times[-1] - self.times[-2] if len(self.times) > 1 else self.times[0]
+
+
+def simulate_cycles(
+    program: Program,
+    machine: Wafer,
+    weights: Mapping[str, Array],
+    inputs: Sequence[Array],
+    repeats: int = 1,
+    most_cycles: int = 1 << 40,
+) -> CycleResult:
+    """Simulate `repeats` equal inputs, one behind the other, cycle by cycle.
+
+    Raises DoesNotFit where the fabric is too large or the machine has too few colours, SimulationError at a deadlock, a
+    collision or an overflow.
+    """
+    check_program(program, machine)
+    _refuse(program)
+    cores = sum(kernel.cores for kernel in program.kernels)
+    if cores > MOST_CORES:
+        raise DoesNotFit(
+            f"the cycle-level simulator takes programs of {MOST_CORES:,} cores or fewer, and '{program.name}' uses"
+            f" {cores:,}: compile for a smaller fabric, or simulate at the fast level"
+        )
+    built, moves = build(program, machine, repeats)
+    fabric = Machine(built.fabric, built.routes, built.cores)
+    given = {name: array for (name, _), array in zip(program.inputs, inputs, strict=True)}
+    locals_ = _load(program, built, fabric, {**weights, **given})
+    for stream in moves.streams.values():
+        _feed(built, fabric, stream, given)
+    fabric.run(lambda call: _carry_out(built, locals_, call), most_cycles)
+    done = fabric.done_by_identity()
+    times = tuple(max((done[id(i)] for i in ends), default=0) for ends in built.ends)
+    outputs = tuple(_output(program, built, fabric, moves.streams, name) for name, _ in program.outputs)
+    colored = moves.colored
+    return CycleResult(times, outputs, colored.used, colored.most_positions, fabric.active_core_cycles)
+
+
+def _refuse(program: Program) -> None:
+    """Raise AlgorithmError for what only the fast simulator knows."""
+    for kernel in program.kernels:
+        roles = {buffer.role for buffer in kernel.buffers}
+        repeats = any(isinstance(i.op, Repeat) for i in kernel.instructions())
+        lines = any("*" in axis for i in kernel.flat_instructions() for axis in _lines(i.op))
+        if kernel.in_order or repeats or lines or program.wafers > 1 or roles & {"state", "fetched"}:
+            raise AlgorithmError(
+                f"the cycle-level simulator takes pipelines and single algorithms, and kernel '{kernel.name}' runs"
+                " layer after layer, keeps state or spans wafers: simulate at the fast level"
+            )
+
+
+def _lines(op: object) -> tuple[str, ...]:
+    return () if isinstance(op, (Op, Loop, Repeat)) else lines_of(op)  # type: ignore[arg-type]
+
+
+def _load(program: Program, built: Built, fabric: Machine, arrays: Mapping[str, Array]) -> list[Local]:
+    found = []
+    for placed in built.kernels:
+        view = fabric.memory(placed.first, placed.kernel.cores)
+        load(program, placed.kernel, view, placed.memories, placed.copies, arrays)
+        found.append(Local(placed.kernel, placed.memories, view))
+    return found
+
+
+def _carry_out(built: Built, locals_: Sequence[Local], call: Call) -> None:
+    for placed, local in zip(built.kernels, locals_, strict=True):
+        if call.call in placed.calls:
+            local.carry_out(placed.calls[call.call], [core - placed.first for core in call.cores])
+            return
+    raise SimulationError(f"no kernel knows call {call.call}")
+
+
+def _feed(built: Built, fabric: Machine, stream: StreamExpansion, given: Mapping[str, Array]) -> None:
+    """Give the host's cores the words that they send."""
+    end = stream.stream.source
+    if end.kernel != HOST:
+        return
+    flat = given[end.buffer].ravel()
+    lanes = max(1, 4 // flat.dtype.itemsize)
+    for place, payload in stream.payloads.items():
+        key = stream.stream.name, place
+        if key not in built.hosts or place[0] != -1:
+            continue
+        words = [np.pad(flat[e], (0, -e.size % lanes)) for e in payload]
+        raw = np.concatenate(words).view(np.uint8)
+        start = built.starts[key]
+        fabric.memory(built.hosts[key])[0, start : start + raw.size] = raw
+
+
+def _output(
+    program: Program, built: Built, fabric: Machine, streams: Mapping[str, StreamExpansion], name: str
+) -> Array:
+    """A tensor from where it lies in the end: with the host, or in the memory of a kernel's cores."""
+    for stream in streams.values():
+        if (stream.stream.target.kernel, stream.stream.target.buffer) == (HOST, name):
+            return _gathered(built, fabric, stream)
+    for placed in built.kernels:
+        for buffer in placed.kernel.buffers:
+            if buffer.role == "output" and buffer.key == name:
+                return _collected(
+                    fabric, placed.first, placed.memories[buffer.name], placed.kernel.cores, built
+                )
+    raise SimulationError(f"nothing brings output '{name}' to the host")
+
+
+def _gathered(built: Built, fabric: Machine, stream: StreamExpansion) -> Array:
+    end = stream.stream.target
+    kind = end.type.dtype.numpy
+    dense = np.zeros(end.type.elements, kind)
+    lanes = max(1, 4 // kind.itemsize)
+    for place, payload in stream.payloads.items():
+        key = stream.stream.name, place
+        if key not in built.hosts or place[0] < 0:
+            continue
+        at = built.starts[key]
+        raw = fabric.memory(built.hosts[key])[0]
+        for elements in payload:
+            size = elements.size * kind.itemsize
+            dense[elements] = raw[at : at + size].view(kind)
+            at += -(-elements.size // lanes) * lanes * kind.itemsize
+    return dense.reshape(end.type.shape)
+
+
+def _collected(fabric: Machine, first: int, memory: Memory, cores: int, built: Built) -> Array:
+    mesh = next(k.kernel.mesh for k in built.kernels if k.first == first)
+    buffer = memory.buffer
+    value = tiles(fabric.memory(first, cores), memory, 0, range(cores))
+    return buffer.layout.collect(mesh, value.reshape(*mesh.shape, *value.shape[1:]), buffer.type.shape)

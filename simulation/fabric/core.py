@@ -1,0 +1,354 @@
+"""One cycle of a core: end what has ended, issue what is ready, move a word of every transfer that can."""
+
+# mypy: disallow-untyped-decorators = False
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from wsc.simulation.fabric.lanes import combine
+from wsc.simulation.fabric.parts import PACE
+from wsc.simulation.fabric.router import pop, push, seen, wake
+from wsc.simulation.fabric.state import CALLS, LEFT, MOVED, NEVER, NOW, TIMERS, WAKING, Layout, State
+from wsc.simulation.fabric.timers import add
+
+
+@njit(cache=True)
+def step_cores(layout: Layout, state: State) -> None:
+    """Look at every core that was woken; those that went on stay awake."""
+    count = state.clock[WAKING]
+    kept = 0
+    for i in range(count):
+        core = state.waking[i]
+        if _visit(layout, state, core):
+            state.waking[kept] = core
+            kept += 1
+        else:
+            state.woken[core] = False
+    state.clock[WAKING] = kept
+
+
+@njit(cache=True)
+def _visit(layout: Layout, state: State, core: int) -> bool:
+    """One cycle of a core; False where it sleeps until something comes, or until the timer that it set."""
+    now, busy = state.clock[NOW], False
+    while True:
+        changed = _end_transfers(layout, state, core)
+        changed = _end_instructions(layout, state, core) or changed
+        changed = _arm(layout, state, core) or changed
+        changed = _issue(layout, state, core) or changed
+        if not changed:
+            break
+        busy = True
+    busy = _move(layout, state, core) or busy
+    if busy:
+        state.clock[MOVED] += 1
+        seen(state, layout.core_tile[core])
+        return True
+    return state.until[core] > now or not _set_alarm(layout, state, core)
+
+
+@njit(cache=True)
+def _end_transfers(layout: Layout, state: State, core: int) -> bool:
+    """Take transfers away whose last word is through, and start the delay of those that follow them."""
+    now, kept = state.clock[NOW], 0
+    count = state.active_count[core]
+    for i in range(count):
+        transfer = state.active[core, i]
+        after = layout.after[transfer]
+        if state.start[transfer] == NEVER and state.start[after] < 0:
+            state.start[transfer] = -state.start[after] + layout.delay[transfer]
+        if state.progress[transfer] < layout.words[transfer] or state.due[transfer] > now * PACE:
+            state.active[core, kept] = transfer
+            kept += 1
+        else:
+            state.start[transfer] = -now  # ended
+            for j in range(state.running_count[core]):
+                instruction = state.running[core, j]
+                first, end = layout.transfer_first[instruction], layout.transfer_first[instruction + 1]
+                if first <= transfer < end:
+                    state.instruction_left[instruction] -= 1
+                    if (
+                        layout.fn[transfer] and layout.target[transfer] < 0
+                    ):  # the last sum is on its way to memory
+                        state.instruction_end[instruction] = max(state.instruction_end[instruction], now + 1)
+    state.active_count[core] = kept
+    return kept < count
+
+
+@njit(cache=True)
+def _end_instructions(layout: Layout, state: State, core: int) -> bool:
+    now, kept = state.clock[NOW], 0
+    count = state.running_count[core]
+    for i in range(count):
+        instruction = state.running[core, i]
+        if state.instruction_left[instruction] or state.instruction_end[instruction] > now:
+            state.running[core, kept] = instruction
+            kept += 1
+        else:
+            _note_done(layout, state, instruction)
+    state.running_count[core] = kept
+    return kept < count
+
+
+@njit(cache=True)
+def _issue(layout: Layout, state: State, core: int) -> bool:
+    """Issue the most pressing instruction at the head of a queue that can go on, if the issue is free."""
+    now = state.clock[NOW]
+    if state.issue_free[core] > now:
+        return False
+    best, chosen = np.int64(NEVER), -1
+    for line in range(layout.line_first[core], layout.line_first[core + 1]):
+        instruction = state.line_next[line]
+        if instruction >= layout.line_end[line] or layout.instruction_background[instruction]:
+            continue
+        age = layout.instruction_age[instruction]
+        if age < best and _can_go(layout, state, core, instruction):
+            best, chosen = age, line
+    if chosen < 0:
+        return False
+    instruction = state.line_next[chosen]
+    state.line_next[chosen] += 1
+    end = now + layout.instruction_time[instruction]
+    state.issue_free[core] = end
+    state.instruction_end[instruction] = end
+    if layout.instruction_call[instruction] >= 0:
+        add(state.call_time, state.call_instruction, state.clock, CALLS, end, instruction)
+        return True
+    _set_off(layout, state, core, instruction)
+    return True
+
+
+@njit(cache=True)
+def _arm(layout: Layout, state: State, core: int) -> bool:
+    """Give micro-threads the instructions that they carry out, as soon as these can go on."""
+    now, armed = state.clock[NOW], False
+    for line in range(layout.line_first[core], layout.line_first[core + 1]):
+        instruction = state.line_next[line]
+        if instruction >= layout.line_end[line] or not layout.instruction_background[instruction]:
+            continue
+        if _can_go(layout, state, core, instruction):
+            state.line_next[line] += 1
+            state.instruction_end[instruction] = now
+            if layout.instruction_time[instruction]:
+                state.issue_free[core] = (
+                    max(state.issue_free[core], now) + layout.instruction_time[instruction]
+                )
+            _set_off(layout, state, core, instruction)
+            armed = True
+    return armed
+
+
+@njit(cache=True)
+def _set_off(layout: Layout, state: State, core: int, instruction: int) -> None:
+    now = state.clock[NOW]
+    state.running[core, state.running_count[core]] = instruction
+    state.running_count[core] += 1
+    first, end = layout.transfer_first[instruction], layout.transfer_first[instruction + 1]
+    for transfer in range(first, end):
+        start = NEVER if layout.after[transfer] >= 0 else now + layout.delay[transfer]
+        state.start[transfer] = start
+        state.active[core, state.active_count[core]] = transfer
+        state.active_count[core] += 1
+    state.instruction_left[instruction] = end - first
+
+
+@njit(cache=True)
+def _can_go(layout: Layout, state: State, core: int, instruction: int) -> bool:
+    first = layout.counter_first[core]
+    transfers = layout.transfer_first[instruction + 1] - layout.transfer_first[instruction]
+    if state.running_count[core] == state.running.shape[1]:
+        return False
+    if state.active_count[core] + transfers > state.active.shape[1]:
+        return False
+    for i in range(layout.wait_first[instruction], layout.wait_first[instruction + 1]):
+        if state.counter[first + layout.wait_counter[i]] < layout.wait_least[i]:
+            return False
+    triggers = layout.trigger_first[instruction], layout.trigger_first[instruction + 1]
+    if triggers[0] == triggers[1]:
+        return True
+    for i in range(triggers[0], triggers[1]):
+        queue = layout.trigger_queue[i]
+        if state.count[queue] and state.ready[queue, state.head[queue]] <= state.clock[NOW]:
+            return True
+    return False
+
+
+@njit(cache=True)
+def _move(layout: Layout, state: State, core: int) -> bool:
+    """A word of every transfer: one in and one out of the ramp, memory as its ports and banks allow; oldest first."""
+    now, count = state.clock[NOW], state.active_count[core]
+    came, left, busy = False, False, False
+    read, written, banks = layout.figures[2], layout.figures[3], np.int64(0)
+    for i in range(count):
+        transfer = state.active[core, i]
+        if state.progress[transfer] >= layout.words[transfer] or state.start[transfer] > now:
+            continue
+        source, target = layout.source[transfer], layout.target[transfer]
+        if (source >= 0 and came) or (target >= 0 and left):
+            continue
+        need = _memory_use(layout, state, transfer)
+        reads, writes = 4 * (layout.reads[transfer, 0] >= 0), 4 * (layout.writes[transfer, 0] >= 0)
+        if (need & banks) or reads > read or writes > written or not _able(layout, state, core, transfer):
+            continue
+        _transfer_word(layout, state, core, transfer)
+        came, left, busy = came or source >= 0, left or target >= 0, True
+        read, written, banks = read - reads, written - writes, banks | need
+        while source < 0 and target < 0 and state.progress[transfer] < layout.words[transfer]:
+            need = _memory_use(layout, state, transfer)  # a copy goes as fast as the ports let it
+            if need & banks or read < 4 or written < 4 or not _able(layout, state, core, transfer):
+                break
+            _transfer_word(layout, state, core, transfer)
+            read, written, banks = read - 4, written - 4, banks | need
+    return busy
+
+
+@njit(cache=True)
+def _able(layout: Layout, state: State, core: int, transfer: int) -> bool:
+    """Whether a word is there, has room where it goes, and is due."""
+    now = state.clock[NOW]
+    if state.due[transfer] >= (now + 1) * PACE:
+        return False
+    source, target, behind = layout.source[transfer], layout.target[transfer], layout.behind[transfer]
+    if source >= 0 and (state.count[source] == 0 or state.ready[source, state.head[source]] > now):
+        return False
+    if target >= 0 and state.room[target] <= 0 and layout.queue_credits[target]:
+        return False
+    if behind >= 0 and state.progress[behind] <= state.progress[transfer] and state.start[behind] >= 0:
+        return False
+    group = layout.core_group[core]
+    return group < 0 or _within_rate(layout, state, group)
+
+
+@njit(cache=True)
+def _within_rate(layout: Layout, state: State, group: int) -> bool:
+    """Take one word from what a group of cores may pass in a cycle."""
+    now, rate = state.clock[NOW], layout.group_rate[group]
+    gained = (now - state.budget_time[group]) * rate
+    state.budget[group] = min(state.budget[group] + gained, max(rate, PACE))
+    state.budget_time[group] = now
+    if state.budget[group] < PACE:
+        return False
+    state.budget[group] -= PACE
+    return True
+
+
+@njit(cache=True)
+def _transfer_word(layout: Layout, state: State, core: int, transfer: int) -> None:
+    now, at = state.clock[NOW], state.progress[transfer]
+    source, target = layout.source[transfer], layout.target[transfer]
+    word = np.uint32(0)
+    if layout.reads[transfer, 0] >= 0:
+        word = _load(layout, state, core, layout.reads[transfer], at)
+    if source >= 0:
+        came = state.word[source, state.head[source]]
+        fn = layout.fn[transfer]
+        word = combine(fn, layout.lanes[transfer], np.uint32(word), came) if fn else came
+        pop(state, source)
+    if layout.writes[transfer, 0] >= 0:
+        _store(layout, state, core, layout.writes[transfer], at, np.uint32(word))
+    if target >= 0:
+        last = at + 1 == layout.words[transfer]
+        passed = 1 if source >= 0 else 0  # a cycle between the ramps for what is passed on
+        push(layout, state, target, np.uint32(word), last, now + passed + layout.figures[0])
+    if layout.transfer_background[transfer] and state.issue_free[core] > now:
+        state.issue_free[core] += 1
+    state.progress[transfer] = at + 1
+    state.due[transfer] = max(state.due[transfer], now * PACE) + layout.pace[transfer]
+
+
+@njit(cache=True)
+def _memory_use(layout: Layout, state: State, transfer: int) -> int:
+    """The banks of the next word, as a mask; words of neighbouring addresses lie in neighbouring banks."""
+    mask, at, banks = np.int64(0), state.progress[transfer], layout.figures[4]
+    for access in (layout.reads[transfer], layout.writes[transfer]):
+        if access[0] >= 0:
+            word = (access[0] >> 2) + at
+            if access[1] >= 0:
+                place = layout.table[access[1] + at * (4 // access[3])]
+                word = (access[0] + place * access[3]) >> 2
+            mask |= np.int64(1) << (word % banks)
+    return mask
+
+
+@njit(cache=True)
+def _load(layout: Layout, state: State, core: int, access: np.ndarray, at: int) -> np.uint32:
+    base, table, length, unit = layout.memory_first[core] + access[0], access[1], access[2], access[3]
+    if table < 0:
+        return state.memory32[(base >> 2) + at]
+    if unit == 4:
+        return state.memory32[(base >> 2) + layout.table[table + at]]
+    word, lanes = np.uint32(0), 4 // unit
+    for lane in range(lanes):
+        if at * lanes + lane < length:
+            place = layout.table[table + at * lanes + lane]
+            if unit == 2:
+                part = np.uint32(state.memory16[(base >> 1) + place])
+            else:
+                part = np.uint32(state.memory8[base + place])
+            word = np.uint32(word | (part << np.uint32(8 * unit * lane)))
+    return np.uint32(word)
+
+
+@njit(cache=True)
+def _store(layout: Layout, state: State, core: int, access: np.ndarray, at: int, word: np.uint32) -> None:
+    base, table, length, unit = layout.memory_first[core] + access[0], access[1], access[2], access[3]
+    if table < 0:
+        state.memory32[(base >> 2) + at] = word
+        return
+    if unit == 4:
+        state.memory32[(base >> 2) + layout.table[table + at]] = word
+        return
+    lanes = 4 // unit
+    for lane in range(lanes):
+        if at * lanes + lane < length:
+            place = layout.table[table + at * lanes + lane]
+            part = word >> np.uint32(8 * unit * lane)
+            if unit == 2:
+                state.memory16[(base >> 1) + place] = np.uint16(part & np.uint32(0xFFFF))
+            else:
+                state.memory8[base + place] = np.uint8(part & np.uint32(0xFF))
+
+
+@njit(cache=True)
+def _set_alarm(layout: Layout, state: State, core: int) -> bool:
+    """Set a timer for the next cycle in which something of the core falls due; False where there is no room for it."""
+    now, soonest = state.clock[NOW], np.int64(NEVER)
+    if state.issue_free[core] > now:
+        soonest = min(soonest, state.issue_free[core])
+    for i in range(state.running_count[core]):
+        end = state.instruction_end[state.running[core, i]]
+        if end > now:
+            soonest = min(soonest, end)
+    for i in range(state.active_count[core]):
+        transfer = state.active[core, i]
+        if state.start[transfer] > now:
+            soonest = min(soonest, state.start[transfer])
+        finished = state.progress[transfer] >= layout.words[transfer]
+        due = (state.due[transfer] + PACE - 1) // PACE if finished else state.due[transfer] // PACE
+        if due > now:
+            soonest = min(soonest, due)
+    group = layout.core_group[core]
+    if group >= 0 and state.active_count[core] and state.budget[group] < PACE:
+        soonest = min(soonest, now + 1)
+    if soonest < NEVER and not (now < state.alarm[core] <= soonest):
+        if state.clock[TIMERS] == len(state.timer_time):
+            return False
+        state.alarm[core] = soonest
+        add(state.timer_time, state.timer_core, state.clock, TIMERS, soonest, core)
+    return True
+
+
+@njit(cache=True)
+def called(layout: Layout, state: State, instruction: int) -> None:
+    """The host has done its part of an instruction: it is done."""
+    _note_done(layout, state, instruction)
+    wake(state, layout.instruction_core[instruction])
+
+
+@njit(cache=True)
+def _note_done(layout: Layout, state: State, instruction: int) -> None:
+    state.counter[layout.instruction_counts[instruction]] += 1
+    state.instruction_done[instruction] = state.clock[NOW]
+    state.clock[LEFT] -= 1

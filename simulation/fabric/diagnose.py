@@ -1,0 +1,145 @@
+"""Why a fabric does not go on: the circle of cores and queues that wait for each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import networkx as nx
+
+from wsc.simulation.fabric.assemble import Assembled
+from wsc.simulation.fabric.parts import OPPOSITE, PORTS, RAMP, STEPS
+from wsc.simulation.fabric.state import FAULT_AT, NOW
+
+_MOST = 8  # waits that are told where there is no circle
+
+
+def describe_collision(parts: Assembled) -> str:
+    """Where two wavelets of one colour met."""
+    route = parts.network.routes[int(parts.state.clock[FAULT_AT])]
+    return (
+        f"collision at cycle {int(parts.state.clock[NOW])}: two wavelets of colour {route.color} meet at router"
+        f" ({route.x}, {route.y}): its position takes them from two ports at once"
+    )
+
+
+def describe_overflow(parts: Assembled) -> str:
+    """Which queue was full."""
+    queue = int(parts.state.clock[FAULT_AT])
+    return (
+        f"queue overflow at cycle {int(parts.state.clock[NOW])}: a wavelet finds {_queue_name(parts, queue)} full,"
+        f" whose colour does not wait for room"
+    )
+
+
+def describe_deadlock(parts: Assembled) -> str:
+    """The cycle of waits, one line of text; where there is none, the first that wait."""
+    waits = list(_waits(parts))
+    graph = nx.DiGraph((a, b) for a, b, _ in waits)
+    reasons = {(a, b): reason for a, b, reason in waits}
+    try:
+        edges = [(a, b) for a, b, *_ in nx.find_cycle(graph)]
+    except nx.NetworkXNoCycle:
+        edges = [(a, b) for a, b, _ in waits][:_MOST]
+    told = " -> ".join(f"{_name(parts, a)} waits for {reasons[a, b]}" for a, b in edges)
+    return f"deadlock at cycle {int(parts.state.clock[NOW])}: {told or 'nothing waits for anything'}"
+
+
+Place = tuple[str, int]  # ("core" or "queue", number)
+
+
+def _waits(parts: Assembled) -> Iterator[tuple[Place, Place, str]]:
+    """Who waits for whom, and for what."""
+    state, layout = parts.state, parts.layout
+    for queue in range(len(layout.queue_node)):
+        if state.count[queue]:
+            yield from _queue_waits(parts, queue)
+    for core in range(len(parts.cores)):
+        for i in range(int(state.active_count[core])):
+            yield from _transfer_waits(parts, core, int(state.active[core, i]))
+        for line in range(layout.line_first[core], layout.line_first[core + 1]):
+            if state.line_next[line] < layout.line_end[line]:
+                yield from _issue_waits(parts, core, int(state.line_next[line]))
+
+
+def _queue_waits(parts: Assembled, queue: int) -> Iterator[tuple[Place, Place, str]]:
+    layout, state = parts.layout, parts.state
+    node = int(layout.queue_node[queue])
+    here = ("queue", queue)
+    if node < 0:
+        yield here, ("core", int(layout.queue_core[queue])), "the core to take a word"
+        return
+    position = int(layout.sequence[layout.node_first[node] + state.at[node]])
+    if not (int(layout.node_inputs[node, position]) >> int(layout.queue_port[queue])) & 1:
+        for port in range(5):
+            other = int(layout.node_queues[node, port])
+            if other >= 0 and (int(layout.node_inputs[node, position]) >> port) & 1:
+                yield here, ("queue", other), f"a message from the {PORTS[port]} to pass first"
+        return
+    for target in layout.node_outputs[node, position]:
+        if target >= 0 and state.room[target] <= 0:
+            yield here, ("queue", int(target)), f"room in {_queue_name(parts, int(target))}"
+
+
+def _transfer_waits(parts: Assembled, core: int, transfer: int) -> Iterator[tuple[Place, Place, str]]:
+    layout, state = parts.layout, parts.state
+    here = ("core", core)
+    source, target = int(layout.source[transfer]), int(layout.target[transfer])
+    if source >= 0 and not state.count[source]:
+        yield here, ("queue", source), f"a word in {_queue_name(parts, source)}"
+    if target >= 0 and state.room[target] <= 0:
+        yield here, ("queue", target), f"room in {_queue_name(parts, target)}"
+
+
+def _issue_waits(parts: Assembled, core: int, instruction: int) -> Iterator[tuple[Place, Place, str]]:
+    """An instruction that is not issued waits for words that come, or for what its own core has to do first."""
+    layout, state = parts.layout, parts.state
+    first = layout.counter_first[core]
+    here = ("core", core)
+    for i in range(layout.wait_first[instruction], layout.wait_first[instruction + 1]):
+        if state.counter[first + layout.wait_counter[i]] < layout.wait_least[i]:
+            return
+    for i in range(layout.trigger_first[instruction], layout.trigger_first[instruction + 1]):
+        queue = int(layout.trigger_queue[i])
+        if not state.count[queue]:
+            name = parts.instructions[instruction].name
+            yield here, ("queue", queue), f"a word in {_queue_name(parts, queue)} to begin {name}"
+
+
+def _name(parts: Assembled, place: Place) -> str:
+    kind, number = place
+    if kind == "queue":
+        return _queue_name(parts, number)
+    core = parts.cores[number]
+    return f"core ({core.x}, {core.y})"
+
+
+def _queue_name(parts: Assembled, queue: int) -> str:
+    layout, routes = parts.layout, parts.network.routes
+    node = int(layout.queue_node[queue])
+    if node >= 0:
+        route, port = routes[node], PORTS[int(layout.queue_port[queue])]
+        return f"the {port} queue of colour {route.color} at ({route.x}, {route.y})"
+    core, color = next(key for key, number in parts.network.ends.items() if number == queue)
+    return f"the queue of colour {color} behind the ramp of ({parts.cores[core].x}, {parts.cores[core].y})"
+
+
+def feeders(parts: Assembled, queue: int) -> Iterator[Place]:
+    """Who may put words into a queue: the core before a ramp, or the queues of the router upstream."""
+    layout, network = parts.layout, parts.network
+    node, port = int(layout.queue_node[queue]), int(layout.queue_port[queue])
+    if port == RAMP:
+        yield "core", int(layout.queue_core[queue])
+        return
+    upstream = node
+    if node >= 0:
+        route = network.routes[node]
+        step = STEPS[port]
+        upstream = network.node[route.x + step[0], route.y + step[1], route.color]
+    else:
+        core, color = next(key for key, number in network.ends.items() if number == queue)
+        upstream = network.node[parts.cores[core].x, parts.cores[core].y, color]
+    leaves = RAMP if node < 0 else OPPOSITE[port]
+    for source in network.routes[upstream].positions:
+        if leaves in source.outputs:
+            for entry in source.inputs:
+                yield "queue", network.inputs[upstream, entry]

@@ -1,0 +1,173 @@
+"""Both simulators agree within 5 %, and the data that moves is that of `execute`."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import wsc.backends.wafer
+from tests.wafer import models
+from tests.wafer.compiling import compile_for, machine, random_inputs
+from tests.wafer.simulate.cycle.programs import AGREE, check, moving
+from tests.wafer.simulate.programs import wafer
+from wsc.backends.wafer.algorithms import Product, broadcast_program, matmul_program, reduce_program
+from wsc.backends.wafer.machine import Wafer
+from wsc.backends.wafer.program import Program
+from wsc.backends.wafer.simulate import simulate
+from wsc.backends.wafer.simulate.cycle import simulate_cycles
+from wsc.backends.wafer.trees import GROUPED, REDUCTIONS
+from wsc.compiler.errors import DoesNotFit
+from wsc.compiler.ir.types import DType
+from wsc.compiler.machine import read_machine
+
+FABRIC = wafer("wafer-32x32")
+WSE3 = read_machine(Path(wsc.backends.wafer.__file__).parent / "machines" / "wse3.toml", Wafer)
+everyday = settings(max_examples=8, deadline=None, derandomize=True, database=None)
+thorough = settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+
+
+def product(algorithm: str, parts: int, tiles: tuple[int, int, int], dtype: DType) -> None:
+    m, k, n = (parts * tile for tile in tiles)
+    machine = WSE3 if dtype is DType.F16 else FABRIC
+    check(matmul_program(algorithm, Product(m, k, n, parts, dtype), machine), machine, exact=False)
+
+
+small_tiles = st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(1, 6))
+dtypes = st.sampled_from([DType.F32, DType.F16])
+
+
+@pytest.mark.parametrize("algorithm", ["summa", "cannon", "meshgemm"])
+@everyday
+@given(st.integers(2, 5), small_tiles, dtypes)
+def test_small_products(algorithm: str, parts: int, tiles: tuple[int, int, int], dtype: DType) -> None:
+    product(algorithm, parts, tiles, dtype)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algorithm", ["summa", "cannon", "meshgemm"])
+@pytest.mark.parametrize("parts", [7, 12, 16, 32])
+def test_products(algorithm: str, parts: int) -> None:
+    product(algorithm, parts, (3, 4, 5), DType.F16)
+    product(algorithm, parts, (4, 2, 3), DType.F32)
+
+
+def reduce(algorithm: str, words: int, parts: int, group: int, fn: str) -> None:
+    size = group if algorithm in GROUPED else None
+    check(reduce_program(algorithm, words, parts, FABRIC, size, fn), FABRIC)
+
+
+@pytest.mark.parametrize("algorithm", REDUCTIONS)
+@everyday
+@given(st.integers(1, 100), st.integers(2, 12), st.integers(2, 6), st.sampled_from(["sum", "max", "min"]))
+def test_short_reduces(algorithm: str, words: int, parts: int, group: int, fn: str) -> None:
+    reduce(algorithm, words, parts, group, fn)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algorithm", REDUCTIONS)
+@thorough
+@given(st.integers(1, 600), st.integers(2, 32), st.integers(2, 12))
+def test_reduces(algorithm: str, words: int, parts: int, group: int) -> None:
+    reduce(algorithm, words, parts, group, "sum")
+
+
+@everyday
+@given(st.integers(1, 300), st.integers(2, 32))
+def test_broadcasts(words: int, parts: int) -> None:
+    check(broadcast_program(words, parts, FABRIC), FABRIC)
+
+
+# a movement of W words a part over P parts: its text, types before and after, layouts before and after
+MOVES = {
+    "multicast": ("multicast(axes=('a',))", "f32[{w}]", "f32[{w}]", "[.] at a", "[.]"),
+    "chain": ("reduce_to(axis='a', fn='sum')", "f32[{w}]", "f32[{w}]", "[.] partial a", "[.] at a"),
+    "all_reduce": ("all_reduce(axis='a', fn='max')", "f32[{w}]", "f32[{w}]", "[.] partial a", "[.]"),
+    "reduce_scatter": (
+        "reduce_scatter(axis='a', dim=0, fn='sum')", "f32[{n}]", "f32[{n}]", "[.] partial a", "[a:{w}]",
+    ),
+    "shift": ("shift(axis='a', by=1)", "f32[{n}]", "f32[{n}]", "[a:{w}]", "[a:{w}]"),
+    "ring": ("shift(axis='a', by=-1, ring='interleaved')", "f32[{n}]", "f32[{n}]", "[a:{w}]", "[a:{w}]"),
+    "halo": (
+        "halo(dim=0, axis='a', lo=1, hi=1, fill=0.0)", "f32[{p4},{w}]", "f32[{p4},{w}]", "[a:4,.]", "[a:4~1+1,.]",
+    ),
+}  # fmt: skip
+
+
+def movement(kind: str, parts: int, words: int) -> Program:
+    move, *rest = MOVES[kind]
+    before, after, at, to = (text.format(w=words, n=parts * words, p=parts, p4=4 * parts) for text in rest)
+    return moving(f"a={parts}x", [move], [before, after], [at, to])
+
+
+@pytest.mark.parametrize("kind", MOVES)
+@everyday
+@given(st.integers(2, 9), st.integers(8, 100))
+def test_movements(kind: str, parts: int, words: int) -> None:
+    check(movement(kind, parts, words), FABRIC)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", MOVES)
+@thorough
+@given(st.integers(2, 32), st.integers(8, 300))
+def test_long_movements(kind: str, parts: int, words: int) -> None:
+    check(movement(kind, parts, words), FABRIC)
+
+
+@everyday
+@given(st.integers(2, 5), st.integers(1, 30))
+def test_movements_one_after_another(parts: int, words: int) -> None:
+    """A multicast, a shift, a sum over all: each part begins as soon as it has its own tile."""
+    moves = ["multicast(axes=('a',))", "shift(axis='a', by=1)", "all_reduce(axis='a', fn='sum')"]
+    layouts = ["[.] at a", "[.]", "[.]", "[.]"]
+    check(moving(f"a={parts}x", moves, [f"f32[{words}]"] * 4, layouts), FABRIC)
+
+
+RAGGED = [
+    ("all_to_all(axis='a', split=1, join=0)", "f32[7,5]", "f32[7,5]", "[a:3,.]", "[.,a:2]"),
+    ("reduce_scatter(axis='a', dim=1, fn='sum')", "f16[3,7]", "f16[3,7]", "[.,.] partial a", "[.,a:3]"),
+    ("halo(dim=1, axis='a', lo=2, hi=1, fill=-1.0)", "f16[3,7]", "f16[3,7]", "[.,a:3]", "[.,a:3~2+1]"),
+    ("all_gather(axis='a', dim=0)", "f16[7,3]", "f16[7,3]", "[a:3,.]", "[.,.]"),
+    ("keep(axis='a', dim=1)", "f16[3,7]", "f16[3,7]", "[.,.]", "[.,a:3]"),
+    ("shift(axis='a', by=2)", "i16[7]", "i16[7]", "[a:3]", "[a:3]"),
+    ("all_reduce(axis='a', fn='min', algorithm='tree', root=1)", "i32[5]", "i32[5]", "[.] partial a", "[.]"),
+]
+
+
+@pytest.mark.parametrize("case", RAGGED, ids=lambda case: case[0].partition("(")[0])
+def test_ragged_tiles_of_narrow_elements(case: tuple[str, str, str, str, str]) -> None:
+    """The data alone: tiles that do not fill their words, and what lies past the end of the tensor."""
+    move, before, after, at, to = case
+    check(moving("a=3x", [move], [before, after], [at, to]), FABRIC, agree=0.5)
+
+
+@pytest.mark.parametrize("model", [models.mlp, models.attention_block], ids=lambda m: m.__name__)
+def test_pipelines(model: object) -> None:
+    found = compile_for("wafer-8x8", model())  # type: ignore[operator]
+    cycle = simulate_cycles(
+        found.program,
+        machine("wafer-8x8"),
+        found.model.weights,
+        random_inputs(found.given),
+        most_cycles=10**6,
+    )
+    fast = simulate(found.program, machine("wafer-8x8")).latency_cycles
+    assert abs(fast / cycle.latency - 1) <= AGREE
+    assert cycle.colors <= machine("wafer-8x8").fabric.colors
+
+
+def test_too_few_colours_are_named() -> None:
+    poor = wafer("wafer-32x32", colors=1)
+    with pytest.raises(DoesNotFit) as caught:
+        check(movement("shift", 5, 8), poor)
+    assert str(caught.value) == (
+        "the program takes 3 colours where its routes meet, and the machine has 1: kernel 'k' alone takes 3; a cut over"
+        " fewer axes, or fewer streams through the region, takes fewer"
+    )

@@ -1,0 +1,146 @@
+"""Sequential and streaming programs: numbers equal to the model's, phases that share a cache, clear errors."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.wafer.sequential_cases import inputs_of, llama, machine
+from wsc.backends.wafer.execute import execute
+from wsc.backends.wafer.machine import Wafer
+from wsc.backends.wafer.program import Program, Repeat
+from wsc.backends.wafer.schedule import Asked, choose_plan
+from wsc.backends.wafer.sequential.emit import emit_sequential
+from wsc.backends.wafer.sequential.facts import longest_context
+from wsc.backends.wafer.sequential.plan import SequentialPlan, Wanted, plan_sequential
+from wsc.backends.wafer.simulate import simulate
+from wsc.backends.wafer.text import parse_program, print_program
+from wsc.backends.wafer.verify import verify
+from wsc.compiler.errors import DoesNotFit, UserError
+from wsc.compiler.ir.interpret import interpret
+from wsc.compiler.ir.model import Model
+
+
+def made(model: Model, wafer: Wafer, wanted: Wanted = Wanted(), fetch: bool = False) -> Program:  # noqa: B008
+    program = emit_sequential(plan_sequential(model, wafer, wanted, fetch))
+    verify(program)
+    return program
+
+
+def assert_equal(program: Program, model: Model, position: int = 0) -> None:
+    inputs = inputs_of(model, position)
+    found, expected = execute(program, model.weights, inputs), interpret(model.graph, inputs, model.weights)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-4 * np.abs(b).max())
+
+
+@pytest.mark.parametrize("phase", ["prefill", "decode"])
+@pytest.mark.parametrize("fetch", [False, True])
+def test_every_phase_computes_what_the_model_means(phase: str, fetch: bool) -> None:
+    model = llama(phase)
+    assert_equal(made(model, machine("wafer-4x4"), fetch=fetch), model, position=9)
+
+
+@settings(max_examples=3, deadline=None)
+@given(
+    grid=st.tuples(st.integers(1, 8), st.integers(1, 8)),
+    context=st.integers(2, 13),
+    batch=st.integers(1, 2),
+    data=st.data(),
+)
+@pytest.mark.slow
+def test_any_grid_context_and_batch(
+    grid: tuple[int, int], context: int, batch: int, data: st.DataObject
+) -> None:
+    decode = llama("decode", context, 1, batch, 2)
+    position = data.draw(st.integers(0, context - 1))
+    assert_equal(made(decode, machine("wafer-8x8"), Wanted(grid)), decode, position)
+    prefill = llama("prefill", context, data.draw(st.integers(1, context)), batch, 2)
+    assert_equal(made(prefill, machine("wafer-8x8"), Wanted(grid)), prefill)
+
+
+def test_decode_goes_on_from_the_caches_of_a_prefill() -> None:
+    prefill, decode, whole = llama("prefill", seq=10), llama("decode"), llama("prefill", seq=11)
+    wafer = machine("wafer-4x4")
+    tokens = inputs_of(whole)[0]
+    empty = [np.zeros(n.type.shape, np.float32) for n in prefill.graph.inputs[1:]]
+    _, *caches = execute(made(prefill, wafer), prefill.weights, [tokens[:, :10], *empty])
+    logits, *_ = execute(made(decode, wafer), decode.weights, [tokens[:, 10:], *caches, np.array([10])])
+    expected, *_ = interpret(whole.graph, [tokens, *empty], whole.weights)
+    np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("phase", ["prefill", "decode"])
+def test_layers_over_several_wafers(phase: str) -> None:
+    model, wafer = llama(phase), machine("wafer-4x4")
+    program = made(model, wafer, Wanted(wafers=3))
+    assert [k.wafer for k in program.kernels] == [0, 1, 2]
+    assert_equal(program, model, position=4)
+    one = simulate(made(model, wafer), wafer).latency_cycles
+    link = int(wafer.link_cycles(0))
+    assert simulate(program, wafer).latency_cycles > one + 2 * link - 3000
+
+
+def test_the_layers_are_one_repeat_and_the_text_reads_back() -> None:
+    program = made(llama("decode"), machine("wafer-4x4"))
+    (repeat,) = (i.op for k in program.kernels for i in k.body if isinstance(i.op, Repeat))
+    assert repeat.steps == 3
+    assert program.is_stateful
+    assert parse_program(print_program(program)) == program
+
+
+def test_streaming_waits_for_the_edge_and_a_faster_edge_helps() -> None:
+    wafer, model = machine("wafer-4x4"), llama("decode")
+    program = made(model, wafer, fetch=True)
+    slow = wafer.fabric.model_copy(update={"edge_bytes_per_second": 1e8})
+    throttled = wafer.model_copy(update={"fabric": slow})
+    fetched = sum(
+        b.type.bytes * len(b.names) for k in program.kernels for b in k.buffers if b.role == "fetched"
+    )
+    trace = simulate(program, throttled)
+    assert trace.latency_cycles >= fetched / throttled.edge_bytes_per_cycle
+    assert "edge" in trace.bounded_by
+    assert simulate(program, wafer).latency_cycles < trace.latency_cycles
+
+
+def test_a_decoder_is_run_sequentially_unless_asked_otherwise() -> None:
+    plan = choose_plan(llama("decode"), machine("wafer-4x4"), Asked())
+    assert isinstance(plan, SequentialPlan)
+    assert plan.schedule == "sequential"
+    assert "pipeline: has no place for state" in plan.why
+    assert longest_context(plan) > 16
+
+
+def test_memory_is_checked_and_the_error_says_by_how_much() -> None:
+    wafer = machine("wafer-4x4")
+    core = wafer.core.model_copy(update={"sram_bytes": 9000})
+    with pytest.raises(DoesNotFit, match=r"B more than its 9,000 B .* --context"):
+        plan_sequential(llama("decode"), wafer.model_copy(update={"core": core}), Wanted(wafers=1))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"schedule": "fast"}, "--schedule fast: there are pipeline, sequential, streaming."),
+        ({"grid": "9"}, "--grid takes COLUMNSxROWS, as in --grid 660x660; '9' was given."),
+        ({"grid": "0x4"}, "--grid takes COLUMNSxROWS, as in --grid 660x660; '0x4' was given."),
+        (
+            {"schedule": "pipeline", "wafers": "2"},
+            "--grid and --wafers are for --schedule sequential or streaming.",
+        ),
+        (
+            {"schedule": "streaming", "wafers": "2"},
+            "--schedule streaming runs on one wafer: leave --wafers out.",
+        ),
+    ],
+)
+def test_options_that_cannot_be(options: dict[str, str], said: str) -> None:
+    with pytest.raises(UserError) as error:
+        Asked.of(options)
+    assert str(error.value) == said
+
+
+def test_a_grid_larger_than_the_fabric() -> None:
+    with pytest.raises(DoesNotFit) as error:
+        choose_plan(llama("decode"), machine("wafer-4x4"), Asked.of({"grid": "5x4"}))
+    assert str(error.value) == "--grid 5x4 is larger than wafer-4x4: it has 4 x 4 cores."
