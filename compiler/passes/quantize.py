@@ -26,6 +26,7 @@ from wsc.compiler.ir.types import DType, TensorType
 from wsc.compiler.ops import Cast, Constant, Contract, Elementwise, IntegerContract, Parameter, Quantize
 from wsc.compiler.ops.base import Array
 from wsc.compiler.ops.quantized import on_grid
+from wsc.compiler.passes.dead_code import dead_code
 from wsc.compiler.passes.rewrite import apply_op, fresh_name, rewrite, weight_key, with_weights
 
 BITS = {"int8": 8, "int16": 16}
@@ -136,7 +137,7 @@ def _rewrite(model: Model, found: set[str], ranges: _Ranges, precision: Precisio
         before = model.graph[node.name].inputs[0]
         return _integer_form(node, built, ranges.steps[before], precision, weights, made)
 
-    return with_weights(rewrite(model.graph, rule), weights)
+    return dead_code(with_weights(rewrite(model.graph, rule), weights))
 
 
 def _reading_integers(
