@@ -58,12 +58,13 @@ def _compute_cycles(op: Op, operands: Sequence[Buffer], result: Buffer, machine:
     types = [b.tile_type for b in operands]
     made = result.tile_type
     macs, vector_ops = op.arithmetic(types, made)
-    startup = machine.vector_startup_cycles(made.dtype)
     if isinstance(op, Contract):
+        startup = machine.vector_startup_cycles(made.dtype)
         longest, piece = op.vector_run(made), machine.mac_vector_elements(made.dtype)
         padded = -(-longest // piece) * piece / longest
         return macs * (machine.mac_cycles(made.dtype) * padded + startup / longest)
     widest = max((*types, made), key=lambda t: t.dtype.bytes).dtype
     longest = max((n for t in (*types, made) for n in t.shape), default=1)
     length = made.elements if all(t.shape == made.shape for t in types) else longest
+    startup = machine.vector_startup_cycles(widest)
     return max(vector_ops, made.elements) * (1 / machine.vector_ops_per_cycle(widest) + startup / length)

@@ -16,6 +16,7 @@ from wsc.compiler.ops import (
     Elementwise,
     Expand,
     Gather,
+    Grouped,
     IntegerContract,
     Norm,
     Op,
@@ -23,6 +24,7 @@ from wsc.compiler.ops import (
     Permute,
     Pool,
     Quantize,
+    Recurrence,
     Reduce,
     Reshape,
     Scan,
@@ -316,3 +318,19 @@ def expand(draw: Draw) -> Sample:
     shape = draw(shapes(1, 3))
     before = [draw(st.sampled_from([n, 1])) for n in shape]
     return Sample(Expand(shape), (f32(*before),))
+
+
+@sample
+def recurrence(draw: Draw) -> Sample:
+    shape = draw(shapes(1, 3))
+    dim = draw(st.integers(0, len(shape) - 1))
+    factors = [n if d == dim else draw(st.sampled_from([n, 1])) for d, n in enumerate(shape)]
+    initial = [f32(*(1 if d == dim else n for d, n in enumerate(shape)))] * draw(st.integers(0, 1))
+    return Sample(Recurrence(dim), (f32(*factors), f32(*shape), *initial))
+
+
+@sample
+def grouped(draw: Draw) -> Sample:
+    rows, inner, outer, groups = (draw(extents) for _ in range(4))
+    types = (f32(rows, inner), f32(groups, inner, outer), typed(DType.I64, rows))
+    return Sample(Grouped(), types, high=groups)

@@ -38,7 +38,7 @@ FEW, MANY = 12, 300  # examples of an everyday run, and of a slow one
 
 
 def test_every_op_that_computes_has_samples() -> None:
-    assert set(op_kinds()) - SOURCES <= set(SAMPLES)
+    assert set(op_kinds()) - SOURCES - {"custom"} <= set(SAMPLES)  # what a user's own op means, a plugin says
 
 
 def check_planned(kind: str, data: st.DataObject, machine: str, tail: str) -> None:

@@ -101,7 +101,7 @@ COMPUTES = {
     "64 multiply-adds, 16 vectors of 4": ("contract(equation='ak,nk->an', windows=())",
         "f32[4,4]", "f32[4,4]", "f32[4,4]", ceil(30 + 64 * 2.45 + 16 * 17)),
     "in halves, 4 of the 8 in a piece": ("contract(equation='ak,nk->an', windows=())",
-        "f16[4,4]", "f16[4,4]", "f16[4,4]", 30 + 16 * 8 // 4 + 16 * 17),
+        "f16[4,4]", "f16[4,4]", "f16[4,4]", 30 + 16 * 8 // 4 + 16 * 6),
     "vectors along the longest dimension": ("contract(equation='ak,nk->an', windows=())",
         "f32[1,4]", "f32[16,4]", "f32[1,16]", ceil(30 + 64 * 2.45 + 4 * 17)),
     "equal operands are one vector an operation": ("elementwise(fn='div', scalars=(None, None))",
