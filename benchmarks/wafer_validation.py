@@ -68,19 +68,19 @@ class Result:
         return [abs(row.error) for row in counted if fitted is None or row.case.fitted == fitted]
 
 
-def validate(folder: Path | None) -> list[Result]:
+def validate(folder: Path | None, sets: Sequence[MeasuredSet] = SETS) -> list[Result]:
     """Simulate every row of every set there is."""
     if folder is not None and not folder.is_dir():
         raise SystemExit(f"--data {folder}: there is no such folder")
     results = []
-    for measured in SETS:
+    for measured in sets:
         wafer = machine(measured.machine)
         rows = tuple(Row(case, simulated_cycles(case.program, wafer)) for case in cases(measured, folder))
         if rows:
             results.append(Result(measured, rows))
     if not results:
         raise SystemExit(
-            f"--data {folder}: none of {', '.join(dict.fromkeys(s.file for s in SETS))} is there"
+            f"--data {folder}: none of {', '.join(dict.fromkeys(s.file for s in sets))} is there"
         )
     return results
 

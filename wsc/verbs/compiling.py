@@ -230,7 +230,7 @@ def place(
     ] = "medium",
     json: Json = False,
 ) -> None:
-    """Size and place the kernels of a placement problem, with lower bounds."""
+    """Size and place the kernels of a placement problem."""
     from wsc.commands.place import place_file
 
     place_file(problem, output, report, check, effort, json)

@@ -58,7 +58,7 @@ def trace(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Write what happens when, to look at in Perfetto."""
+    """Write what happens when, for Perfetto."""
     from wsc.commands.trace import trace_build
 
     trace_build(build, inputs, format, most, output, json)

@@ -231,12 +231,18 @@ class _Search:
     def _turned(self, layout: Layout, join: int) -> Iterator[Step]:
         *outer, old = layout.cuts[join]
         rest = _with(layout, join, tuple(outer))
-        parts, words = self.mesh[old.axis].parts, self.words(layout)
+        busy = self._exchanging(old.axis, self.words(layout))
         for split, cut in self._cuts(rest, old.axis):
             if split != join:
                 turned = _with(rest, split, (*rest.cuts[split], cut))
-                middle = ceil(parts * words / 4)
-                yield self._step(AllToAll(old.axis, split, join), turned, words, middle, (old.axis,))
+                yield self._step(AllToAll(old.axis, split, join), turned, busy, 0, (old.axis,))
+
+    def _exchanging(self, axis: str, words: int) -> int:
+        """Cycles of exchanges with parts 1, 2, ... further on; in the k-th a link carries min(k, P - k) pieces."""
+        parts, pitch = self.mesh[axis].parts, self.mesh.pitch(axis)
+        piece, pace = ceil(words / parts), self.machine.core.exchange_cycles_per_word
+        through = sum(piece * max(pace, min(k, parts - k) * pitch) for k in range(1, parts))
+        return self.machine.core.task_startup_cycles + ceil(through)
 
     def _exchanged(self, layout: Layout) -> Step:
         """Straight to where the target is cut, on part 0 of the axes that do not cut it."""

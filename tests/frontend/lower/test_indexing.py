@@ -64,7 +64,6 @@ def test_embedding_module(check, text):
 
 REFUSED = {
     "depends on the values": lambda x, i: x[x > 3],
-    "adding at places": lambda x, i: x.index_put((i,), x[0], accumulate=True),
     "not next to each other": lambda x, i: _set(x, (i, slice(None), i), 0.0),
     "keep values in tensors": lambda x, i: x[i[0]],
 }
