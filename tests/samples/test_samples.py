@@ -19,12 +19,17 @@ SMALL = {
     "gpt2": {"seq": "16", "layers": "2", "dim": "32", "heads": "2", "vocab": "64"},
     "resnet50": {"size": "32", "width": "4", "blocks": "1,2,1,1"},
     "llama": {"seq": "16", "dim": "64", "hidden": "96", "heads": "4", "kv_heads": "2", "vocab": "64"},
+    "nanogpt": {},
+    "recurrent": {"dim": "16", "layers": "1", "vocab": "16"},
 }
+WITH_STATE = {"llama3_8b"}  # phases, with caches: tests/wafer/test_sequential.py
 VARIANTS = {
     "mlp": {"depth": "1"},
     "gpt2": {"logits": "all"},
     "resnet50": {"batch": "2"},
     "llama": {"logits": "all", "layers": "1", "batch": "2"},
+    "nanogpt": {"batch": "2"},
+    "recurrent": {"cell": "gru"},
 }
 FULL = {
     "mlp": ({}, 0.0),
@@ -45,7 +50,7 @@ def captured(source: ModelSource) -> Captured:
 
 
 def test_every_sample_is_tested():
-    assert {path.stem for path in SAMPLES.glob("*.py")} == set(SMALL)
+    assert {path.stem for path in SAMPLES.glob("*.py")} == set(SMALL) | WITH_STATE
 
 
 @pytest.mark.parametrize("variant", [False, True], ids=["small", "variant"])
