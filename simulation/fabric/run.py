@@ -15,6 +15,7 @@ from wsc.compiler.errors import SimulationError
 from wsc.simulation.fabric.assemble import assemble
 from wsc.simulation.fabric.core import called, step_cores
 from wsc.simulation.fabric.diagnose import describe_collision, describe_deadlock, describe_overflow
+from wsc.simulation.fabric.jit import inlined
 from wsc.simulation.fabric.parts import Core, Fabric, Route
 from wsc.simulation.fabric.router import release, step_routers, wake
 from wsc.simulation.fabric.state import (
@@ -113,7 +114,7 @@ def _grouped(layout: Layout, due: NDArray[np.int32]) -> list[Call]:
     return [Call(int(c), tuple(int(i) for i in cores[calls == c])) for c in np.unique(calls)]
 
 
-@njit(cache=True)
+@njit(cache=True, _nrt=False, error_model="numpy")
 def advance(layout: Layout, state: State, limit: int) -> int:
     """Cycle after cycle, until something stops it; cycles in which nothing can happen are skipped."""
     clock = state.clock
@@ -141,7 +142,7 @@ def advance(layout: Layout, state: State, limit: int) -> int:
     return DONE
 
 
-@njit(cache=True)
+@inlined
 def _soonest(state: State) -> int:
     """The next cycle in which something may happen: the next at once, where something has, or a core is awake."""
     clock = state.clock
@@ -155,7 +156,7 @@ def _soonest(state: State) -> int:
     return soonest
 
 
-@njit(cache=True)
+@njit(cache=True,error_model="numpy")
 def take_calls(layout: Layout, state: State) -> NDArray[np.int32]:
     """The instructions that end now and that the host carries out; those that micro-threads held up end later."""
     found = np.empty(state.clock[CALLS], np.int32)
@@ -171,7 +172,7 @@ def take_calls(layout: Layout, state: State) -> NDArray[np.int32]:
     return found[:count]
 
 
-@njit(cache=True)
+@njit(cache=True,error_model="numpy")
 def finish_calls(layout: Layout, state: State, due: NDArray[np.int32]) -> None:
     """The host has carried them out."""
     for instruction in due:
