@@ -3,10 +3,12 @@
 parts      what a fabric is made of: routes of colours, instructions of cores
 assemble   parts as flat arrays
 state      the arrays, by name
+jit        how it is compiled
 lanes      arithmetic on 32-bit words
 router     one cycle of the routers
 core       one cycle of the cores
-run        the clock, and what it stops for
+clock      the loop of cycles, compiled as one piece
+run        a fabric at work: what it stops for, and what it tells
 diagnose   who waits for whom
 """
 

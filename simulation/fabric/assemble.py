@@ -283,7 +283,7 @@ def _state(fabric: Fabric, cores: Sequence[Core], layout: Layout) -> State:
     memory = np.full(int(_memory_offsets(cores)[-1]), 0xFF, np.uint8)
     places = _MICRO_THREADS + 2 * max(np.diff(layout.transfer_first), default=0)
     state: dict[str, Any] = {
-        "clock": np.zeros(12, np.int64),
+        "clock": np.zeros(13, np.int64),
         "room": (fabric.queue_words + way).astype(np.int32),
         "word": np.zeros((queues, deep), np.uint32),
         "last": np.zeros((queues, deep), np.bool_),
@@ -311,7 +311,7 @@ def _state(fabric: Fabric, cores: Sequence[Core], layout: Layout) -> State:
         "active_count": count,
     }
     ints |= {"routing": 2 * queues, "blocked": 2 * queues, "moved": 2 * queues, "freed": 2 * queues}
-    ints |= {"timer_core": 8 * count + 8, "call_instruction": count + 8, "progress": transfers}
+    ints |= {"timer_core": 8 * count + 8, "call_instruction": count + 8, "due_calls": count + 8, "progress": transfers}
     ints |= {"counter": int(layout.counter_first[-1]), "instruction_left": instructions}
     longs = {"until": count, "timer_time": 8 * count + 8, "call_time": count + 8, "issue_free": count}
     longs |= {"instruction_end": instructions, "start": transfers, "due": transfers}

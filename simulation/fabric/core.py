@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from wsc.simulation.fabric.jit import inlined
 from wsc.simulation.fabric.lanes import combine
 from wsc.simulation.fabric.parts import PACE
 from wsc.simulation.fabric.router import pop, push, seen, wake
@@ -14,7 +14,7 @@ from wsc.simulation.fabric.state import CALLS, LEFT, MOVED, NEVER, NOW, TIMERS, 
 from wsc.simulation.fabric.timers import add
 
 
-@njit(cache=True)
+@inlined
 def step_cores(layout: Layout, state: State) -> None:
     """Look at every core that was woken; those that went on stay awake."""
     count = state.clock[WAKING]
@@ -29,7 +29,7 @@ def step_cores(layout: Layout, state: State) -> None:
     state.clock[WAKING] = kept
 
 
-@njit(cache=True)
+@inlined
 def _visit(layout: Layout, state: State, core: int) -> bool:
     """One cycle of a core; False where it sleeps until something comes, or until the timer that it set."""
     now, busy = state.clock[NOW], False
@@ -49,7 +49,7 @@ def _visit(layout: Layout, state: State, core: int) -> bool:
     return state.until[core] > now or not _set_alarm(layout, state, core)
 
 
-@njit(cache=True)
+@inlined
 def _end_transfers(layout: Layout, state: State, core: int) -> bool:
     """Take transfers away whose last word is through, and start the delay of those that follow them."""
     now, kept = state.clock[NOW], 0
@@ -77,7 +77,7 @@ def _end_transfers(layout: Layout, state: State, core: int) -> bool:
     return kept < count
 
 
-@njit(cache=True)
+@inlined
 def _end_instructions(layout: Layout, state: State, core: int) -> bool:
     now, kept = state.clock[NOW], 0
     count = state.running_count[core]
@@ -92,7 +92,7 @@ def _end_instructions(layout: Layout, state: State, core: int) -> bool:
     return kept < count
 
 
-@njit(cache=True)
+@inlined
 def _issue(layout: Layout, state: State, core: int) -> bool:
     """Issue the most pressing instruction at the head of a queue that can go on, if the issue is free."""
     now = state.clock[NOW]
@@ -120,7 +120,7 @@ def _issue(layout: Layout, state: State, core: int) -> bool:
     return True
 
 
-@njit(cache=True)
+@inlined
 def _arm(layout: Layout, state: State, core: int) -> bool:
     """Give micro-threads the instructions that they carry out, as soon as these can go on."""
     now, armed = state.clock[NOW], False
@@ -140,7 +140,7 @@ def _arm(layout: Layout, state: State, core: int) -> bool:
     return armed
 
 
-@njit(cache=True)
+@inlined
 def _set_off(layout: Layout, state: State, core: int, instruction: int) -> None:
     now = state.clock[NOW]
     state.running[core, state.running_count[core]] = instruction
@@ -154,7 +154,7 @@ def _set_off(layout: Layout, state: State, core: int, instruction: int) -> None:
     state.instruction_left[instruction] = end - first
 
 
-@njit(cache=True)
+@inlined
 def _can_go(layout: Layout, state: State, core: int, instruction: int) -> bool:
     first = layout.counter_first[core]
     transfers = layout.transfer_first[instruction + 1] - layout.transfer_first[instruction]
@@ -175,7 +175,7 @@ def _can_go(layout: Layout, state: State, core: int, instruction: int) -> bool:
     return False
 
 
-@njit(cache=True)
+@inlined
 def _move(layout: Layout, state: State, core: int) -> bool:
     """A word of every transfer: one in and one out of the ramp, memory as its ports and banks allow; oldest first."""
     now, count = state.clock[NOW], state.active_count[core]
@@ -204,7 +204,7 @@ def _move(layout: Layout, state: State, core: int) -> bool:
     return busy
 
 
-@njit(cache=True)
+@inlined
 def _able(layout: Layout, state: State, core: int, transfer: int) -> bool:
     """Whether a word is there, has room where it goes, and is due."""
     now = state.clock[NOW]
@@ -221,7 +221,7 @@ def _able(layout: Layout, state: State, core: int, transfer: int) -> bool:
     return group < 0 or _within_rate(layout, state, group)
 
 
-@njit(cache=True)
+@inlined
 def _within_rate(layout: Layout, state: State, group: int) -> bool:
     """Take one word from what a group of cores may pass in a cycle."""
     now, rate = state.clock[NOW], layout.group_rate[group]
@@ -234,7 +234,7 @@ def _within_rate(layout: Layout, state: State, group: int) -> bool:
     return True
 
 
-@njit(cache=True)
+@inlined
 def _transfer_word(layout: Layout, state: State, core: int, transfer: int) -> None:
     now, at = state.clock[NOW], state.progress[transfer]
     source, target = layout.source[transfer], layout.target[transfer]
@@ -258,7 +258,7 @@ def _transfer_word(layout: Layout, state: State, core: int, transfer: int) -> No
     state.due[transfer] = max(state.due[transfer], now * PACE) + layout.pace[transfer]
 
 
-@njit(cache=True)
+@inlined
 def _memory_use(layout: Layout, state: State, transfer: int) -> int:
     """The banks of the next word, as a mask; words of neighbouring addresses lie in neighbouring banks."""
     mask, at, banks = np.int64(0), state.progress[transfer], layout.figures[4]
@@ -272,7 +272,7 @@ def _memory_use(layout: Layout, state: State, transfer: int) -> int:
     return mask
 
 
-@njit(cache=True)
+@inlined
 def _load(layout: Layout, state: State, core: int, access: np.ndarray, at: int) -> np.uint32:
     base, table, length, unit = layout.memory_first[core] + access[0], access[1], access[2], access[3]
     if table < 0:
@@ -291,7 +291,7 @@ def _load(layout: Layout, state: State, core: int, access: np.ndarray, at: int) 
     return np.uint32(word)
 
 
-@njit(cache=True)
+@inlined
 def _store(layout: Layout, state: State, core: int, access: np.ndarray, at: int, word: np.uint32) -> None:
     base, table, length, unit = layout.memory_first[core] + access[0], access[1], access[2], access[3]
     if table < 0:
@@ -311,7 +311,7 @@ def _store(layout: Layout, state: State, core: int, access: np.ndarray, at: int,
                 state.memory8[base + place] = np.uint8(part & np.uint32(0xFF))
 
 
-@njit(cache=True)
+@inlined
 def _set_alarm(layout: Layout, state: State, core: int) -> bool:
     """Set a timer for the next cycle in which something of the core falls due; False where there is no room for it."""
     now, soonest = state.clock[NOW], np.int64(NEVER)
@@ -340,14 +340,14 @@ def _set_alarm(layout: Layout, state: State, core: int) -> bool:
     return True
 
 
-@njit(cache=True)
+@inlined
 def called(layout: Layout, state: State, instruction: int) -> None:
     """The host has done its part of an instruction: it is done."""
     _note_done(layout, state, instruction)
     wake(state, layout.instruction_core[instruction])
 
 
-@njit(cache=True)
+@inlined
 def _note_done(layout: Layout, state: State, instruction: int) -> None:
     state.counter[layout.instruction_counts[instruction]] += 1
     state.instruction_done[instruction] = state.clock[NOW]

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from wsc.simulation.fabric.jit import inlined
 
 SUM, MAX, MIN = 1, 2, 3
 F32, F16, BF16, I32, I16 = range(5)
@@ -14,7 +15,7 @@ _HALF_BIAS = np.uint32((127 - 15) << 23)
 _SUBNORMAL = np.uint32(((127 - 15) + (23 - 10) + 1) << 23)
 
 
-@njit(cache=True)
+@inlined
 def combine(fn: int, lanes: int, a: np.uint32, b: np.uint32) -> np.uint32:
     """Word by word: sum, maximum or minimum of the lanes of a and b; a maximum with what is no number is none."""
     if lanes == F32:
@@ -44,7 +45,7 @@ def combine(fn: int, lanes: int, a: np.uint32, b: np.uint32) -> np.uint32:
     return np.uint32(word)
 
 
-@njit(cache=True)
+@inlined
 def _float(fn: int, a: np.float32, b: np.float32) -> np.float32:
     if fn == SUM:
         return np.float32(a + b)
@@ -55,7 +56,7 @@ def _float(fn: int, a: np.float32, b: np.float32) -> np.float32:
     return a if a < b else b
 
 
-@njit(cache=True)
+@inlined
 def _whole(fn: int, a: int, b: int) -> int:
     if fn == SUM:
         return a + b
@@ -64,18 +65,18 @@ def _whole(fn: int, a: int, b: int) -> int:
     return a if a < b else b
 
 
-@njit(cache=True)
+@inlined
 def _from_short(x: np.uint32) -> int:
     value = np.int64(x)
     return value - 65536 if value >= 32768 else value
 
 
-@njit(cache=True)
+@inlined
 def _from_bfloat(x: np.uint32) -> np.float32:
     return np.uint32(x << np.uint32(16)).view(np.float32)
 
 
-@njit(cache=True)
+@inlined
 def _to_bfloat(x: np.float32) -> np.uint32:
     bits = np.float32(x).view(np.uint32)
     if x != x:
@@ -84,7 +85,7 @@ def _to_bfloat(x: np.float32) -> np.uint32:
     return np.uint32(np.uint32(bits + np.uint32(0x7FFF) + odd) >> np.uint32(16))
 
 
-@njit(cache=True)
+@inlined
 def _from_half(x: np.uint32) -> np.float32:
     """Through a float whose exponent is scaled: exact for all halves, subnormal ones included."""
     sign = np.uint32((x & np.uint32(0x8000)) << np.uint32(16))
@@ -97,7 +98,7 @@ def _from_half(x: np.uint32) -> np.float32:
     return np.uint32(bits | sign).view(np.float32)
 
 
-@njit(cache=True)
+@inlined
 def _to_half(x: np.float32) -> np.uint32:
     """Rounded to the nearest, ties to even; subnormal halves by adding a number whose last bit is theirs."""
     bits = np.float32(x).view(np.uint32)

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from wsc.simulation.fabric.jit import inlined
 from wsc.simulation.fabric.parts import RAMP
 from wsc.simulation.fabric.state import (
     ACTIVE,
@@ -25,7 +25,7 @@ from wsc.simulation.fabric.state import (
 )
 
 
-@njit(cache=True)
+@inlined
 def push(layout: Layout, state: State, queue: int, word: np.uint32, last: bool, ready: int) -> None:
     """Put a wavelet into a queue; it may go on from cycle `ready`. Notes an overflow where there is no room."""
     places = state.word.shape[1]
@@ -48,7 +48,7 @@ def push(layout: Layout, state: State, queue: int, word: np.uint32, last: bool, 
         state.clock[ROUTING] += 1
 
 
-@njit(cache=True)
+@inlined
 def pop(state: State, queue: int) -> None:
     """Take the first wavelet; others see the room from the next cycle on."""
     state.head[queue] = (state.head[queue] + 1) % state.word.shape[1]
@@ -57,7 +57,7 @@ def pop(state: State, queue: int) -> None:
     state.clock[FREED] += 1
 
 
-@njit(cache=True)
+@inlined
 def wake(state: State, core: int) -> None:
     """Look at a core in the cores' next turn."""
     if not state.woken[core]:
@@ -66,7 +66,7 @@ def wake(state: State, core: int) -> None:
         state.clock[WAKING] += 1
 
 
-@njit(cache=True)
+@inlined
 def seen(state: State, tile: int) -> None:
     """Count a tile that does something in this cycle, once."""
     if state.tile_seen[tile] != state.clock[NOW]:
@@ -74,7 +74,7 @@ def seen(state: State, tile: int) -> None:
         state.clock[ACTIVE] += 1
 
 
-@njit(cache=True)
+@inlined
 def release(layout: Layout, state: State) -> None:
     """Give back the room of what was taken in this cycle."""
     for i in range(state.clock[FREED]):
@@ -85,7 +85,7 @@ def release(layout: Layout, state: State) -> None:
     state.clock[FREED] = 0
 
 
-@njit(cache=True)
+@inlined
 def step_routers(layout: Layout, state: State) -> None:
     """Pass on at most one wavelet a queue and a link. Those that had to wait go before the others next time."""
     count = state.clock[ROUTING]
@@ -110,7 +110,7 @@ def step_routers(layout: Layout, state: State) -> None:
     _order(state, blocked, moved)
 
 
-@njit(cache=True)
+@inlined
 def _order(state: State, blocked: int, moved: int) -> None:
     """Whoever waited first, then who moved on, then who is new."""
     fresh = state.clock[ROUTING]
@@ -123,7 +123,7 @@ def _order(state: State, blocked: int, moved: int) -> None:
     state.clock[ROUTING] = blocked + moved + fresh
 
 
-@njit(cache=True)
+@inlined
 def _pass_on(layout: Layout, state: State, queue: int) -> bool:
     """Pass the first wavelet of a queue to all outputs of its node's position, if all can take it now."""
     now, head = state.clock[NOW], state.head[queue]
@@ -158,7 +158,7 @@ def _pass_on(layout: Layout, state: State, queue: int) -> bool:
     return True
 
 
-@njit(cache=True)
+@inlined
 def _collides(layout: Layout, state: State, node: int, inputs: int, port: int) -> bool:
     """Whether a wavelet meets another of its colour: one that is there too, or a message that has not ended."""
     if state.open[node] >= 0 and state.open[node] != port:

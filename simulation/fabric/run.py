@@ -1,43 +1,19 @@
 """The clock of a fabric, and what it stops for: instructions that the host carries out, the end, and faults."""
 
-# mypy: disallow-untyped-decorators = False
-
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from wsc.compiler.errors import SimulationError
 from wsc.simulation.fabric.assemble import assemble
-from wsc.simulation.fabric.core import called, step_cores
+from wsc.simulation.fabric.clock import advance
 from wsc.simulation.fabric.diagnose import describe_collision, describe_deadlock, describe_overflow
 from wsc.simulation.fabric.parts import Core, Fabric, Route
-from wsc.simulation.fabric.router import release, step_routers, wake
-from wsc.simulation.fabric.state import (
-    ACTIVE,
-    CALLING,
-    CALLS,
-    COLLIDED,
-    DONE,
-    FAULT,
-    LEFT,
-    LIMIT,
-    MOVED,
-    NEVER,
-    NEXT,
-    NOW,
-    OVERFLOWED,
-    STUCK,
-    TIMERS,
-    WAKING,
-    Layout,
-    State,
-)
-from wsc.simulation.fabric.timers import add, take
+from wsc.simulation.fabric.state import ACTIVE, CALLING, COLLIDED, DUE, LIMIT, NOW, OVERFLOWED, STUCK, Layout
 
 
 @dataclass(frozen=True)
@@ -91,11 +67,10 @@ class Machine:
         """
         parts = self._parts
         while (stop := int(advance(parts.layout, parts.state, limit))) == CALLING:
-            due = take_calls(parts.layout, parts.state)
+            due = parts.state.due_calls[: parts.state.clock[DUE]]
             for call in _grouped(parts.layout, due):
                 if host is not None:
                     host(call)
-            finish_calls(parts.layout, parts.state, due)
         if stop == STUCK:
             raise SimulationError(describe_deadlock(parts))
         if stop == COLLIDED:
@@ -111,68 +86,3 @@ def _grouped(layout: Layout, due: NDArray[np.int32]) -> list[Call]:
     calls = layout.instruction_call[due]
     cores = layout.instruction_core[due]
     return [Call(int(c), tuple(int(i) for i in cores[calls == c])) for c in np.unique(calls)]
-
-
-@njit(cache=True)
-def advance(layout: Layout, state: State, limit: int) -> int:
-    """Cycle after cycle, until something stops it; cycles in which nothing can happen are skipped."""
-    clock = state.clock
-    while clock[LEFT] > 0:
-        now = clock[NOW]
-        if now >= limit:
-            return LIMIT
-        if clock[CALLS] and state.call_time[0] <= now:
-            return CALLING
-        while clock[TIMERS] and state.timer_time[0] <= now:
-            wake(state, take(state.timer_time, state.timer_core, clock, TIMERS))
-        clock[MOVED] = 0
-        clock[NEXT] = NEVER
-        step_routers(layout, state)
-        step_cores(layout, state)
-        release(layout, state)
-        if clock[FAULT]:
-            return clock[FAULT]
-        if clock[LEFT] == 0:
-            return DONE
-        soonest = _soonest(state)
-        if soonest == NEVER:
-            return STUCK
-        clock[NOW] = max(now + 1, soonest)
-    return DONE
-
-
-@njit(cache=True)
-def _soonest(state: State) -> int:
-    """The next cycle in which something may happen: the next at once, where something has, or a core is awake."""
-    clock = state.clock
-    if clock[MOVED] or clock[WAKING]:
-        return clock[NOW] + 1
-    soonest = clock[NEXT]
-    if clock[TIMERS]:
-        soonest = min(soonest, state.timer_time[0])
-    if clock[CALLS]:
-        soonest = min(soonest, state.call_time[0])
-    return soonest
-
-
-@njit(cache=True)
-def take_calls(layout: Layout, state: State) -> NDArray[np.int32]:
-    """The instructions that end now and that the host carries out; those that micro-threads held up end later."""
-    found = np.empty(state.clock[CALLS], np.int32)
-    count = 0
-    while state.clock[CALLS] and state.call_time[0] <= state.clock[NOW]:
-        instruction = take(state.call_time, state.call_instruction, state.clock, CALLS)
-        end = state.issue_free[layout.instruction_core[instruction]]
-        if end > state.clock[NOW]:
-            add(state.call_time, state.call_instruction, state.clock, CALLS, end, instruction)
-        else:
-            found[count] = instruction
-            count += 1
-    return found[:count]
-
-
-@njit(cache=True)
-def finish_calls(layout: Layout, state: State, due: NDArray[np.int32]) -> None:
-    """The host has carried them out."""
-    for instruction in due:
-        called(layout, state, instruction)

@@ -13,7 +13,7 @@ Longs = NDArray[np.int64]
 NEVER = np.int64(1) << 62
 
 # places in `State.clock`
-NOW, ROUTING, WAKING, TIMERS, CALLS, FREED, ACTIVE, LEFT, FAULT, FAULT_AT, NEXT, MOVED = range(12)
+NOW, ROUTING, WAKING, TIMERS, CALLS, FREED, ACTIVE, LEFT, FAULT, FAULT_AT, NEXT, MOVED, DUE = range(13)
 # what a run stops for
 DONE, CALLING, STUCK, COLLIDED, OVERFLOWED, LIMIT = range(6)
 
@@ -96,6 +96,7 @@ class State(NamedTuple):
     timer_core: Ints
     call_time: Longs  # heap of instructions whose end the host is told
     call_instruction: Ints
+    due_calls: Ints  # instructions that end now, and that the host has to carry out
     line_next: Longs
     issue_free: Longs
     running: Ints  # [core, place]: instructions under way

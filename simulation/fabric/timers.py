@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from numba import njit
 
+from wsc.simulation.fabric.jit import inlined
 from wsc.simulation.fabric.state import Ints, Longs
 
 
-@njit(cache=True)
+@inlined
 def add(times: Longs, items: Ints, clock: Longs, size: int, time: int, item: int) -> None:
     """Put an entry in; `clock[size]` counts them."""
     at = clock[size]
@@ -23,7 +23,7 @@ def add(times: Longs, items: Ints, clock: Longs, size: int, time: int, item: int
     times[at], items[at] = time, item
 
 
-@njit(cache=True)
+@inlined
 def take(times: Longs, items: Ints, clock: Longs, size: int) -> int:
     """Take the first entry out and return its number."""
     first = items[0]
