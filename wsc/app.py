@@ -10,6 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from wsc import __version__
 from wsc.compiler.errors import InternalError, WscError
+from wsc.silence import SILENT
 
 _INTERRUPTED = 130  # as shells count: 128 and the number of SIGINT
 
@@ -55,7 +56,7 @@ app = typer.Typer(
     name="wsc",
     cls=Group,
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -72,9 +73,13 @@ def options(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback of an error; may stand anywhere.")
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing for people: no results as text, no progress.")
+    ] = False,
     version: Annotated[
         bool,
         typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True),
     ] = False,
 ) -> None:
-    """Compile PyTorch models to programs for wafer-scale machines, simulate their cycles, run them, draw them."""
+    """Compile PyTorch models to programs for machines after the GPU, simulate their cycles, run them, draw them."""
+    SILENT.set(quiet)

@@ -272,3 +272,11 @@ def test_targets_are_listed() -> None:
     out = wsc_well("targets").out
     for name, target in machine_names().items():
         assert re.search(rf"^ {name} +{target} +\w", out, re.MULTILINE)
+
+
+def test_quiet_leaves_out_what_is_for_people(folder: Path) -> None:
+    assert wsc_well("--quiet", "compile", "mlp.py", "-t", "wafer-4x4").out == ""
+    assert wsc_well("-q", "run").out == ""
+    assert wsc_well("-q", "run", "--json").json["equal"]
+    assert "equal to PyTorch's" in wsc_well("run").out  # and only for the command it is given to
+    assert wsc("-q", "run", "no/such").err

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -18,7 +17,7 @@ from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Program
 from wsc.backends.wafer.simulate import simulate
 from wsc.backends.wafer.text import print_program
-from wsc.commands.console import print_json
+from wsc.commands.console import for_people, print_json
 from wsc.compiler.errors import AlgorithmError, MachineError
 from wsc.compiler.ir.types import DType
 from wsc.reports.quantities import format_bytes, format_cycles, format_percent, format_seconds
@@ -55,7 +54,7 @@ def list_algorithms(json: bool) -> None:
     table = Table("algorithm", "what", "needs", "takes", box=None, header_style="bold")
     for name, about, needs, takes in rows:
         table.add_row(name, about, " ".join(needs), " ".join(takes))
-    Console().print(table)
+    for_people().print(table)
 
 
 def _option(name: str) -> str:
@@ -89,8 +88,8 @@ def run_algorithm(
     if json:
         print_json(_as_json(result))
         return
-    Console().print(summary_panel(f"{name} on {chosen.name}", _items(result)))
-    Console().print(_steps(result))
+    for_people().print(summary_panel(f"{name} on {chosen.name}", _items(result)))
+    for_people().print(_steps(result))
 
 
 def _read(asked: dict[str, Any]) -> dict[str, Any]:

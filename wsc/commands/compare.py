@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from wsc.backends.registry import select
-from wsc.commands.console import print_json, stages
+from wsc.commands.console import for_people, print_json, stages
 from wsc.commands.source import load_source, options_of
 from wsc.comparison import Told, compare_machines
 from wsc.compiler.errors import BuildError, UserError
@@ -109,7 +109,7 @@ def _write(folder: Path, title: str, rows: list[Figures | Refusal]) -> None:
 
 
 def _print(rows: list[Figures | Refusal], folder: Path) -> None:
-    console = Console()
+    console = for_people()
     if any(isinstance(row, Figures) for row in rows):
         console.print(comparison_table(rows))
     for row in rows:

@@ -8,12 +8,10 @@ from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
 from wsc.api import build_of
 from wsc.backends.registry import select
 from wsc.build import Build, write_build
-from wsc.commands.console import DEFAULT_FOLDER, print_json, stages
+from wsc.commands.console import DEFAULT_FOLDER, for_people, print_json, stages
 from wsc.commands.report import FILE as PAGE
 from wsc.commands.report import write_page
 from wsc.commands.source import load_source, options_of
@@ -71,7 +69,7 @@ def compile_file(
 
 
 def _print(build: Build, folder: Path) -> None:
-    console = Console()
+    console = for_people()
     console.print(kernel_table(kernel_rows(build)))
     console.print(summary_panel(f"{build.name} on {build.selection.machine.name}", summary_items(build)))
     uses = [f"`wsc run {folder}` executes it"] if build.inputs is not None else []

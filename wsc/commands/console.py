@@ -12,8 +12,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from wsc.compiler.errors import BuildError
+from wsc.silence import SILENT
 
 DEFAULT_FOLDER = Path("build")
+
+
+def for_people() -> Console:
+    """What results for people are printed on."""
+    return Console(quiet=SILENT.get())
 
 
 def print_json(value: Any) -> None:
@@ -24,7 +30,7 @@ def print_json(value: Any) -> None:
 @contextmanager
 def stages() -> Iterator[Callable[[str], None]]:
     """A function to call with the name of each stage as it begins; shows the last of them."""
-    with Console(stderr=True).status("starting") as status:
+    with Console(stderr=True, quiet=SILENT.get()).status("starting") as status:
         yield lambda stage: status.update(stage)
 
 
@@ -33,7 +39,8 @@ def progress_bar(title: str) -> Iterator[Callable[[str, int, int], None]]:
     """A function to call with (what is done, how many are done, of how many)."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    silent = not console.is_terminal or SILENT.get()
+    with Progress(*columns, console=console, transient=True, disable=silent) as bar:
         task = bar.add_task(title, total=None)
         yield lambda what, done, total: bar.update(
             task, completed=done, total=total, description=f"{title}: {what}"

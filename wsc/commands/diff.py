@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from wsc.build import Build, read_build
-from wsc.commands.console import print_json
+from wsc.commands.console import for_people, print_json
 from wsc.reports.quantities import NOTHING, format_count
 from wsc.simulation.floorplan import Region
 from wsc.simulation.trace import KernelTrace
@@ -61,7 +60,7 @@ def diff_builds(before: Path, after: Path, json: bool) -> None:
     if json:
         print_json(_json(builds, changes))
         return
-    console = Console()
+    console = for_people()
     console.print(_totals(builds, (str(before), str(after))))
     console.print(_facts(builds)) if _changed_facts(builds) else None
     if changes:

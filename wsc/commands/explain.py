@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from wsc.build import Build, read_build
-from wsc.commands.console import chosen_build, print_json, stages
+from wsc.commands.console import chosen_build, for_people, print_json, stages
 from wsc.reports.quantities import format_bytes, format_count, format_percent
 from wsc.reports.tables import summary_panel
 from wsc.simulation.trace import KernelTrace
@@ -37,7 +36,7 @@ def explain_build(folder: Path | None, json: bool) -> None:
     if json:
         print_json(_json(build, path, gains))
         return
-    console = Console()
+    console = for_people()
     console.print(summary_panel(f"what bounds {build.name} on {build.selection.machine.name}", _items(build)))
     console.print(_kernels(build))
     if gains:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-
 from wsc.build import read_build
-from wsc.commands.console import chosen_build, print_json, stages
+from wsc.commands.console import chosen_build, for_people, print_json, stages
 from wsc.compiler.errors import BuildError, UserError
 from wsc.reports.layers import check_layer, draw_layer, layer_names, terminal_layer
 from wsc.simulation.floorplan import Floorplan
@@ -33,7 +31,7 @@ def inspect_build(
             {"build": str(path), "layers": list(layer_names(plan)), "files": [str(file) for file in files]}
         )
         return
-    console = Console()
+    console = for_people()
     if terminal:
         for layer in wanted:
             console.print(terminal_layer(plan, layer, min(console.width, _WIDEST)))

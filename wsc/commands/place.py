@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from wsc.commands.console import print_json
+from wsc.commands.console import for_people, print_json
 from wsc.compiler.errors import InternalError, PlacementError
 from wsc.placement.check import check
 from wsc.placement.effort import Effort
@@ -53,7 +53,7 @@ def _check(graph: KernelGraph, solution: Path, json: bool) -> None:
     if json:
         print_json({"problem": graph.name, "lawful": True, **_score_json(score)})
     else:
-        Console().print(summary_panel(f"{graph.name}: lawful", _score_items(score)))
+        for_people().print(summary_panel(f"{graph.name}: lawful", _score_items(score)))
 
 
 def _place(
@@ -73,10 +73,10 @@ def _place(
         )
         return
     items = [*_score_items(score), *_bound_items(problem, placement)]
-    Console().print(summary_panel(f"{graph.name}, effort {effort.value}", items))
+    for_people().print(summary_panel(f"{graph.name}, effort {effort.value}", items))
     for path in (output, report):
         if path is not None:
-            Console().print(f"wrote {path}", soft_wrap=True, markup=False, highlight=False)
+            for_people().print(f"wrote {path}", soft_wrap=True, markup=False, highlight=False)
 
 
 def _verified(graph: KernelGraph, problem: Problem, placement: Placement, spots: tuple[Spot, ...]) -> Score:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import webbrowser
 from pathlib import Path
 
-from rich.console import Console
-
 from wsc.build import Build, read_build
-from wsc.commands.console import chosen_build, print_json, stages
+from wsc.commands.console import chosen_build, for_people, print_json, stages
 from wsc.commands.summary import summary_items
 from wsc.compiler.errors import BuildError
 from wsc.reports.page import Report, report_page
@@ -27,7 +25,7 @@ def report_build(folder: Path | None, output: Path | None, open: bool, json: boo
     if json:
         print_json({"build": str(path), "page": str(page), "bytes": page.stat().st_size})
     else:
-        Console().print(f"wrote {page}", soft_wrap=True, markup=False, highlight=False)
+        for_people().print(f"wrote {page}", soft_wrap=True, markup=False, highlight=False)
     if open:
         webbrowser.open(page.resolve().as_uri())
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console, JustifyMethod
+from rich.console import JustifyMethod
 from rich.table import Table
 
-from wsc.commands.console import DEFAULT_FOLDER, print_json
+from wsc.commands.console import DEFAULT_FOLDER, for_people, print_json
 from wsc.compiler.errors import BuildError, UserError
 from wsc.reports.quantities import NOTHING, format_count, format_quantity, format_rate
 from wsc.store import COLUMNS, FILE, read_rows
@@ -46,7 +46,7 @@ def show_results(
     if json:
         print_json(rows)
         return
-    console = Console()
+    console = for_people()
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in _SHOWN:
         numbers = COLUMNS[name].startswith(("INTEGER", "REAL"))

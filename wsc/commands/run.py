@@ -11,7 +11,7 @@ import numpy as np
 
 from wsc.arrays import read_arrays, write_arrays
 from wsc.build import Build, read_build
-from wsc.commands.console import chosen_build, print_json, progress_bar
+from wsc.commands.console import chosen_build, for_people, print_json, progress_bar
 from wsc.compiler.errors import InputMismatch, InternalError, UserError
 from wsc.compiler.ir.interpret import check_inputs, interpret
 from wsc.compiler.ops import IntegerContract
@@ -42,13 +42,17 @@ def run_build(folder: Path | None, inputs: Path | None, output: Path | None, jso
         )
     else:
         shapes = ", ".join(f"{a.dtype}{list(a.shape)}" for a in outputs)
-        print(f"{build.name}: outputs {shapes} {'equal to' if equal else 'DIFFERENT from'} {judge}'s")  # noqa: T201
-        print(f"largest difference {max(errors):.2e} of the largest output (tolerance {max(limits):g})")  # noqa: T201
+        _say(f"{build.name}: outputs {shapes} {'equal to' if equal else 'DIFFERENT from'} {judge}'s")
+        _say(f"largest difference {max(errors):.2e} of the largest output (tolerance {max(limits):g})")
         if is_quantised(build) and inputs is None and build.expected is not None:
             lost = max(relative_error(a, b) for a, b in zip(outputs, build.expected, strict=True))
-            print(f"quantisation moves the outputs by {lost:.2e} of PyTorch's largest")  # noqa: T201
+            _say(f"quantisation moves the outputs by {lost:.2e} of PyTorch's largest")
     if not equal:
         raise InternalError(f"The program of {path} computes something else than {judge}.")
+
+
+def _say(text: str) -> None:
+    for_people().print(text, soft_wrap=True, markup=False, highlight=False)
 
 
 def chosen_inputs(build: Build, file: Path | None) -> Sequence[Array]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from wsc.backends.registry import Selection, select
 from wsc.build import Build, read_build
-from wsc.commands.console import chosen_build, print_json, stages
+from wsc.commands.console import chosen_build, for_people, print_json, stages
 from wsc.commands.run import chosen_inputs, relative_error, tolerance
 from wsc.commands.summary import timing_items, timing_json
 from wsc.compiler.errors import InternalError, MachineError, SimulationError, UserError
@@ -38,7 +36,7 @@ def simulate_build(folder: Path | None, machine: str | None, level: str, json: b
     if json:
         print_json({"build": str(path), "machine": selection.machine.name, **timing_json(trace, bound)})
     else:
-        Console().print(
+        for_people().print(
             summary_panel(f"{build.name} on {selection.machine.name}", timing_items(trace, bound))
         )
 
@@ -64,7 +62,7 @@ def _simulate_cycles(build: Build, selection: Selection, path: Path, json: bool)
             ("outputs", f"{told} the executed program's (largest difference {max(errors):.1e})"),
             *run.facts,
         ]
-        Console().print(summary_panel(f"{build.name} on {selection.machine.name}, cycle by cycle", items))
+        for_people().print(summary_panel(f"{build.name} on {selection.machine.name}, cycle by cycle", items))
     if not equal:
         raise InternalError(f"The outputs of {path}, simulated cycle by cycle, are not those of `wsc run`.")
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from rich.console import Console
 from rich.table import Table
 
 from wsc.backends.registry import machine_names, targets
-from wsc.commands.console import print_json
+from wsc.commands.console import for_people, print_json
 
 
 def list_targets(json: bool) -> None:
@@ -21,7 +20,7 @@ def list_targets(json: bool) -> None:
     table = Table("machine", "target", "about", box=None, header_style="bold")
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    for_people().print(table)
 
 
 def _about(text: str) -> str:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-
 from wsc.build import read_build
-from wsc.commands.console import chosen_build, print_json, stages
+from wsc.commands.console import chosen_build, for_people, print_json, stages
 from wsc.compiler.errors import BuildError, UserError
 from wsc.reports.perfetto import chrome_json, perfetto_trace
 from wsc.simulation.timeline import Timeline, at_most
@@ -38,7 +36,7 @@ def trace_build(
         return
     fewer = f", {found.spans:,} put together into" if shown.spans < found.spans else ""
     told = f"wrote {file}{fewer} {shown.spans:,} spans: open it at https://ui.perfetto.dev"
-    Console().print(told, soft_wrap=True, markup=False, highlight=False)
+    for_people().print(told, soft_wrap=True, markup=False, highlight=False)
 
 
 def _write(timeline: Timeline, format: str, file: Path) -> Path:
