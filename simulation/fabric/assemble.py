@@ -23,7 +23,19 @@ from wsc.simulation.fabric.parts import (
     Instruction,
     Route,
 )
-from wsc.simulation.fabric.state import LEFT, NEVER, WAKING, Layout, State
+from wsc.simulation.fabric.state import (
+    CORE,
+    INSTRUCTION,
+    LEFT,
+    NEVER,
+    QUEUE,
+    TRANSFER,
+    WAKING,
+    WAVELET,
+    Layout,
+    Records,
+    State,
+)
 
 _MICRO_THREADS = 64  # transfers under way on a core, and instructions
 
@@ -32,8 +44,8 @@ class Network:
     """Queues and nodes, numbered: a queue for every port that a colour comes from, and one behind every ramp."""
 
     def __init__(self, fabric: Fabric, routes: Sequence[Route], cores: Sequence[Core]) -> None:
-        self.fabric, self.routes = fabric, routes
-        self.node = {(r.x, r.y, r.color): i for i, r in enumerate(routes)}
+        self.fabric, self.routes = fabric, sorted(routes, key=lambda r: (r.y, r.x, r.color))
+        self.node = {(r.x, r.y, r.color): i for i, r in enumerate(self.routes)}
         if len(self.node) < len(routes):
             raise SimulationError("two routes are given for one colour at one router")
         self.core_at = {(c.x, c.y): i for i, c in enumerate(cores)}
@@ -41,7 +53,7 @@ class Network:
         self.credits: list[bool] = []
         self.inputs: dict[tuple[int, int], int] = {}  # node, port
         self.ends: dict[tuple[int, int], int] = {}  # core, colour
-        for number, route in enumerate(routes):
+        for number, route in enumerate(self.routes):
             self._add_queues(number, route)
 
     def _add_queues(self, number: int, route: Route) -> None:
@@ -109,49 +121,70 @@ def assemble(fabric: Fabric, routes: Sequence[Route], cores: Sequence[Core]) -> 
     """All parts as arrays; raises SimulationError where a route leads nowhere or a core has none for its colour."""
     network = Network(fabric, routes, cores)
     instructions = tuple(i for core in cores for line in core.queues for i in line)
+    figures = [
+        fabric.ramp_cycles,
+        fabric.hop_cycles,
+        fabric.read_bytes,
+        fabric.write_bytes,
+        fabric.banks,
+        PACE,
+    ]
     layout = Layout(
-        figures=np.array(
-            [
-                fabric.ramp_cycles,
-                fabric.hop_cycles,
-                fabric.read_bytes,
-                fabric.write_bytes,
-                fabric.banks,
-                PACE,
-            ],
-            np.int64,
-        ),
-        **_queues(network),
+        figures=np.array(figures, np.int64),
         **_nodes(network),
-        **_cores(fabric, cores),
-        **_instructions(cores, instructions),
-        **_edges(network, cores),
-        **_transfers(network, cores),
+        **_lines(fabric, cores),
+        **_instruction_lists(network, cores, instructions),
+        **_accesses(instructions),
     )
-    return Assembled(fabric, network, tuple(cores), instructions, layout, _state(fabric, cores, layout))
+    state = State(
+        queues=_queues(network),
+        cores=_cores(fabric, cores),
+        instructions=_instructions(cores, instructions),
+        transfers=_transfers(network, cores),
+        **_empty(fabric, network, cores, layout),
+    )
+    state.clock[LEFT] = len(instructions)
+    state.clock[WAKING] = len(cores)
+    return Assembled(fabric, network, tuple(cores), instructions, layout, state)
 
 
-def _queues(network: Network) -> dict[str, Any]:
+def _records(kind: np.dtype[np.void], size: int, **columns: object) -> Records:
+    """Records of zeros, but for some fields: a value for all, or one each."""
+    found = np.zeros(size, kind)
+    for name, values in columns.items():
+        found[name] = values
+    return found
+
+
+def _queues(network: Network) -> Records:
+    fabric = network.fabric
     table = np.array(network.queues, np.int32).reshape(-1, 4)
-    return {
-        "queue_node": table[:, 0].copy(),
-        "queue_port": table[:, 1].copy(),
-        "queue_core": table[:, 2].copy(),
-        "queue_tile": table[:, 3].copy(),
-        "queue_credits": np.array(network.credits, np.bool_),
-    }
+    node, port, core, tile = table.T
+    way = np.where((node < 0) | (port == RAMP), fabric.ramp_cycles, fabric.hop_cycles - 1)
+    room = fabric.queue_words + way
+    found = _records(QUEUE, len(table), node=node, port=port, core=core, tile=tile, room=room)
+    found["credits"] = network.credits
+    for route in network.routes:
+        for leaves in {port for position in route.positions for port in position.outputs}:
+            queue = found[network.target(route, leaves)]
+            queue["link"] = (route.y * fabric.width + route.x) * len(PORTS) + leaves
+            queue["way"] = fabric.ramp_cycles if leaves == RAMP else fabric.hop_cycles
+    return found
 
 
 def _nodes(network: Network) -> dict[str, Any]:
     routes = network.routes
-    inputs = np.zeros((len(routes), 4), np.int32)
-    outputs = np.full((len(routes), 4, 5), -1, np.int32)
+    positions = [position for route in routes for position in route.positions]
+    most = max((len(route.positions) for route in routes), default=1)
+    widest = max((len(set(position.outputs)) for position in positions), default=1)
+    inputs = np.zeros((len(routes), most), np.int32)
+    outputs = np.full((len(routes), most, widest), -1, np.int32)
     queues = np.full((len(routes), 5), -1, np.int32)
     for number, route in enumerate(routes):
         for p, position in enumerate(route.positions):
             inputs[number, p] = sum(1 << port for port in set(position.inputs))
-            for port in position.outputs:
-                outputs[number, p, port] = network.target(route, port)
+            for i, port in enumerate(sorted(set(position.outputs))):
+                outputs[number, p, i] = network.target(route, port)
             for port in position.inputs:
                 queues[number, port] = network.inputs[number, port]
     lengths = np.array([len(route.sequence) for route in routes], np.int32)
@@ -161,49 +194,51 @@ def _nodes(network: Network) -> dict[str, Any]:
         "node_queues": queues,
         "node_first": (np.cumsum(lengths) - lengths).astype(np.int32),
         "node_length": lengths,
-        "node_tile": np.array([r.y * network.fabric.width + r.x for r in routes], np.int32),
         "sequence": np.array([p for route in routes for p in route.sequence], np.int8),
     }
 
 
-def _cores(fabric: Fabric, cores: Sequence[Core]) -> dict[str, Any]:
-    lines = [len(core.queues) for core in cores]
+def _cores(fabric: Fabric, cores: Sequence[Core]) -> Records:
+    return _records(
+        CORE,
+        len(cores),
+        alarm=-1,
+        memory=_memory_offsets(cores)[:-1],
+        tile=[c.y * fabric.width + c.x for c in cores],
+        group=[c.group for c in cores],
+        counters=_offsets([core.counters for core in cores])[:-1],
+        woken=True,
+    )
+
+
+def _lines(fabric: Fabric, cores: Sequence[Core]) -> dict[str, Any]:
     lengths = [len(line) for core in cores for line in core.queues]
-    counters = [core.counters for core in cores]
     return {
-        "core_tile": np.array([c.y * fabric.width + c.x for c in cores], np.int32),
-        "core_group": np.array([c.group for c in cores], np.int32),
-        "memory_first": _memory_offsets(cores)[:-1],
         "group_rate": np.array([max(1, int(rate * PACE)) for rate in fabric.rates], np.int64),
-        "line_first": _offsets(lines),
+        "line_first": _offsets([len(core.queues) for core in cores]),
         "line_end": np.cumsum(lengths, dtype=np.int64),
-        "counter_first": _offsets(counters),
     }
 
 
-def _instructions(cores: Sequence[Core], instructions: Sequence[Instruction]) -> dict[str, Any]:
+def _instructions(cores: Sequence[Core], instructions: Sequence[Instruction]) -> Records:
     owner = np.repeat(np.arange(len(cores)), [sum(map(len, core.queues)) for core in cores])
     counters = _offsets([core.counters for core in cores])
-    ages = [i.age - (NEVER >> 1 if i.urgent else 0) for i in instructions]
-    return {
-        "instruction_counts": (counters[owner] + np.array([i.counts for i in instructions], int)).astype(
-            np.int32
-        ),
-        "instruction_time": np.array([i.occupancy for i in instructions], np.int64),
-        "instruction_age": np.array(ages, np.int64),
-        "instruction_call": np.array([i.call for i in instructions], np.int32),
-        "instruction_background": np.array([i.background for i in instructions], np.bool_),
-        "transfer_background": np.array([i.background for i in instructions for _ in i.transfers], np.bool_),
-        "instruction_core": owner.astype(np.int32),
-        "wait_first": _offsets([len(i.waits) for i in instructions]),
-        "wait_counter": np.array([c for i in instructions for c, _ in i.waits], np.int32),
-        "wait_least": np.array([n for i in instructions for _, n in i.waits], np.int32),
-        "trigger_first": _offsets([len(i.triggers) for i in instructions]),
-        "transfer_first": _offsets([len(i.transfers) for i in instructions]),
-    }
+    return _records(
+        INSTRUCTION,
+        len(instructions),
+        time=[i.occupancy for i in instructions],
+        age=[i.age - (NEVER >> 1 if i.urgent else 0) for i in instructions],
+        done=-1,
+        counts=counters[owner] + np.array([i.counts for i in instructions], int),
+        call=[i.call for i in instructions],
+        core=owner,
+        background=[i.background for i in instructions],
+    )
 
 
-def _edges(network: Network, cores: Sequence[Core]) -> dict[str, Any]:
+def _instruction_lists(
+    network: Network, cores: Sequence[Core], instructions: Sequence[Instruction]
+) -> dict[str, Any]:
     triggers = [
         network.exit(core, color)
         for core in cores
@@ -211,41 +246,41 @@ def _edges(network: Network, cores: Sequence[Core]) -> dict[str, Any]:
         for i in line
         for color in i.triggers
     ]
-    return {"trigger_queue": np.array(triggers, np.int32)}
+    return {
+        "wait_first": _offsets([len(i.waits) for i in instructions]),
+        "wait_counter": np.array([c for i in instructions for c, _ in i.waits], np.int32),
+        "wait_least": np.array([n for i in instructions for _, n in i.waits], np.int32),
+        "trigger_first": _offsets([len(i.triggers) for i in instructions]),
+        "trigger_queue": np.array(triggers, np.int32),
+        "transfer_first": _offsets([len(i.transfers) for i in instructions]),
+    }
 
 
-def _transfers(network: Network, cores: Sequence[Core]) -> dict[str, Any]:
+def _transfers(network: Network, cores: Sequence[Core]) -> Records:
+    owned = [(core, i) for core in cores for line in core.queues for i in line]
+    firsts = _offsets([len(i.transfers) for _, i in owned]).tolist()
+    made = [(core, i, first, t) for (core, i), first in zip(owned, firsts, strict=False) for t in i.transfers]
+    return _records(
+        TRANSFER,
+        len(made),
+        words=[t.words for *_, t in made],
+        source=[network.exit(core, t.receives) if t.receives >= 0 else -1 for core, *_, t in made],
+        target=[network.entry(core, t.sends) if t.sends >= 0 else -1 for core, *_, t in made],
+        pace=[t.pace for *_, t in made],
+        delay=[t.delay for *_, t in made],
+        after=[first + t.after if t.after >= 0 else -1 for *_, first, t in made],
+        behind=[first + t.behind if t.behind >= 0 else -1 for *_, first, t in made],
+        fn=[COMBINE.index(t.combine) for *_, t in made],
+        lanes=[int(t.lanes) for *_, t in made],
+        background=[i.background for _, i, *_ in made],
+    )
+
+
+def _accesses(instructions: Sequence[Instruction]) -> dict[str, Any]:
     tables = _Tables()
-    columns: dict[str, list[int]] = {
-        name: [] for name in ("words", "source", "target", "fn", "lanes", "pace", "delay", "after", "behind")
-    }
-    reads, writes = [], []
-    first = 0
-    for core in cores:
-        for instruction in (i for line in core.queues for i in line):
-            for t in instruction.transfers:
-                columns["words"].append(t.words)
-                columns["source"].append(network.exit(core, t.receives) if t.receives >= 0 else -1)
-                columns["target"].append(network.entry(core, t.sends) if t.sends >= 0 else -1)
-                columns["fn"].append(COMBINE.index(t.combine))
-                columns["lanes"].append(int(t.lanes))
-                columns["pace"].append(t.pace)
-                columns["delay"].append(t.delay)
-                columns["after"].append(first + t.after if t.after >= 0 else -1)
-                columns["behind"].append(first + t.behind if t.behind >= 0 else -1)
-                reads.append(tables.row(t.reads))
-                writes.append(tables.row(t.writes))
-            first += len(instruction.transfers)
-    small = {"fn": np.int8, "lanes": np.int8}
-    found: dict[str, Any] = {
-        name: np.array(values, small.get(name, np.int32)) for name, values in columns.items()
-    }
-    found |= {
-        "reads": np.array(reads, np.int64).reshape(-1, 4),
-        "writes": np.array(writes, np.int64).reshape(-1, 4),
-        "table": tables.joined(),
-    }
-    return found
+    rows = [[tables.row(t.reads), tables.row(t.writes)] for i in instructions for t in i.transfers]
+    both = np.array(rows, np.int64).reshape(-1, 2, 4)
+    return {"reads": both[:, 0].copy(), "writes": both[:, 1].copy(), "table": tables.joined()}
 
 
 class _Tables:
@@ -273,24 +308,17 @@ class _Tables:
         return np.concatenate([np.zeros(0, np.int32), *self._kept])
 
 
-def _state(fabric: Fabric, cores: Sequence[Core], layout: Layout) -> State:
-    queues, nodes, count = len(layout.queue_node), len(layout.node_first), len(cores)
-    instructions, transfers = len(layout.instruction_counts), len(layout.words)
+def _empty(fabric: Fabric, network: Network, cores: Sequence[Core], layout: Layout) -> dict[str, Any]:
+    """What every simulation begins with: nothing under way, all cores awake."""
+    queues, nodes, count = len(network.queues), len(network.routes), len(cores)
     deep = fabric.queue_words + max(fabric.hop_cycles - 1, fabric.ramp_cycles)
-    way = np.where(
-        (layout.queue_node < 0) | (layout.queue_port == RAMP), fabric.ramp_cycles, fabric.hop_cycles - 1
-    )
     memory = np.full(int(_memory_offsets(cores)[-1]), 0xFF, np.uint8)
     places = _MICRO_THREADS + 2 * max(np.diff(layout.transfer_first), default=0)
     state: dict[str, Any] = {
         "clock": np.zeros(13, np.int64),
-        "room": (fabric.queue_words + way).astype(np.int32),
-        "word": np.zeros((queues, deep), np.uint32),
-        "last": np.zeros((queues, deep), np.bool_),
-        "ready": np.zeros((queues, deep), np.int64),
+        "wavelets": np.zeros((queues, deep), WAVELET),
         "link": np.full(fabric.width * fabric.height * 5, -1, np.int64),
         "open": np.full(nodes, -1, np.int8),
-        "woken": np.ones(count, np.bool_),
         "running": np.zeros((count, _MICRO_THREADS), np.int32),
         "active": np.zeros((count, places), np.int32),
         "line_next": _line_starts(layout),
@@ -299,29 +327,15 @@ def _state(fabric: Fabric, cores: Sequence[Core], layout: Layout) -> State:
         "memory8": memory,
         "memory16": memory.view(np.uint16),
         "memory32": memory.view(np.uint32),
-        "instruction_done": np.full(instructions, -1, np.int64),
-        "alarm": np.full(count, -1, np.int64),
         "waking": np.arange(count, dtype=np.int32),
     }
-    ints: dict[str, int] = {
-        "head": queues,
-        "count": queues,
-        "at": nodes,
-        "running_count": count,
-        "active_count": count,
-    }
-    ints |= {"routing": 2 * queues, "blocked": 2 * queues, "moved": 2 * queues, "freed": 2 * queues}
-    ints |= {"timer_core": 8 * count + 8, "call_instruction": count + 8, "due_calls": count + 8, "progress": transfers}
-    ints |= {"counter": int(layout.counter_first[-1]), "instruction_left": instructions}
-    longs = {"until": count, "timer_time": 8 * count + 8, "call_time": count + 8, "issue_free": count}
-    longs |= {"instruction_end": instructions, "start": transfers, "due": transfers}
-    longs |= {"budget_time": len(fabric.rates)}
+    ints = {"routing": 2 * queues, "blocked": 2 * queues, "moved": 2 * queues, "freed": 2 * queues}
+    ints |= {"timer_core": 8 * count + 8, "call_instruction": count + 8, "due_calls": count + 8}
+    ints |= {"counter": sum(core.counters for core in cores), "at": nodes}
+    longs = {"timer_time": 8 * count + 8, "call_time": count + 8, "budget_time": len(fabric.rates)}
     state |= {name: np.zeros(size, np.int32) for name, size in ints.items()}
     state |= {name: np.zeros(size, np.int64) for name, size in longs.items()}
-    made = State(**state)
-    made.clock[LEFT] = instructions
-    made.clock[WAKING] = count
-    return made
+    return state
 
 
 def _line_starts(layout: Layout) -> NDArray[np.int64]:

@@ -102,7 +102,7 @@ def _take_calls(layout: Layout, state: State) -> None:
     clock = state.clock
     while clock[CALLS] and state.call_time[0] <= clock[NOW]:
         instruction = take(state.call_time, state.call_instruction, clock, CALLS)
-        end = state.issue_free[layout.instruction_core[instruction]]
+        end = state.cores[state.instructions[instruction].core].issue_free
         if end > clock[NOW]:
             add(state.call_time, state.call_instruction, clock, CALLS, end, instruction)
         else:

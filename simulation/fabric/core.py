@@ -25,95 +25,101 @@ def step_cores(layout: Layout, state: State) -> None:
             state.waking[kept] = core
             kept += 1
         else:
-            state.woken[core] = False
+            state.cores[core].woken = False
     state.clock[WAKING] = kept
 
 
 @inlined
 def _visit(layout: Layout, state: State, core: int) -> bool:
     """One cycle of a core; False where it sleeps until something comes, or until the timer that it set."""
+    own = state.cores[core]
     now, busy = state.clock[NOW], False
-    while True:
+    while own.check <= now:
         changed = _end_transfers(layout, state, core)
         changed = _end_instructions(layout, state, core) or changed
         changed = _arm(layout, state, core) or changed
         changed = _issue(layout, state, core) or changed
         if not changed:
+            _set_check(layout, state, core)
             break
         busy = True
     busy = _move(layout, state, core) or busy
     if busy:
         state.clock[MOVED] += 1
-        seen(state, layout.core_tile[core])
+        seen(state, own.tile)
         return True
-    return state.until[core] > now or not _set_alarm(layout, state, core)
+    return own.until > now or not _set_alarm(layout, state, core)
 
 
 @inlined
 def _end_transfers(layout: Layout, state: State, core: int) -> bool:
     """Take transfers away whose last word is through, and start the delay of those that follow them."""
+    own = state.cores[core]
     now, kept = state.clock[NOW], 0
-    count = state.active_count[core]
+    count = own.active
     for i in range(count):
         transfer = state.active[core, i]
-        after = layout.after[transfer]
-        if state.start[transfer] == NEVER and state.start[after] < 0:
-            state.start[transfer] = -state.start[after] + layout.delay[transfer]
-        if state.progress[transfer] < layout.words[transfer] or state.due[transfer] > now * PACE:
+        moving = state.transfers[transfer]
+        after = moving.after
+        if moving.start == NEVER and state.transfers[after].start < 0:
+            moving.start = -state.transfers[after].start + moving.delay
+        if moving.progress < moving.words or moving.due > now * PACE:
             state.active[core, kept] = transfer
             kept += 1
         else:
-            state.start[transfer] = -now  # ended
-            for j in range(state.running_count[core]):
+            moving.start = -now  # ended
+            for j in range(own.running):
                 instruction = state.running[core, j]
                 first, end = layout.transfer_first[instruction], layout.transfer_first[instruction + 1]
                 if first <= transfer < end:
-                    state.instruction_left[instruction] -= 1
-                    if (
-                        layout.fn[transfer] and layout.target[transfer] < 0
-                    ):  # the last sum is on its way to memory
-                        state.instruction_end[instruction] = max(state.instruction_end[instruction], now + 1)
-    state.active_count[core] = kept
+                    state.instructions[instruction].left -= 1
+                    if moving.fn and moving.target < 0:  # the last sum is on its way to memory
+                        state.instructions[instruction].end = max(
+                            state.instructions[instruction].end, now + 1
+                        )
+    own.active = kept
     return kept < count
 
 
 @inlined
 def _end_instructions(layout: Layout, state: State, core: int) -> bool:
+    own = state.cores[core]
     now, kept = state.clock[NOW], 0
-    count = state.running_count[core]
+    count = own.running
     for i in range(count):
         instruction = state.running[core, i]
-        if state.instruction_left[instruction] or state.instruction_end[instruction] > now:
+        if state.instructions[instruction].left or state.instructions[instruction].end > now:
             state.running[core, kept] = instruction
             kept += 1
         else:
             _note_done(layout, state, instruction)
-    state.running_count[core] = kept
+    own.running = kept
     return kept < count
 
 
 @inlined
 def _issue(layout: Layout, state: State, core: int) -> bool:
     """Issue the most pressing instruction at the head of a queue that can go on, if the issue is free."""
+    own = state.cores[core]
     now = state.clock[NOW]
-    if state.issue_free[core] > now:
+    if own.issue_free > now:
         return False
     best, chosen = np.int64(NEVER), -1
     for line in range(layout.line_first[core], layout.line_first[core + 1]):
         instruction = state.line_next[line]
-        if instruction >= layout.line_end[line] or layout.instruction_background[instruction]:
+        if instruction >= layout.line_end[line] or state.instructions[instruction].background:
             continue
-        age = layout.instruction_age[instruction]
+        age = state.instructions[instruction].age
         if age < best and _can_go(layout, state, core, instruction):
             best, chosen = age, line
     if chosen < 0:
         return False
     instruction = state.line_next[chosen]
     state.line_next[chosen] += 1
-    end = now + layout.instruction_time[instruction]
-    state.issue_free[core] = end
-    state.instruction_end[instruction] = end
-    if layout.instruction_call[instruction] >= 0:
+    end = now + state.instructions[instruction].time
+    own.issue_free = end
+    state.instructions[instruction].end = end
+    if state.instructions[instruction].call >= 0:
         add(state.call_time, state.call_instruction, state.clock, CALLS, end, instruction)
         return True
     _set_off(layout, state, core, instruction)
@@ -123,18 +129,17 @@ def _issue(layout: Layout, state: State, core: int) -> bool:
 @inlined
 def _arm(layout: Layout, state: State, core: int) -> bool:
     """Give micro-threads the instructions that they carry out, as soon as these can go on."""
+    own = state.cores[core]
     now, armed = state.clock[NOW], False
     for line in range(layout.line_first[core], layout.line_first[core + 1]):
         instruction = state.line_next[line]
-        if instruction >= layout.line_end[line] or not layout.instruction_background[instruction]:
+        if instruction >= layout.line_end[line] or not state.instructions[instruction].background:
             continue
         if _can_go(layout, state, core, instruction):
             state.line_next[line] += 1
-            state.instruction_end[instruction] = now
-            if layout.instruction_time[instruction]:
-                state.issue_free[core] = (
-                    max(state.issue_free[core], now) + layout.instruction_time[instruction]
-                )
+            state.instructions[instruction].end = now
+            if state.instructions[instruction].time:
+                own.issue_free = max(own.issue_free, now) + state.instructions[instruction].time
             _set_off(layout, state, core, instruction)
             armed = True
     return armed
@@ -142,25 +147,28 @@ def _arm(layout: Layout, state: State, core: int) -> bool:
 
 @inlined
 def _set_off(layout: Layout, state: State, core: int, instruction: int) -> None:
+    own = state.cores[core]
     now = state.clock[NOW]
-    state.running[core, state.running_count[core]] = instruction
-    state.running_count[core] += 1
+    state.running[core, own.running] = instruction
+    own.running += 1
     first, end = layout.transfer_first[instruction], layout.transfer_first[instruction + 1]
     for transfer in range(first, end):
-        start = NEVER if layout.after[transfer] >= 0 else now + layout.delay[transfer]
-        state.start[transfer] = start
-        state.active[core, state.active_count[core]] = transfer
-        state.active_count[core] += 1
-    state.instruction_left[instruction] = end - first
+        moving = state.transfers[transfer]
+        start = NEVER if moving.after >= 0 else now + moving.delay
+        moving.start = start
+        state.active[core, own.active] = transfer
+        own.active += 1
+    state.instructions[instruction].left = end - first
 
 
 @inlined
 def _can_go(layout: Layout, state: State, core: int, instruction: int) -> bool:
-    first = layout.counter_first[core]
+    own = state.cores[core]
+    first = own.counters
     transfers = layout.transfer_first[instruction + 1] - layout.transfer_first[instruction]
-    if state.running_count[core] == state.running.shape[1]:
+    if own.running == state.running.shape[1]:
         return False
-    if state.active_count[core] + transfers > state.active.shape[1]:
+    if own.active + transfers > state.active.shape[1]:
         return False
     for i in range(layout.wait_first[instruction], layout.wait_first[instruction + 1]):
         if state.counter[first + layout.wait_counter[i]] < layout.wait_least[i]:
@@ -170,22 +178,46 @@ def _can_go(layout: Layout, state: State, core: int, instruction: int) -> bool:
         return True
     for i in range(triggers[0], triggers[1]):
         queue = layout.trigger_queue[i]
-        if state.count[queue] and state.ready[queue, state.head[queue]] <= state.clock[NOW]:
+        if (
+            state.queues[queue].count
+            and state.wavelets[queue, state.queues[queue].head].ready <= state.clock[NOW]
+        ):
             return True
+    own.listens = True
     return False
+
+
+@inlined
+def _set_check(layout: Layout, state: State, core: int) -> None:
+    """Set the cycle up to which nothing can end or be issued, but for what a transfer's last word or a call brings."""
+    own, now = state.cores[core], state.clock[NOW]
+    soonest = np.int64(NEVER)
+    if own.issue_free > now:
+        soonest = min(soonest, own.issue_free)
+    for i in range(own.running):
+        end = state.instructions[state.running[core, i]].end
+        if end > now:
+            soonest = min(soonest, end)
+    for i in range(own.active):
+        moving = state.transfers[state.active[core, i]]
+        if moving.progress >= moving.words:
+            soonest = min(soonest, now + 1)
+    own.check = now + 1 if own.listens else soonest
+    own.listens = False
 
 
 @inlined
 def _move(layout: Layout, state: State, core: int) -> bool:
     """A word of every transfer: one in and one out of the ramp, memory as its ports and banks allow; oldest first."""
-    now, count = state.clock[NOW], state.active_count[core]
+    now, count = state.clock[NOW], state.cores[core].active
     came, left, busy = False, False, False
     read, written, banks = layout.figures[2], layout.figures[3], np.int64(0)
     for i in range(count):
         transfer = state.active[core, i]
-        if state.progress[transfer] >= layout.words[transfer] or state.start[transfer] > now:
+        moving = state.transfers[transfer]
+        if moving.progress >= moving.words or moving.start > now:
             continue
-        source, target = layout.source[transfer], layout.target[transfer]
+        source, target = moving.source, moving.target
         if (source >= 0 and came) or (target >= 0 and left):
             continue
         need = _memory_use(layout, state, transfer)
@@ -195,7 +227,7 @@ def _move(layout: Layout, state: State, core: int) -> bool:
         _transfer_word(layout, state, core, transfer)
         came, left, busy = came or source >= 0, left or target >= 0, True
         read, written, banks = read - reads, written - writes, banks | need
-        while source < 0 and target < 0 and state.progress[transfer] < layout.words[transfer]:
+        while source < 0 and target < 0 and moving.progress < moving.words:
             need = _memory_use(layout, state, transfer)  # a copy goes as fast as the ports let it
             if need & banks or read < 4 or written < 4 or not _able(layout, state, core, transfer):
                 break
@@ -207,17 +239,24 @@ def _move(layout: Layout, state: State, core: int) -> bool:
 @inlined
 def _able(layout: Layout, state: State, core: int, transfer: int) -> bool:
     """Whether a word is there, has room where it goes, and is due."""
+    moving = state.transfers[transfer]
     now = state.clock[NOW]
-    if state.due[transfer] >= (now + 1) * PACE:
+    if moving.due >= (now + 1) * PACE:
         return False
-    source, target, behind = layout.source[transfer], layout.target[transfer], layout.behind[transfer]
-    if source >= 0 and (state.count[source] == 0 or state.ready[source, state.head[source]] > now):
+    source, target, behind = moving.source, moving.target, moving.behind
+    if source >= 0 and (
+        state.queues[source].count == 0 or state.wavelets[source, state.queues[source].head].ready > now
+    ):
         return False
-    if target >= 0 and state.room[target] <= 0 and layout.queue_credits[target]:
+    if target >= 0 and state.queues[target].room <= 0 and state.queues[target].credits:
         return False
-    if behind >= 0 and state.progress[behind] <= state.progress[transfer] and state.start[behind] >= 0:
+    if (
+        behind >= 0
+        and state.transfers[behind].progress <= moving.progress
+        and state.transfers[behind].start >= 0
+    ):
         return False
-    group = layout.core_group[core]
+    group = state.cores[core].group
     return group < 0 or _within_rate(layout, state, group)
 
 
@@ -236,45 +275,49 @@ def _within_rate(layout: Layout, state: State, group: int) -> bool:
 
 @inlined
 def _transfer_word(layout: Layout, state: State, core: int, transfer: int) -> None:
-    now, at = state.clock[NOW], state.progress[transfer]
-    source, target = layout.source[transfer], layout.target[transfer]
+    moving = state.transfers[transfer]
+    own = state.cores[core]
+    now, at = state.clock[NOW], moving.progress
+    source, target = moving.source, moving.target
     word = np.uint32(0)
     if layout.reads[transfer, 0] >= 0:
         word = _load(layout, state, core, layout.reads[transfer], at)
     if source >= 0:
-        came = state.word[source, state.head[source]]
-        fn = layout.fn[transfer]
-        word = combine(fn, layout.lanes[transfer], np.uint32(word), came) if fn else came
+        came = state.wavelets[source, state.queues[source].head].word
+        fn = moving.fn
+        word = combine(fn, moving.lanes, np.uint32(word), came) if fn else came
         pop(state, source)
     if layout.writes[transfer, 0] >= 0:
         _store(layout, state, core, layout.writes[transfer], at, np.uint32(word))
     if target >= 0:
-        last = at + 1 == layout.words[transfer]
+        last = at + 1 == moving.words
         passed = 1 if source >= 0 else 0  # a cycle between the ramps for what is passed on
         push(layout, state, target, np.uint32(word), last, now + passed + layout.figures[0])
-    if layout.transfer_background[transfer] and state.issue_free[core] > now:
-        state.issue_free[core] += 1
-    state.progress[transfer] = at + 1
-    state.due[transfer] = max(state.due[transfer], now * PACE) + layout.pace[transfer]
+    if moving.background and own.issue_free > now:
+        own.issue_free += 1
+    moving.progress = at + 1
+    if at + 1 == moving.words:
+        own.check = now + 1
+    moving.due = max(moving.due, now * PACE) + moving.pace
 
 
 @inlined
 def _memory_use(layout: Layout, state: State, transfer: int) -> int:
     """The banks of the next word, as a mask; words of neighbouring addresses lie in neighbouring banks."""
-    mask, at, banks = np.int64(0), state.progress[transfer], layout.figures[4]
+    mask, at, banks = np.int64(0), state.transfers[transfer].progress, layout.figures[4]
     for access in (layout.reads[transfer], layout.writes[transfer]):
         if access[0] >= 0:
             word = (access[0] >> 2) + at
             if access[1] >= 0:
                 place = layout.table[access[1] + at * (4 // access[3])]
                 word = (access[0] + place * access[3]) >> 2
-            mask |= np.int64(1) << (word % banks)
+            mask |= np.int64(1) << np.int64(np.uint32(word) % np.uint32(banks))
     return mask
 
 
 @inlined
 def _load(layout: Layout, state: State, core: int, access: np.ndarray, at: int) -> np.uint32:
-    base, table, length, unit = layout.memory_first[core] + access[0], access[1], access[2], access[3]
+    base, table, length, unit = state.cores[core].memory + access[0], access[1], access[2], access[3]
     if table < 0:
         return state.memory32[(base >> 2) + at]
     if unit == 4:
@@ -293,7 +336,7 @@ def _load(layout: Layout, state: State, core: int, access: np.ndarray, at: int) 
 
 @inlined
 def _store(layout: Layout, state: State, core: int, access: np.ndarray, at: int, word: np.uint32) -> None:
-    base, table, length, unit = layout.memory_first[core] + access[0], access[1], access[2], access[3]
+    base, table, length, unit = state.cores[core].memory + access[0], access[1], access[2], access[3]
     if table < 0:
         state.memory32[(base >> 2) + at] = word
         return
@@ -314,28 +357,30 @@ def _store(layout: Layout, state: State, core: int, access: np.ndarray, at: int,
 @inlined
 def _set_alarm(layout: Layout, state: State, core: int) -> bool:
     """Set a timer for the next cycle in which something of the core falls due; False where there is no room for it."""
+    own = state.cores[core]
     now, soonest = state.clock[NOW], np.int64(NEVER)
-    if state.issue_free[core] > now:
-        soonest = min(soonest, state.issue_free[core])
-    for i in range(state.running_count[core]):
-        end = state.instruction_end[state.running[core, i]]
+    if own.issue_free > now:
+        soonest = min(soonest, own.issue_free)
+    for i in range(own.running):
+        end = state.instructions[state.running[core, i]].end
         if end > now:
             soonest = min(soonest, end)
-    for i in range(state.active_count[core]):
+    for i in range(own.active):
         transfer = state.active[core, i]
-        if state.start[transfer] > now:
-            soonest = min(soonest, state.start[transfer])
-        finished = state.progress[transfer] >= layout.words[transfer]
-        due = (state.due[transfer] + PACE - 1) // PACE if finished else state.due[transfer] // PACE
+        moving = state.transfers[transfer]
+        if moving.start > now:
+            soonest = min(soonest, moving.start)
+        finished = moving.progress >= moving.words
+        due = (moving.due + PACE - 1) // PACE if finished else moving.due // PACE
         if due > now:
             soonest = min(soonest, due)
-    group = layout.core_group[core]
-    if group >= 0 and state.active_count[core] and state.budget[group] < PACE:
+    group = own.group
+    if group >= 0 and own.active and state.budget[group] < PACE:
         soonest = min(soonest, now + 1)
-    if soonest < NEVER and not (now < state.alarm[core] <= soonest):
+    if soonest < NEVER and not (now < own.alarm <= soonest):
         if state.clock[TIMERS] == len(state.timer_time):
             return False
-        state.alarm[core] = soonest
+        own.alarm = soonest
         add(state.timer_time, state.timer_core, state.clock, TIMERS, soonest, core)
     return True
 
@@ -344,11 +389,13 @@ def _set_alarm(layout: Layout, state: State, core: int) -> bool:
 def called(layout: Layout, state: State, instruction: int) -> None:
     """The host has done its part of an instruction: it is done."""
     _note_done(layout, state, instruction)
-    wake(state, layout.instruction_core[instruction])
+    core = state.instructions[instruction].core
+    state.cores[core].check = 0
+    wake(state, core)
 
 
 @inlined
 def _note_done(layout: Layout, state: State, instruction: int) -> None:
-    state.counter[layout.instruction_counts[instruction]] += 1
-    state.instruction_done[instruction] = state.clock[NOW]
+    state.counter[state.instructions[instruction].counts] += 1
+    state.instructions[instruction].done = state.clock[NOW]
     state.clock[LEFT] -= 1

@@ -50,11 +50,11 @@ Place = tuple[str, int]  # ("core" or "queue", number)
 def _waits(parts: Assembled) -> Iterator[tuple[Place, Place, str]]:
     """Who waits for whom, and for what."""
     state, layout = parts.state, parts.layout
-    for queue in range(len(layout.queue_node)):
-        if state.count[queue]:
+    for queue in range(len(state.queues)):
+        if state.queues["count"][queue]:
             yield from _queue_waits(parts, queue)
     for core in range(len(parts.cores)):
-        for i in range(int(state.active_count[core])):
+        for i in range(int(state.cores["active"][core])):
             yield from _transfer_waits(parts, core, int(state.active[core, i]))
         for line in range(layout.line_first[core], layout.line_first[core + 1]):
             if state.line_next[line] < layout.line_end[line]:
@@ -63,44 +63,43 @@ def _waits(parts: Assembled) -> Iterator[tuple[Place, Place, str]]:
 
 def _queue_waits(parts: Assembled, queue: int) -> Iterator[tuple[Place, Place, str]]:
     layout, state = parts.layout, parts.state
-    node = int(layout.queue_node[queue])
+    node = int(parts.state.queues["node"][queue])
     here = ("queue", queue)
     if node < 0:
-        yield here, ("core", int(layout.queue_core[queue])), "the core to take a word"
+        yield here, ("core", int(parts.state.queues["core"][queue])), "the core to take a word"
         return
     position = int(layout.sequence[layout.node_first[node] + state.at[node]])
-    if not (int(layout.node_inputs[node, position]) >> int(layout.queue_port[queue])) & 1:
+    if not (int(layout.node_inputs[node, position]) >> int(parts.state.queues["port"][queue])) & 1:
         for port in range(5):
             other = int(layout.node_queues[node, port])
             if other >= 0 and (int(layout.node_inputs[node, position]) >> port) & 1:
                 yield here, ("queue", other), f"a message from the {PORTS[port]} to pass first"
         return
     for target in layout.node_outputs[node, position]:
-        if target >= 0 and state.room[target] <= 0:
+        if target >= 0 and state.queues["room"][target] <= 0:
             yield here, ("queue", int(target)), f"room in {_queue_name(parts, int(target))}"
 
 
 def _transfer_waits(parts: Assembled, core: int, transfer: int) -> Iterator[tuple[Place, Place, str]]:
-    layout, state = parts.layout, parts.state
-    here = ("core", core)
-    source, target = int(layout.source[transfer]), int(layout.target[transfer])
-    if source >= 0 and not state.count[source]:
+    state, here = parts.state, ("core", core)
+    source, target = int(state.transfers["source"][transfer]), int(state.transfers["target"][transfer])
+    if source >= 0 and not state.queues["count"][source]:
         yield here, ("queue", source), f"a word in {_queue_name(parts, source)}"
-    if target >= 0 and state.room[target] <= 0:
+    if target >= 0 and state.queues["room"][target] <= 0:
         yield here, ("queue", target), f"room in {_queue_name(parts, target)}"
 
 
 def _issue_waits(parts: Assembled, core: int, instruction: int) -> Iterator[tuple[Place, Place, str]]:
     """An instruction that is not issued waits for words that come, or for what its own core has to do first."""
     layout, state = parts.layout, parts.state
-    first = layout.counter_first[core]
+    first = state.cores["counters"][core]
     here = ("core", core)
     for i in range(layout.wait_first[instruction], layout.wait_first[instruction + 1]):
         if state.counter[first + layout.wait_counter[i]] < layout.wait_least[i]:
             return
     for i in range(layout.trigger_first[instruction], layout.trigger_first[instruction + 1]):
         queue = int(layout.trigger_queue[i])
-        if not state.count[queue]:
+        if not state.queues["count"][queue]:
             name = parts.instructions[instruction].name
             yield here, ("queue", queue), f"a word in {_queue_name(parts, queue)} to begin {name}"
 
@@ -114,10 +113,10 @@ def _name(parts: Assembled, place: Place) -> str:
 
 
 def _queue_name(parts: Assembled, queue: int) -> str:
-    layout, routes = parts.layout, parts.network.routes
-    node = int(layout.queue_node[queue])
+    routes = parts.network.routes
+    node = int(parts.state.queues["node"][queue])
     if node >= 0:
-        route, port = routes[node], PORTS[int(layout.queue_port[queue])]
+        route, port = routes[node], PORTS[int(parts.state.queues["port"][queue])]
         return f"the {port} queue of colour {route.color} at ({route.x}, {route.y})"
     core, color = next(key for key, number in parts.network.ends.items() if number == queue)
     return f"the queue of colour {color} behind the ramp of ({parts.cores[core].x}, {parts.cores[core].y})"
@@ -125,10 +124,10 @@ def _queue_name(parts: Assembled, queue: int) -> str:
 
 def feeders(parts: Assembled, queue: int) -> Iterator[Place]:
     """Who may put words into a queue: the core before a ramp, or the queues of the router upstream."""
-    layout, network = parts.layout, parts.network
-    node, port = int(layout.queue_node[queue]), int(layout.queue_port[queue])
+    network = parts.network
+    node, port = int(parts.state.queues["node"][queue]), int(parts.state.queues["port"][queue])
     if port == RAMP:
-        yield "core", int(layout.queue_core[queue])
+        yield "core", int(parts.state.queues["core"][queue])
         return
     upstream = node
     if node >= 0:

@@ -28,22 +28,25 @@ from wsc.simulation.fabric.state import (
 @inlined
 def push(layout: Layout, state: State, queue: int, word: np.uint32, last: bool, ready: int) -> None:
     """Put a wavelet into a queue; it may go on from cycle `ready`. Notes an overflow where there is no room."""
-    places = state.word.shape[1]
-    if state.room[queue] <= 0:
+    own = state.queues[queue]
+    places = state.wavelets.shape[1]
+    if own.room <= 0:
         state.clock[FAULT] = OVERFLOWED
         state.clock[FAULT_AT] = queue
         return
-    place = (state.head[queue] + state.count[queue]) % places
-    state.word[queue, place] = word
-    state.last[queue, place] = last
-    state.ready[queue, place] = ready
-    state.count[queue] += 1
-    state.room[queue] -= 1
-    if layout.queue_node[queue] < 0:
-        core = layout.queue_core[queue]
-        state.until[core] = max(state.until[core], ready)
+    place = own.head + own.count
+    place = place - places if place >= places else place
+    put = state.wavelets[queue, place]
+    put.word = word
+    put.last = last
+    put.ready = ready
+    own.count += 1
+    own.room -= 1
+    if own.node < 0:
+        core = own.core
+        state.cores[core].until = max(state.cores[core].until, ready)
         wake(state, core)
-    elif state.count[queue] == 1:  # one that held some is in the list already
+    elif own.count == 1:  # one that held some is in the list already
         state.routing[state.clock[ROUTING]] = queue
         state.clock[ROUTING] += 1
 
@@ -51,8 +54,9 @@ def push(layout: Layout, state: State, queue: int, word: np.uint32, last: bool, 
 @inlined
 def pop(state: State, queue: int) -> None:
     """Take the first wavelet; others see the room from the next cycle on."""
-    state.head[queue] = (state.head[queue] + 1) % state.word.shape[1]
-    state.count[queue] -= 1
+    own = state.queues[queue]
+    own.head = own.head + 1 if own.head + 1 < state.wavelets.shape[1] else 0
+    own.count -= 1
     state.freed[state.clock[FREED]] = queue
     state.clock[FREED] += 1
 
@@ -60,8 +64,8 @@ def pop(state: State, queue: int) -> None:
 @inlined
 def wake(state: State, core: int) -> None:
     """Look at a core in the cores' next turn."""
-    if not state.woken[core]:
-        state.woken[core] = True
+    if not state.cores[core].woken:
+        state.cores[core].woken = True
         state.waking[state.clock[WAKING]] = core
         state.clock[WAKING] += 1
 
@@ -78,10 +82,10 @@ def seen(state: State, tile: int) -> None:
 def release(layout: Layout, state: State) -> None:
     """Give back the room of what was taken in this cycle."""
     for i in range(state.clock[FREED]):
-        queue = state.freed[i]
-        state.room[queue] += 1
-        if layout.queue_port[queue] == RAMP and layout.queue_core[queue] >= 0:
-            wake(state, layout.queue_core[queue])
+        own = state.queues[state.freed[i]]
+        own.room += 1
+        if own.port == RAMP and own.core >= 0:
+            wake(state, own.core)
     state.clock[FREED] = 0
 
 
@@ -95,13 +99,14 @@ def step_routers(layout: Layout, state: State) -> None:
         state.blocked[i] = state.routing[i]
     for i in range(count):
         queue = state.blocked[i]
-        seen(state, layout.queue_tile[queue])
-        ready = state.ready[queue, state.head[queue]]
+        own = state.queues[queue]
+        seen(state, own.tile)
+        ready = state.wavelets[queue, own.head].ready
         coming = ready > state.clock[NOW]  # it has not waited yet
         if coming:
             state.clock[NEXT] = min(state.clock[NEXT], ready)
         if coming or _pass_on(layout, state, queue):
-            if state.count[queue]:
+            if own.count:
                 state.moved[moved] = queue
                 moved += 1
         else:
@@ -126,8 +131,9 @@ def _order(state: State, blocked: int, moved: int) -> None:
 @inlined
 def _pass_on(layout: Layout, state: State, queue: int) -> bool:
     """Pass the first wavelet of a queue to all outputs of its node's position, if all can take it now."""
-    now, head = state.clock[NOW], state.head[queue]
-    node, port = layout.queue_node[queue], layout.queue_port[queue]
+    own = state.queues[queue]
+    now, head = state.clock[NOW], own.head
+    node, port = own.node, own.port
     position = layout.sequence[layout.node_first[node] + state.at[node]]
     inputs = layout.node_inputs[node, position]
     if not (inputs >> port) & 1:
@@ -136,24 +142,25 @@ def _pass_on(layout: Layout, state: State, queue: int) -> bool:
         state.clock[FAULT] = COLLIDED
         state.clock[FAULT_AT] = node
         return False
-    tile = layout.node_tile[node]
-    for out in range(5):
-        target = layout.node_outputs[node, position, out]
-        if target >= 0 and (
-            state.link[tile * 5 + out] == now or (state.room[target] <= 0 and layout.queue_credits[target])
-        ):
+    for i in range(layout.node_outputs.shape[2]):
+        target = layout.node_outputs[node, position, i]
+        if target < 0:
+            break
+        to = state.queues[target]
+        if state.link[to.link] == now or (to.room <= 0 and to.credits):
             return False
-    word, last = state.word[queue, head], state.last[queue, head]
+    word, last = state.wavelets[queue, head].word, state.wavelets[queue, head].last
     pop(state, queue)
-    for out in range(5):
-        target = layout.node_outputs[node, position, out]
-        if target >= 0:
-            state.link[tile * 5 + out] = now
-            way = layout.figures[0] if out == RAMP else layout.figures[1]
-            push(layout, state, target, word, last, now + way)
+    for i in range(layout.node_outputs.shape[2]):
+        target = layout.node_outputs[node, position, i]
+        if target < 0:
+            break
+        to = state.queues[target]
+        state.link[to.link] = now
+        push(layout, state, target, word, last, now + to.way)
     state.open[node] = -1 if last else port
     if last:
-        state.at[node] = (state.at[node] + 1) % layout.node_length[node]
+        state.at[node] = state.at[node] + 1 if state.at[node] + 1 < layout.node_length[node] else 0
     state.clock[MOVED] += 1
     return True
 
@@ -165,8 +172,9 @@ def _collides(layout: Layout, state: State, node: int, inputs: int, port: int) -
         return True
     for other in range(5):
         queue = layout.node_queues[node, other]
-        if other == port or not (inputs >> other) & 1 or not state.count[queue]:
+        if other == port or not (inputs >> other) & 1:
             continue
-        if state.ready[queue, state.head[queue]] <= state.clock[NOW]:
+        own = state.queues[queue]
+        if own.count and state.wavelets[queue, own.head].ready <= state.clock[NOW]:
             return True
     return False

@@ -13,7 +13,7 @@ from wsc.simulation.fabric.assemble import assemble
 from wsc.simulation.fabric.clock import advance
 from wsc.simulation.fabric.diagnose import describe_collision, describe_deadlock, describe_overflow
 from wsc.simulation.fabric.parts import Core, Fabric, Route
-from wsc.simulation.fabric.state import ACTIVE, CALLING, COLLIDED, DUE, LIMIT, NOW, OVERFLOWED, STUCK, Layout
+from wsc.simulation.fabric.state import ACTIVE, CALLING, COLLIDED, DUE, LIMIT, NOW, OVERFLOWED, STUCK, State
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Machine:
 
     def memory(self, first: int, count: int = 1) -> NDArray[np.uint8]:
         """The memory of `count` cores of one size from core `first` on: [core, byte], to read and to write."""
-        start = int(self._parts.layout.memory_first[first])
+        start = int(self._parts.state.cores["memory"][first])
         size = -(-self._parts.cores[first].memory_bytes // 8) * 8
         return self._parts.state.memory8[start : start + count * size].reshape(count, size)
 
@@ -49,7 +49,7 @@ class Machine:
     def done_by_identity(self) -> dict[int, int]:
         """For every instruction, by `id`, the cycle in which the last core that has it was done with it, or -1."""
         found: dict[int, int] = {}
-        times = self._parts.state.instruction_done.tolist()
+        times = self.done_times.tolist()
         for instruction, time in zip(self._parts.instructions, times, strict=True):
             found[id(instruction)] = max(found.get(id(instruction), -1), time)
         return found
@@ -57,7 +57,8 @@ class Machine:
     @property
     def done_times(self) -> NDArray[np.int64]:
         """For every instruction, core by core and queue by queue, the cycle in which it was done, or -1."""
-        return self._parts.state.instruction_done
+        times: NDArray[np.int64] = self._parts.state.instructions["done"]
+        return times
 
     def run(self, host: Callable[[Call], None] | None = None, limit: int = 1 << 40) -> int:
         """Run to the end and return its cycle; `host` carries out calls, which then are done.
@@ -68,7 +69,7 @@ class Machine:
         parts = self._parts
         while (stop := int(advance(parts.layout, parts.state, limit))) == CALLING:
             due = parts.state.due_calls[: parts.state.clock[DUE]]
-            for call in _grouped(parts.layout, due):
+            for call in _grouped(parts.state, due):
                 if host is not None:
                     host(call)
         if stop == STUCK:
@@ -82,7 +83,7 @@ class Machine:
         return self.cycles
 
 
-def _grouped(layout: Layout, due: NDArray[np.int32]) -> list[Call]:
-    calls = layout.instruction_call[due]
-    cores = layout.instruction_core[due]
+def _grouped(state: State, due: NDArray[np.int32]) -> list[Call]:
+    calls = state.instructions["call"][due]
+    cores = state.instructions["core"][due]
     return [Call(int(c), tuple(int(i) for i in cores[calls == c])) for c in np.unique(calls)]

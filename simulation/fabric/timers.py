@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-
 from wsc.simulation.fabric.jit import inlined
 from wsc.simulation.fabric.state import Ints, Longs
 
