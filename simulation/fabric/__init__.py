@@ -5,6 +5,7 @@ assemble   parts as flat arrays
 state      the arrays, by name
 jit        how it is compiled
 lanes      arithmetic on 32-bit words
+memory     words of the cores' memories
 router     one cycle of the routers
 core       one cycle of the cores
 clock      the loop of cycles, compiled as one piece

@@ -44,7 +44,7 @@ class Network:
     """Queues and nodes, numbered: a queue for every port that a colour comes from, and one behind every ramp."""
 
     def __init__(self, fabric: Fabric, routes: Sequence[Route], cores: Sequence[Core]) -> None:
-        self.fabric, self.routes = fabric, sorted(routes, key=lambda r: (r.y, r.x, r.color))
+        self.fabric, self.routes = fabric, routes
         self.node = {(r.x, r.y, r.color): i for i, r in enumerate(self.routes)}
         if len(self.node) < len(routes):
             raise SimulationError("two routes are given for one colour at one router")
@@ -272,6 +272,8 @@ def _transfers(network: Network, cores: Sequence[Core]) -> Records:
         behind=[first + t.behind if t.behind >= 0 else -1 for *_, first, t in made],
         fn=[COMBINE.index(t.combine) for *_, t in made],
         lanes=[int(t.lanes) for *_, t in made],
+        reads=[t.reads is not None for *_, t in made],
+        writes=[t.writes is not None for *_, t in made],
         background=[i.background for _, i, *_ in made],
     )
 

@@ -8,10 +8,8 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from numba import njit
-
 from wsc.simulation.fabric.core import called, step_cores
-from wsc.simulation.fabric.jit import inlined
+from wsc.simulation.fabric.jit import inlined, kept
 from wsc.simulation.fabric.router import release, step_routers, wake
 from wsc.simulation.fabric.state import (
     CALLING,
@@ -47,39 +45,50 @@ def _compiled(stamp: int) -> Callable[[Layout, State, int], int]:
     holds the `stamp` of all of it.
     """
 
-    @njit(cache=True, nogil=True, _nrt=False, error_model="numpy")
+    @kept
     def advance(layout: Layout, state: State, limit: int) -> int:
         assert stamp
-        clock = state.clock
-        for i in range(clock[DUE]):
-            called(layout, state, state.due_calls[i])
-        clock[DUE] = 0
-        while clock[LEFT] > 0:
-            now = clock[NOW]
-            if now >= limit:
-                return LIMIT
-            if clock[CALLS] and state.call_time[0] <= now:
-                _take_calls(layout, state)
-                if clock[DUE]:
-                    return CALLING
-            while clock[TIMERS] and state.timer_time[0] <= now:
-                wake(state, take(state.timer_time, state.timer_core, clock, TIMERS))
-            clock[MOVED] = 0
-            clock[NEXT] = NEVER
-            step_routers(layout, state)
-            step_cores(layout, state)
-            release(layout, state)
-            if clock[FAULT]:
-                return clock[FAULT]
-            if clock[LEFT] == 0:
-                return DONE
-            soonest = _soonest(state)
-            if soonest == NEVER:
-                return STUCK
-            clock[NOW] = max(now + 1, soonest)
-        return DONE
+        return _advance(layout, state, limit)
 
-    return advance  # type: ignore[no-any-return]
+    return advance
+
+
+@inlined
+def _advance(layout: Layout, state: State, limit: int) -> int:
+    """Go on after calls that the host has carried out, until something stops it; skip cycles without anything to do."""
+    clock = state.clock
+    for i in range(clock[DUE]):
+        called(layout, state, state.due_calls[i])
+    clock[DUE] = 0
+    while clock[LEFT] > 0:
+        now = clock[NOW]
+        if now >= limit:
+            return LIMIT
+        if clock[CALLS] and state.call_time[0] <= now:
+            _take_calls(layout, state)
+            if clock[DUE]:
+                return CALLING
+        while clock[TIMERS] and state.timer_time[0] <= now:
+            wake(state, take(state.timer_time, state.timer_core, clock, TIMERS))
+        _cycle(layout, state)
+        if clock[FAULT]:
+            return clock[FAULT]
+        if clock[LEFT] == 0:
+            return DONE
+        soonest = _soonest(state)
+        if soonest == NEVER:
+            return STUCK
+        clock[NOW] = max(now + 1, soonest)
+    return DONE
+
+
+@inlined
+def _cycle(layout: Layout, state: State) -> None:
+    state.clock[MOVED] = 0
+    state.clock[NEXT] = NEVER
+    step_routers(layout, state)
+    step_cores(layout, state)
+    release(layout, state)
 
 
 @inlined

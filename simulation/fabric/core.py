@@ -8,6 +8,7 @@ import numpy as np
 
 from wsc.simulation.fabric.jit import inlined
 from wsc.simulation.fabric.lanes import combine
+from wsc.simulation.fabric.memory import load, memory_use, store
 from wsc.simulation.fabric.parts import PACE
 from wsc.simulation.fabric.router import pop, push, seen, wake
 from wsc.simulation.fabric.state import CALLS, LEFT, MOVED, NEVER, NOW, TIMERS, WAKING, Layout, State
@@ -220,19 +221,16 @@ def _move(layout: Layout, state: State, core: int) -> bool:
         source, target = moving.source, moving.target
         if (source >= 0 and came) or (target >= 0 and left):
             continue
-        need = _memory_use(layout, state, transfer)
-        reads, writes = 4 * (layout.reads[transfer, 0] >= 0), 4 * (layout.writes[transfer, 0] >= 0)
-        if (need & banks) or reads > read or writes > written or not _able(layout, state, core, transfer):
-            continue
-        _transfer_word(layout, state, core, transfer)
-        came, left, busy = came or source >= 0, left or target >= 0, True
-        read, written, banks = read - reads, written - writes, banks | need
-        while source < 0 and target < 0 and moving.progress < moving.words:
-            need = _memory_use(layout, state, transfer)  # a copy goes as fast as the ports let it
-            if need & banks or read < 4 or written < 4 or not _able(layout, state, core, transfer):
+        reads, writes = 4 * moving.reads, 4 * moving.writes
+        while moving.progress < moving.words:
+            need = memory_use(layout, state, transfer)
+            if (need & banks) or reads > read or writes > written or not _able(layout, state, core, transfer):
                 break
             _transfer_word(layout, state, core, transfer)
-            read, written, banks = read - 4, written - 4, banks | need
+            read, written, banks, busy = read - reads, written - writes, banks | need, True
+            if source >= 0 or target >= 0:  # else it is a copy, which goes as fast as the ports let it
+                came, left = came or source >= 0, left or target >= 0
+                break
     return busy
 
 
@@ -280,15 +278,15 @@ def _transfer_word(layout: Layout, state: State, core: int, transfer: int) -> No
     now, at = state.clock[NOW], moving.progress
     source, target = moving.source, moving.target
     word = np.uint32(0)
-    if layout.reads[transfer, 0] >= 0:
-        word = _load(layout, state, core, layout.reads[transfer], at)
+    if moving.reads:
+        word = load(layout, state, core, layout.reads[transfer], at)
     if source >= 0:
         came = state.wavelets[source, state.queues[source].head].word
         fn = moving.fn
         word = combine(fn, moving.lanes, np.uint32(word), came) if fn else came
         pop(state, source)
-    if layout.writes[transfer, 0] >= 0:
-        _store(layout, state, core, layout.writes[transfer], at, np.uint32(word))
+    if moving.writes:
+        store(layout, state, core, layout.writes[transfer], at, np.uint32(word))
     if target >= 0:
         last = at + 1 == moving.words
         passed = 1 if source >= 0 else 0  # a cycle between the ramps for what is passed on
@@ -299,59 +297,6 @@ def _transfer_word(layout: Layout, state: State, core: int, transfer: int) -> No
     if at + 1 == moving.words:
         own.check = now + 1
     moving.due = max(moving.due, now * PACE) + moving.pace
-
-
-@inlined
-def _memory_use(layout: Layout, state: State, transfer: int) -> int:
-    """The banks of the next word, as a mask; words of neighbouring addresses lie in neighbouring banks."""
-    mask, at, banks = np.int64(0), state.transfers[transfer].progress, layout.figures[4]
-    for access in (layout.reads[transfer], layout.writes[transfer]):
-        if access[0] >= 0:
-            word = (access[0] >> 2) + at
-            if access[1] >= 0:
-                place = layout.table[access[1] + at * (4 // access[3])]
-                word = (access[0] + place * access[3]) >> 2
-            mask |= np.int64(1) << np.int64(np.uint32(word) % np.uint32(banks))
-    return mask
-
-
-@inlined
-def _load(layout: Layout, state: State, core: int, access: np.ndarray, at: int) -> np.uint32:
-    base, table, length, unit = state.cores[core].memory + access[0], access[1], access[2], access[3]
-    if table < 0:
-        return state.memory32[(base >> 2) + at]
-    if unit == 4:
-        return state.memory32[(base >> 2) + layout.table[table + at]]
-    word, lanes = np.uint32(0), 4 // unit
-    for lane in range(lanes):
-        if at * lanes + lane < length:
-            place = layout.table[table + at * lanes + lane]
-            if unit == 2:
-                part = np.uint32(state.memory16[(base >> 1) + place])
-            else:
-                part = np.uint32(state.memory8[base + place])
-            word = np.uint32(word | (part << np.uint32(8 * unit * lane)))
-    return np.uint32(word)
-
-
-@inlined
-def _store(layout: Layout, state: State, core: int, access: np.ndarray, at: int, word: np.uint32) -> None:
-    base, table, length, unit = state.cores[core].memory + access[0], access[1], access[2], access[3]
-    if table < 0:
-        state.memory32[(base >> 2) + at] = word
-        return
-    if unit == 4:
-        state.memory32[(base >> 2) + layout.table[table + at]] = word
-        return
-    lanes = 4 // unit
-    for lane in range(lanes):
-        if at * lanes + lane < length:
-            place = layout.table[table + at * lanes + lane]
-            part = word >> np.uint32(8 * unit * lane)
-            if unit == 2:
-                state.memory16[(base >> 1) + place] = np.uint16(part & np.uint32(0xFFFF))
-            else:
-                state.memory8[base + place] = np.uint8(part & np.uint32(0xFF))
 
 
 @inlined

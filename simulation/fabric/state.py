@@ -88,6 +88,8 @@ TRANSFER = np.dtype(
         ("behind", "i4"),
         ("fn", "i1"),
         ("lanes", "i1"),
+        ("reads", "?"),
+        ("writes", "?"),
         ("background", "?"),
     ],
     align=True,
