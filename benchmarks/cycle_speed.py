@@ -4,6 +4,9 @@
 
 A tile counts in a cycle in which its router holds or moves a wavelet, or its core issues or moves a word; tiles that
 only wait, or compute, are not visited and do not count.
+
+The program is the heaviest there is: while its words move, a tile's router passes on about three wavelets in a cycle,
+since most neighbours of an interleaved ring are two hops away, and its core sends a word and receives one.
 """
 
 from __future__ import annotations
