@@ -49,8 +49,8 @@ class Precision:
                 raise UserError(f"There is no precision '{name}': there are {', '.join(NAMES)}.")
         if self.activations in ("int8", "fp8"):
             raise UserError(
-                f"Activations in {self.activations} need a scale for each tensor, which only data can give: quantise "
-                "the model in PyTorch, whose exported scales and zero points wsc reads, or ask for weights alone."
+                f"Activations in {self.activations} need a scale for each tensor, which only data can give: ask for "
+                "weights alone, or for --dtype int8 on a machine that takes integers, which calibrates on the example."
             )
 
     @staticmethod

@@ -92,7 +92,7 @@ def test_scales_use_the_whole_range() -> None:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("fp4", "no precision 'fp4': there are fp32"), ("int8", "quantise the model in PyTorch")],
+    [("fp4", "no precision 'fp4': there are fp32"), ("int8", "ask for weights alone")],
 )
 def test_what_there_is_not(name: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
