@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import prod
 
 import numpy as np
@@ -20,6 +20,12 @@ from wsc.compiler.ir.types import TensorType
 from wsc.compiler.ops.base import Array
 
 Index = NDArray[np.int64]
+Place = tuple[Index, NDArray[np.bool_]]
+Places = tuple[Place, ...]
+
+KEPT_ELEMENTS = (
+    1 << 14
+)  # tensors with more elements than this, copies and overlaps counted, are looked at afresh
 
 
 @dataclass(frozen=True)
@@ -41,17 +47,17 @@ class Mesh:
 
     axes: tuple[MeshAxis, ...]
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, ...]:
         """Parts of every axis, in order."""
         return tuple(axis.parts for axis in self.axes)
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Units along x."""
         return prod(axis.parts for axis in self.axes if axis.along == "x")
 
-    @property
+    @cached_property
     def height(self) -> int:
         """Units along y."""
         return prod(axis.parts for axis in self.axes if axis.along == "y")
@@ -150,33 +156,22 @@ class Layout:
         """Axes that cut some dimension, in order of dimensions."""
         return tuple(cut.axis for cuts in self.cuts for cut in cuts)
 
-    def positions(self, mesh: Mesh, shape: tuple[int, ...]) -> tuple[tuple[Index, NDArray[np.bool_]], ...]:
+    def positions(self, mesh: Mesh, shape: tuple[int, ...]) -> Places:
         """For each dimension, the global index of every tile element and whether it exists.
 
         The arrays broadcast against `mesh.shape + tile`.
         """
-        return tuple(self._positions(mesh, shape, d) for d in range(len(shape)))
-
-    def _positions(self, mesh: Mesh, shape: tuple[int, ...], dim: int) -> tuple[Index, NDArray[np.bool_]]:
-        rank = len(mesh.axes) + len(shape)
-        local = _along(np.arange(self.tile(shape)[dim]), len(mesh.axes) + dim, rank)
-        start, end = np.zeros_like(local), np.asarray(shape[dim])
-        for cut in self.cuts[dim]:
-            start = start + _along(np.arange(mesh[cut.axis].parts) * cut.tile, mesh.index(cut.axis), rank)
-            end = np.minimum(end, start + cut.tile + cut.hi)
-        lo = self.cuts[dim][-1].lo if self.cuts[dim] else 0
-        place = start + local - lo
-        return place, (place >= 0) & (place < np.minimum(end, shape[dim]))
+        find = _positions if self._is_small(mesh, shape) else _positions.__wrapped__
+        return find(self, mesh, shape)
 
     def valid(self, mesh: Mesh, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
         """Mask over `mesh.shape + tile` of the elements that exist; None where all do."""
-        masks = [exists for _, exists in self.positions(mesh, shape) if not exists.all()]
-        if not masks:
-            return None
-        full = np.ones((1,) * (len(mesh.axes) + len(shape)), np.bool_)
-        for mask in masks:
-            full = full & mask
-        return np.broadcast_to(full, mesh.shape + self.tile(shape))
+        find = _valid if self._is_small(mesh, shape) else _valid.__wrapped__
+        return find(self, mesh, shape)
+
+    def _is_small(self, mesh: Mesh, shape: tuple[int, ...]) -> bool:
+        """Whether what is known of all tiles is worth keeping: large ones take long themselves, and much memory."""
+        return prod(mesh.shape) * prod(self.tile(shape)) <= KEPT_ELEMENTS
 
     def distribute(self, mesh: Mesh, dense: Array, fill: float | int = 0) -> Array:
         """Tiles of a dense tensor, shape `mesh.shape + tile`; what does not exist is `fill`, every unit gets a copy."""
@@ -248,3 +243,33 @@ def _parse_cuts(text: str) -> tuple[Cut, ...]:
 def _along(values: Index, axis: int, rank: int) -> Index:
     """A vector as an array of `rank` dimensions that runs along `axis`."""
     return np.asarray(values, np.int64).reshape([-1 if a == axis else 1 for a in range(rank)])
+
+
+@lru_cache(maxsize=1024)
+def _positions(layout: Layout, mesh: Mesh, shape: tuple[int, ...]) -> Places:
+    return tuple(_along_dimension(layout, mesh, shape, d) for d in range(len(shape)))
+
+
+def _along_dimension(layout: Layout, mesh: Mesh, shape: tuple[int, ...], dim: int) -> Place:
+    rank = len(mesh.axes) + len(shape)
+    cuts = layout.cuts[dim]
+    local = _along(np.arange(layout.tile(shape)[dim]), len(mesh.axes) + dim, rank)
+    start, end = np.zeros_like(local), np.asarray(shape[dim])
+    for cut in cuts:
+        start = start + _along(np.arange(mesh[cut.axis].parts) * cut.tile, mesh.index(cut.axis), rank)
+        end = np.minimum(end, start + cut.tile + cut.hi)
+    place = start + local - (cuts[-1].lo if cuts else 0)
+    exists = (place >= 0) & (place < np.minimum(end, shape[dim]))
+    place.flags.writeable = exists.flags.writeable = False  # shared by all who ask
+    return place, exists
+
+
+@lru_cache(maxsize=1024)
+def _valid(layout: Layout, mesh: Mesh, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    masks = [exists for _, exists in layout.positions(mesh, shape) if not exists.all()]
+    if not masks:
+        return None
+    full = np.ones((1,) * (len(mesh.axes) + len(shape)), np.bool_)
+    for mask in masks:
+        full = full & mask
+    return np.broadcast_to(full, mesh.shape + layout.tile(shape))
