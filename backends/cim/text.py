@@ -23,7 +23,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from wsc.backends.cim.program import (
     HOST,
@@ -40,30 +41,33 @@ from wsc.backends.cim.program import (
     Step,
     Stream,
 )
-from wsc.compiler.errors import VerificationError
+from wsc.compiler.ir.lines import STRING, TYPE, Lines, check_version, matched, parse_port
 from wsc.compiler.ir.text import parse_op, print_op
 from wsc.compiler.ir.types import TensorType
 from wsc.compiler.ops import IntegerContract
 
 VERSION = 1
-_S = r'"(?:[^"\\]|\\.)*"'
-_T = r"\w+\[[\d,]*\]"
-_HEADER = re.compile(rf"cim program ({_S}) version (\d+) on ({_S}) (\d+)x(\d+) chips (\d+)")
-_PORT = re.compile(rf"(input|output) ({_S}) ({_T})")
-_WEIGHT = re.compile(rf"weight %(\S+) ({_S}) ({_T})")
-_STAGE = re.compile(rf"stage ({_S}) (\w+) chunks (\d+) copies (\d+) round (\d+) passes (\d+)")
-_PRODUCT = re.compile(rf"  product %(\S+) : ({_T}) = (contract_int\(.*\)) %(\S+) : ({_T}) ({_S}) : ({_T})")
+T = TypeVar("T")
+_HEADER = re.compile(rf"cim program ({STRING}) version (\d+) on ({STRING}) (\d+)x(\d+) chips (\d+)")
+_PLACES = re.compile(r"places((?: \d+:\d+,\d+)*)")
+_END = re.compile("end")
+_WEIGHT = re.compile(rf"weight %(\S+) ({STRING}) ({TYPE})")
+_STAGE = re.compile(rf"stage ({STRING}) (\w+) chunks (\d+) copies (\d+) round (\d+) passes (\d+)")
+_PRODUCT = re.compile(
+    rf"  product %(\S+) : ({TYPE}) = (contract_int\(.*\)) %(\S+) : ({TYPE}) ({STRING}) : ({TYPE})"
+)
 _MATRIX = re.compile(
     r"    matrix (\d+)x(\d+)x(\d+) (\w+) weights (\d+)/(\d+) inputs (\d+)/(\d+) (\w+) block (\d+)x(\d+) units (\d+)"
 )
 _LOOP = re.compile(r"repeat (\w+) (\d+)")
-_STEP = re.compile(rf"  %(\S+) = (\w+\(.*?\))((?: %\S+)*) : ({_T})")
+_STEP = re.compile(rf"  %(\S+) = (\w+\(.*?\))((?: %\S+)*) : ({TYPE})")
 _PIECE = re.compile(
     r"  tile (\d+) copy (\d+) blocks (\d+)\+(\d+) units (\d+) loads (\d+) adds (\d+) sends (\d+) to (none|[\d,-]+) "
     r"outputs (\d+)"
 )
 _STREAM = re.compile(
-    rf"stream (\S+) (host|{_S}) %(\S+) : ({_T}) extent (\d+) chunks (\d+)x(\d+) to (host|{_S}) chunks (\d+)x(\d+) "
+    rf"stream (\S+) (host|{STRING}) %(\S+) : ({TYPE}) extent (\d+) chunks (\d+)x(\d+) "
+    rf"to (host|{STRING}) chunks (\d+)x(\d+) "
     r"span (whole|-?\d+,-?\d+,-?\d+) capacity (\d+) at ([\d,-]+|none)"
 )
 
@@ -156,121 +160,126 @@ def _ranges(tiles: tuple[int, ...]) -> str:
 
 def parse_program(text: str) -> Program:
     """Read back what `print_program` printed; raises VerificationError with the line number."""
-    reader = _Reader(text)
-    try:
-        return reader.program()
-    except (ValueError, VerificationError, StopIteration, IndexError) as error:
-        raise VerificationError(f"line {reader.line}: {error}") from error
+    return _Reader(text).program()
 
 
-class _Reader:
-    """Lines of a program, one after another."""
+class _Reader(Lines):
+    """Parts of a program; indentation tells the loops apart."""
 
-    def __init__(self, text: str) -> None:
-        self.lines = text.splitlines()
-        self.line = 0
-
-    def peek(self) -> str:
-        return self.lines[self.line] if self.line < len(self.lines) else ""
-
-    def take(self, pattern: re.Pattern[str]) -> re.Match[str]:
-        line = self.peek()
-        self.line += 1
-        match = pattern.fullmatch(line)
-        if match is None:
-            raise VerificationError(f"not understood: {line!r}")
-        return match
-
-    def all(self, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
-        while pattern.fullmatch(self.peek()):
-            yield self.take(pattern)
+    def all(self, pattern: re.Pattern[str], parse: Callable[[re.Match[str]], T]) -> tuple[T, ...]:
+        """The lines that match, up to one that does not, each parsed."""
+        found = []
+        while self.more() and pattern.fullmatch(self.line):
+            found.append(self.take(lambda line: parse(matched(pattern, line))))
+        return tuple(found)
 
     def program(self) -> Program:
-        name, version, machine, width, height, chips = self.take(_HEADER).groups()
-        if int(version) != VERSION:
-            raise VerificationError(f"a program of version {version}, this wsc reads version {VERSION}")
-        places = self.take(re.compile(r"places((?: \d+:\d+,\d+)*)"))[1].split()
-        ports = [(m[1], Port(json.loads(m[2]), TensorType.parse(m[3]))) for m in self.all(_PORT)]
-        weights = [(m[1], str(json.loads(m[2])), TensorType.parse(m[3])) for m in self.all(_WEIGHT)]
+        name, machine, width, height, chips = self.take(_parse_header)
+        places = self.match(_PLACES)[1].split()
+        ports = []
+        while self.starts("input", "output"):
+            ports.append(self.take(parse_port))
+        weights = self.all(_WEIGHT, lambda m: (m[1], str(json.loads(m[2])), TensorType.parse(m[3])))
         stages = []
-        while self.peek().startswith("stage"):
+        while self.starts("stage"):
             stages.append(self.stage())
-        streams = [self.stream(m) for m in self.all(_STREAM)]
-        if self.line < len(self.lines):
-            raise VerificationError(f"not understood: {self.peek()!r}")
+        streams = self.all(_STREAM, _parse_stream)
+        if self.more():
+            self.match(_STREAM)
         return Program(
-            name=json.loads(name),
-            machine=json.loads(machine),
-            width=int(width),
-            height=int(height),
-            chips=int(chips),
+            name=name,
+            machine=machine,
+            width=width,
+            height=height,
+            chips=chips,
             places=tuple(_place(place) for place in places),
-            inputs=tuple(port for kind, port in ports if kind == "input"),
-            outputs=tuple(port for kind, port in ports if kind == "output"),
-            weights=tuple(weights),
+            inputs=tuple(Port(*port) for kind, port in ports if kind == "input"),
+            outputs=tuple(Port(*port) for kind, port in ports if kind == "output"),
+            weights=weights,
             stages=tuple(stages),
-            streams=tuple(streams),
+            streams=streams,
         )
 
     def stage(self) -> Stage:
-        name, group, *counts = self.take(_STAGE).groups()
+        name, group, *counts = self.match(_STAGE).groups()
         chunks, copies, number, passes = map(int, counts)
-        product = self.product() if self.peek().startswith("  product") else None
-        steps = []
-        for m in self.all(_STEP):
-            operands = tuple(operand[1:] for operand in m[3].split())
-            steps.append(Step(m[1], TensorType.parse(m[4]), parse_op(m[2]), operands))
-        pieces = tuple(
-            Piece(*map(int, m.groups()[:8]), tuple(_tiles(m[9])), int(m[10]))  # type: ignore[call-arg, arg-type]
-            for m in self.all(_PIECE)
-        )
-        self.take(re.compile("end"))
-        return Stage(json.loads(name), group, chunks, copies, number, passes, product, tuple(steps), pieces)
+        product = self.product() if self.starts("  product") else None
+        steps, pieces = self.all(_STEP, _parse_step), self.all(_PIECE, _parse_piece)
+        self.match(_END)
+        return Stage(json.loads(name), group, chunks, copies, number, passes, product, steps, pieces)
 
     def product(self) -> Product:
-        result, type, op, operand, operand_type, weight, weight_type = self.take(_PRODUCT).groups()
-        m = self.take(_MATRIX)
-        contract = parse_op(op)
-        if not isinstance(contract, IntegerContract):
-            raise VerificationError(f"no contraction of integers: {op}")
+        (result, type, operand, operand_type, weight, weight_type), op = self.take(_parse_product)
+        m = self.match(_MATRIX)
         return Product(
-            result, TensorType.parse(type), contract, operand, TensorType.parse(operand_type),
-            str(json.loads(weight)), TensorType.parse(weight_type),
+            result, type, op, operand, operand_type, weight, weight_type,
             int(m[1]), int(m[2]), int(m[3]), m[4], int(m[5]), int(m[6]), m[9], int(m[7]), int(m[8]),
             int(m[10]), int(m[11]), int(m[12]), self.loop(4),
         )  # fmt: skip
 
     def loop(self, indent: int) -> Loop:
-        match = _LOOP.fullmatch(self.peek()[indent:])
-        if match is None or self.peek()[:indent].strip():
-            raise VerificationError(f"expected a loop: {self.peek()!r}")
-        self.line += 1
+        over, count = self.take(lambda line: _parse_loop(line, indent))
         body: list[Loop | Drive | Convert | ShiftAdd] = []
-        while self.peek().startswith(" " * (indent + 2)):
+        while self.starts(" " * (indent + 2)):
             body.append(self.part(indent + 2))
-        return Loop(match[1], int(match[2]), tuple(body))
+        return Loop(over, count, tuple(body))
 
     def part(self, indent: int) -> Loop | Drive | Convert | ShiftAdd:
-        words = self.peek()[indent:].split(" ")
-        if words[0] == "repeat":
+        if self.starts(" " * indent + "repeat "):
             return self.loop(indent)
-        self.line += 1
-        match words:
-            case ["drive", rows]:
-                return Drive(int(rows))
-            case ["convert", columns, "to", bits]:
-                return Convert(int(columns), int(bits))
-            case ["shift_add", slices]:
-                return ShiftAdd(int(slices))
-        raise VerificationError(f"no instruction of a product: {' '.join(words)!r}")
+        return self.take(lambda line: _parse_part(line[indent:]))
 
-    def stream(self, m: re.Match[str]) -> Stream:
-        span = None if m[11] == "whole" else Span(*map(int, m[11].split(",")))
-        source, target = (HOST if name == HOST else str(json.loads(name)) for name in (m[2], m[8]))
-        return Stream(
-            m[1], source, target, m[3], TensorType.parse(m[4]), int(m[5]), int(m[7]), int(m[6]),
-            int(m[10]), int(m[9]), span, int(m[12]), tuple(_tiles(m[13])),
-        )  # fmt: skip
+
+def _parse_header(line: str) -> tuple[str, str, int, int, int]:
+    m = matched(_HEADER, line)
+    check_version(m[2], VERSION)
+    return json.loads(m[1]), json.loads(m[3]), int(m[4]), int(m[5]), int(m[6])
+
+
+def _parse_step(m: re.Match[str]) -> Step:
+    return Step(m[1], TensorType.parse(m[4]), parse_op(m[2]), tuple(name[1:] for name in m[3].split()))
+
+
+def _parse_piece(m: re.Match[str]) -> Piece:
+    return Piece(*map(int, m.groups()[:8]), tuple(_tiles(m[9])), int(m[10]))  # type: ignore[call-arg, arg-type]
+
+
+def _parse_product(
+    line: str,
+) -> tuple[tuple[str, TensorType, str, TensorType, str, TensorType], IntegerContract]:
+    result, type, op, operand, operand_type, weight, weight_type = matched(_PRODUCT, line).groups()
+    contract = parse_op(op)
+    if not isinstance(contract, IntegerContract):
+        raise ValueError(f"no contraction of integers: {op}")
+    types = [TensorType.parse(text) for text in (type, operand_type, weight_type)]
+    return (result, types[0], operand, types[1], str(json.loads(weight)), types[2]), contract
+
+
+def _parse_loop(line: str, indent: int) -> tuple[str, int]:
+    m = _LOOP.fullmatch(line[indent:])
+    if m is None or line[:indent].strip():
+        raise ValueError(f"expected a loop: {line!r}")
+    return m[1], int(m[2])
+
+
+def _parse_part(line: str) -> Drive | Convert | ShiftAdd:
+    match line.split(" "):
+        case ["drive", rows]:
+            return Drive(int(rows))
+        case ["convert", columns, "to", bits]:
+            return Convert(int(columns), int(bits))
+        case ["shift_add", slices]:
+            return ShiftAdd(int(slices))
+    raise ValueError(f"no instruction of a product: {line!r}")
+
+
+def _parse_stream(m: re.Match[str]) -> Stream:
+    span = None if m[11] == "whole" else Span(*map(int, m[11].split(",")))
+    source, target = (HOST if name == HOST else str(json.loads(name)) for name in (m[2], m[8]))
+    return Stream(
+        m[1], source, target, m[3], TensorType.parse(m[4]), int(m[5]), int(m[7]), int(m[6]),
+        int(m[10]), int(m[9]), span, int(m[12]), tuple(_tiles(m[13])),
+    )  # fmt: skip
 
 
 def _place(text: str) -> tuple[int, int, int]:

@@ -22,12 +22,11 @@ end
 
 from __future__ import annotations
 
-import ast
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, TypeVar, get_args
+from typing import Any, get_args
 
 from wsc.backends.gpu_cluster.instructions import (
     Alloc,
@@ -53,21 +52,17 @@ from wsc.backends.gpu_cluster.kernels import (
     Quantize,
 )
 from wsc.backends.gpu_cluster.program import Block, Buffer, Program, RankClass, rank_mesh
-from wsc.compiler.errors import VerificationError
+from wsc.compiler.ir.lines import STRING, TYPE, Lines, check_version, matched, parse_call, parse_port
 from wsc.compiler.ir.text import literal, parse_op, print_op
 from wsc.compiler.ir.types import TensorType
 from wsc.compiler.layout import Layout, Mesh
 
 VERSION = 1
-T = TypeVar("T")
-_STRING = r'"(?:[^"\\]|\\.)*"'
-_TYPE = r"\w+\[[\d,]*\]"
-_HEADER = re.compile(rf"gpu program ({_STRING}) version (\d+) on ({_STRING}) runs (\d+) (graphs|eager)")
-_PORT = re.compile(rf"(input|output) ({_STRING}) ({_TYPE})")
-_BLOCK = re.compile(rf"block ({_STRING})")
+_HEADER = re.compile(rf"gpu program ({STRING}) version (\d+) on ({STRING}) runs (\d+) (graphs|eager)")
+_BLOCK = re.compile(rf"block ({STRING})")
 _RANKS = re.compile(r"ranks((?: \w+=\d+)*)")
 _BUFFER = re.compile(
-    rf"buffer %(\S+) ({_TYPE}) (\[.*\](?: at \S+)?(?: partial \S+)?) (local|(?:weight|input) {_STRING})(?: via (.+))?"
+    rf"buffer %(\S+) ({TYPE}) (\[.*\](?: at \S+)?(?: partial \S+)?) (local|(?:weight|input) {STRING})(?: via (.+))?"
 )
 _OUTPUT = re.compile(r"output (\d+) %(\S+)")
 _STEP = re.compile(r"%(\S+) = (\w+\(.*\))((?: %\S+)*)")
@@ -167,7 +162,7 @@ def parse_program(text: str) -> Program:
             found = reader.section()
             classes.append(RankClass(where, found.body, tuple(found.buffers), tuple(found.outputs)))
         else:
-            kind, port = reader.take(_parse_port)
+            kind, port = reader.take(parse_port)
             ports[kind].append(port)
     return Program(
         *(name, machine, mesh, runs, graphs),
@@ -184,32 +179,12 @@ class _Section:
     outputs: list[tuple[int, str]] = field(default_factory=list)
 
 
-class _Reader:
-    """Lines of a text, taken one by one."""
+class _Reader(Lines):
+    """Sections of a program: indentation is for people."""
 
     def __init__(self, text: str) -> None:
-        self.lines = [line.strip() for line in text.rstrip("\n").split("\n")]
-        self.at = 0
-
-    def more(self) -> bool:
-        """Whether a line is left."""
-        return self.at < len(self.lines)
-
-    @property
-    def line(self) -> str:
-        """The next line; raises VerificationError at the end of the text."""
-        if not self.more():
-            raise VerificationError(f"program, line {self.at}: the text ends too early")
-        return self.lines[self.at]
-
-    def take(self, parse: Callable[[str], T]) -> T:
-        """The next line, parsed; raises VerificationError with its number."""
-        line = self.line
-        self.at += 1
-        try:
-            return parse(line)
-        except (ValueError, KeyError, TypeError, SyntaxError, VerificationError) as error:
-            raise VerificationError(f"program, line {self.at}: {error}") from error
+        super().__init__(text)
+        self.lines = [line.strip() for line in self.lines]
 
     def section(self) -> _Section:
         """Buffers, instructions and outputs up to the line "end"."""
@@ -243,17 +218,9 @@ class _Reader:
         return Launch(launch.kernel, launch.label, tuple(steps), launch.stream, launch.event, launch.after)
 
 
-def _match(pattern: re.Pattern[str], line: str) -> re.Match[str]:
-    found = pattern.fullmatch(line)
-    if found is None:
-        raise ValueError(f"cannot read {line!r}")
-    return found
-
-
 def _parse_header(line: str) -> tuple[str, str, int, bool]:
-    m = _match(_HEADER, line)
-    if int(m[2]) != VERSION:
-        raise ValueError(f"version {m[2]}, this wsc reads version {VERSION}")
+    m = matched(_HEADER, line)
+    check_version(m[2], VERSION)
     return json.loads(m[1]), json.loads(m[3]), int(m[4]), m[5] == "graphs"
 
 
@@ -264,39 +231,34 @@ def _parse_mesh(line: str) -> Mesh:
     return rank_mesh({name: int(size) for name, _, size in (axis.partition("=") for axis in axes)})
 
 
-def _parse_port(line: str) -> tuple[str, tuple[str, TensorType]]:
-    m = _match(_PORT, line)
-    return m[1], (json.loads(m[2]), TensorType.parse(m[3]))
-
-
 def _parse_block(line: str) -> str:
-    return str(json.loads(_match(_BLOCK, line)[1]))
+    return str(json.loads(matched(_BLOCK, line)[1]))
 
 
 def _parse_ranks(line: str) -> tuple[tuple[str, int], ...]:
-    pairs = (part.split("=") for part in _match(_RANKS, line)[1].split())
+    pairs = (part.split("=") for part in matched(_RANKS, line)[1].split())
     return tuple((axis, int(index)) for axis, index in pairs)
 
 
 def _parse_buffer(line: str) -> Buffer:
-    m = _match(_BUFFER, line)
+    m = matched(_BUFFER, line)
     role, _, key = m[4].partition(" ")
     views = tuple(parse_op(part) for part in m[5].split("; ")) if m[5] else ()
     return Buffer(m[1], TensorType.parse(m[2]), Layout.parse(m[3]), role, json.loads(key or '""'), views)
 
 
 def _parse_output(line: str) -> tuple[int, str]:
-    m = _match(_OUTPUT, line)
+    m = matched(_OUTPUT, line)
     return int(m[1]), m[2]
 
 
 def _parse_step(line: str) -> Step:
-    m = _match(_STEP, line)
+    m = matched(_STEP, line)
     return Step(m[1], parse_op(m[2]), tuple(name[1:] for name in m[3].split()))
 
 
 def _parse_repeat(line: str) -> int:
-    return int(_arguments(line)[1]["times"])
+    return int(parse_call(line)[1]["times"])
 
 
 def _parse_done(line: str) -> None:
@@ -305,7 +267,7 @@ def _parse_done(line: str) -> None:
 
 
 def _parse_instruction(line: str) -> Instruction:
-    name, given = _arguments(line)
+    name, given = parse_call(line)
     if name in _KERNELS:
         issue = {f.name: given.pop(f.name) for f in fields(Launch) if f.name in given}
         if "precision" in given:
@@ -314,11 +276,3 @@ def _parse_instruction(line: str) -> Instruction:
     if name == "send" or name not in _COLLECTIVES:
         return _PLAIN[name](**given)
     return Communicate(kind=name, **given)  # type: ignore[arg-type]
-
-
-def _arguments(line: str) -> tuple[str, dict[str, Any]]:
-    """The name and the values of `name(a=1, b='c')`; raises ValueError or SyntaxError."""
-    call = ast.parse(line, mode="eval").body
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
-        raise ValueError(f"cannot read {line!r}")
-    return call.func.id, {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}

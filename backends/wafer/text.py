@@ -17,12 +17,9 @@ stream s0 from host %x f32[4,8] chunks 1/0 to "fc1" %x f32[4,8] chunks 2/0 capac
 
 from __future__ import annotations
 
-import ast
 import json
 import re
-from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
-from typing import TypeVar
 
 from wsc.backends.wafer.instructions import MOVES, Move
 from wsc.backends.wafer.program import (
@@ -37,31 +34,27 @@ from wsc.backends.wafer.program import (
     Stream,
 )
 from wsc.compiler.errors import VerificationError
+from wsc.compiler.ir.lines import STRING, TYPE, Lines, check_version, matched, parse_call, parse_port
 from wsc.compiler.ir.text import literal, parse_op, print_op
 from wsc.compiler.ir.types import TensorType
 from wsc.compiler.layout import Layout, Mesh
 from wsc.compiler.ops.base import Op
 
 VERSION = 1
-T = TypeVar("T")
-_Line = tuple[int, str]  # number and text
-_STRING = r'"(?:[^"\\]|\\.)*"'
-_TYPE = r"\w+\[[\d,]*\]"
-_HEADER = re.compile(rf"wafer program ({_STRING}) version (\d+) on ({_STRING}) (\d+)x(\d+)")
-_PORT = re.compile(rf"(input|output) ({_STRING}) ({_TYPE})")
+_HEADER = re.compile(rf"wafer program ({STRING}) version (\d+) on ({STRING}) (\d+)x(\d+)")
 _KERNEL = re.compile(
-    rf"kernel ({_STRING}) (\S+) at (\d+),(\d+) mesh (.+) chunks (\d+)( in order)?(?: wafer (\d+))?"
-    rf" code (\d+) in ({_STRING})"
+    rf"kernel ({STRING}) (\S+) at (\d+),(\d+) mesh (.+) chunks (\d+)( in order)?(?: wafer (\d+))?"
+    rf" code (\d+) in ({STRING})"
 )
 _BUFFER = re.compile(
-    rf"  buffer %(\S+) ({_TYPE}) (\[[^\]]*\](?: at \S+)?(?: partial \S+)?) ((?:{'|'.join(KEYED)}) (?:{_STRING}|\[.*?\])"
+    rf"  buffer %(\S+) ({TYPE}) (\[[^\]]*\](?: at \S+)?(?: partial \S+)?) ((?:{'|'.join(KEYED)}) (?:{STRING}|\[.*?\])"
     r"(?: after \[.*?\])?|stream|local)"
     r"(?: x(\d+))?(?: by (\d+))? @(\d+)"
 )
-_INSTRUCTION = re.compile(r"  (?:%(\S+) = )?((\w+)\((.*)\))((?: %\S+)*)")
-_REPEAT = re.compile(r"  repeat\(steps=(\d+)\)")
-_LOOP = re.compile(r"  %(\S+) = loop\(steps=(\d+)\)((?: %\S+)*)")
-_END = rf"(host|{_STRING}) %(\S+) ({_TYPE}) chunks (\d+)/(\d+)"
+_INSTRUCTION = re.compile(r"(?:%(\S+) = )?((\w+)\((.*)\))((?: %\S+)*)")
+_REPEAT = re.compile(r"repeat\(steps=(?P<steps>\d+)\)")
+_LOOP = re.compile(r"%(\S+) = loop\(steps=(?P<steps>\d+)\)((?: %\S+)*)")
+_END = rf"(host|{STRING}) %(\S+) ({TYPE}) chunks (\d+)/(\d+)"
 _STREAM = re.compile(
     rf"stream (\S+) from {_END} to {_END} capacity (\d+) route (xy|yx) (\d+),(\d+)>(\d+),(\d+)(?: via (.+))?"
 )
@@ -140,74 +133,53 @@ def _print_stream(stream: Stream) -> str:
 
 def parse_program(text: str) -> Program:
     """Read back what `print_program` printed; raises VerificationError with the line number."""
-    lines = enumerate(text.rstrip("\n").split("\n"), start=1)
-    names, size = _located(_parse_header, next(lines))
+    lines = Lines(text)
+    names, size = lines.take(_parse_header)
     ports: dict[str, list[tuple[str, TensorType]]] = {"input": [], "output": []}
     kernels: list[Kernel] = []
     streams: list[Stream] = []
-    for line in lines:
-        if line[1].startswith("kernel"):
-            kernels.append(_parse_kernel(line, lines))
-        elif line[1].startswith("stream"):
-            streams.append(_located(_parse_stream, line))
+    while lines.more():
+        if lines.starts("kernel"):
+            kernels.append(_parse_kernel(lines))
+        elif lines.starts("stream"):
+            streams.append(lines.take(_parse_stream))
         else:
-            kind, port = _located(_parse_port, line)
+            kind, port = lines.take(parse_port)
             ports[kind].append(port)
     return Program(
         *names, *size, tuple(ports["input"]), tuple(ports["output"]), tuple(kernels), tuple(streams)
     )
 
 
-def _located(parse: Callable[[str], T], line: _Line) -> T:
-    number, text = line
-    try:
-        return parse(text)
-    except (ValueError, KeyError, VerificationError) as error:
-        raise VerificationError(f"program, line {number}: {error}") from error
-
-
-def _match(pattern: re.Pattern[str], line: str) -> re.Match[str]:
-    found = pattern.fullmatch(line)
-    if found is None:
-        raise ValueError(f"cannot read {line!r}")
-    return found
-
-
 def _parse_header(line: str) -> tuple[tuple[str, str], tuple[int, int]]:
-    m = _match(_HEADER, line)
-    if int(m[2]) != VERSION:
-        raise ValueError(f"version {m[2]}, this wsc reads version {VERSION}")
+    m = matched(_HEADER, line)
+    check_version(m[2], VERSION)
     return (json.loads(m[1]), json.loads(m[3])), (int(m[4]), int(m[5]))
 
 
-def _parse_port(line: str) -> tuple[str, tuple[str, TensorType]]:
-    m = _match(_PORT, line)
-    return m[1], (json.loads(m[2]), TensorType.parse(m[3]))
-
-
-def _parse_kernel(head: _Line, rest: Iterator[_Line]) -> Kernel:
+def _parse_kernel(lines: Lines) -> Kernel:
     """A kernel from its first line and those that follow up to its end."""
-    kernel = _located(_parse_head, head)
+    kernel, head = lines.take(_parse_head), lines.at
     buffers: list[Buffer] = []
     sections: list[list[Instruction]] = [[]]
-    for line in rest:
-        if line[1] == "end":
-            break
-        if line[1] == "  repeat":
+    while lines.more() and lines.line != "end":
+        if lines.line == "  repeat":
+            lines.at += 1
             sections.append([])
-        elif line[1].startswith("  buffer "):
-            buffers.append(_located(_parse_buffer, line))
+        elif lines.starts("  buffer "):
+            buffers.append(lines.take(_parse_buffer))
         else:
-            sections[-1].append(_parse_any_instruction(line, rest))
-    else:
-        raise VerificationError(f"program, line {head[0]}: kernel '{kernel.name}' has no end")
+            sections[-1].append(_parse_any_instruction(lines, "  "))
+    if not lines.more():
+        raise VerificationError(f"program, line {head}: kernel '{kernel.name}' has no end")
+    lines.at += 1
     if len(sections) != 2:
-        raise VerificationError(f"program, line {head[0]}: kernel '{kernel.name}' needs one 'repeat'")
+        raise VerificationError(f"program, line {head}: kernel '{kernel.name}' needs one 'repeat'")
     return replace(kernel, buffers=tuple(buffers), once=tuple(sections[0]), body=tuple(sections[1]))
 
 
 def _parse_head(line: str) -> Kernel:
-    m = _match(_KERNEL, line)
+    m = matched(_KERNEL, line)
     name, location = json.loads(m[1]), json.loads(m[10])
     kernel = Kernel(
         name, m[2], int(m[3]), int(m[4]), Mesh.parse(m[5]), (), (), int(m[6]), (), int(m[9]), location
@@ -216,7 +188,7 @@ def _parse_head(line: str) -> Kernel:
 
 
 def _parse_buffer(line: str) -> Buffer:
-    m = _match(_BUFFER, line)
+    m = matched(_BUFFER, line)
     role, _, names = m[4].partition(" ")
     key, after = (json.loads(text or '""') for text in (names.split(" after ") + [""])[:2])
     keys = tuple(key) if isinstance(key, list) else ()
@@ -225,43 +197,42 @@ def _parse_buffer(line: str) -> Buffer:
     return replace(buffer, address=int(m[7]), keys=keys, after=tuple(after))
 
 
-def _parse_instruction(line: str) -> Instruction:
-    m = _match(_INSTRUCTION, line)
+def _parse_instruction(line: str, indent: str) -> Instruction:
+    m = matched(_INSTRUCTION, line.removeprefix(indent))
     operands = tuple(name[1:] for name in m[5].split())
     return Instruction(_parse_any(m[2], m[3], m[4]), operands, m[1] or "")
 
 
-def _parse_any_instruction(line: _Line, rest: Iterator[_Line]) -> Instruction:
-    """An instruction from its first line and, of a loop or a repeat, those that follow up to its end."""
-    if loop := _LOOP.fullmatch(line[1]):
-        operands = tuple(name[1:] for name in loop[3].split())
-        body = _parse_block(line, rest)
-        return Instruction(_located(lambda _: Loop(int(loop[2]), body), line), operands, loop[1])
-    if repeat := _REPEAT.fullmatch(line[1]):
-        body = _parse_block(line, rest)
-        return Instruction(_located(lambda _: Repeat(int(repeat[1]), body), line))
-    return _located(_parse_instruction, line)
+def _parse_any_instruction(lines: Lines, indent: str) -> Instruction:
+    """An instruction, indented so, and of a loop or a repeat the lines that follow up to its end."""
+    head = lines.line.removeprefix(indent)
+    if not (block := _LOOP.fullmatch(head) or _REPEAT.fullmatch(head)):
+        return lines.take(lambda line: _parse_instruction(line, indent))
+    lines.at += 1
+    body = _parse_block(lines, indent)
+    steps = int(block["steps"])
+    if block.re is _REPEAT:
+        return Instruction(Repeat(steps, body))
+    return Instruction(Loop(steps, body), tuple(name[1:] for name in block[3].split()), block[1])
 
 
-def _parse_block(head: _Line, rest: Iterator[_Line]) -> tuple[Instruction, ...]:
+def _parse_block(lines: Lines, indent: str) -> tuple[Instruction, ...]:
     """The instructions up to the line that ends a loop."""
+    head = lines.at
     body: list[Instruction] = []
-    inner = ((number, text.removeprefix("  ")) for number, text in rest)
-    for line in inner:
-        if line[1] == "done":
-            return tuple(body)
-        body.append(_parse_any_instruction(line, inner))
-    raise VerificationError(f"program, line {head[0]}: the loop has no 'done'")
+    while lines.more() and lines.line != f"{indent}done":
+        body.append(_parse_any_instruction(lines, indent + "  "))
+    if not lines.more():
+        raise VerificationError(f"program, line {head}: the loop has no 'done'")
+    lines.at += 1
+    return tuple(body)
 
 
 def _parse_any(text: str, kind: str, attributes: str) -> Op | Move:
     if kind not in MOVES:
         return parse_op(text)
     try:
-        call = ast.parse(f"f({attributes})", mode="eval").body
-        if not isinstance(call, ast.Call) or call.args:
-            raise ValueError
-        return MOVES[kind](**{str(k.arg): ast.literal_eval(k.value) for k in call.keywords})
+        return MOVES[kind](**parse_call(text)[1])
     except (SyntaxError, TypeError, ValueError):
         raise ValueError(f"not an instruction: {text!r}") from None
 
@@ -273,7 +244,7 @@ def _parse_end(groups: tuple[str, ...], at: tuple[int, int]) -> Endpoint:
 
 
 def _parse_stream(line: str) -> Stream:
-    m = _match(_STREAM, line)
+    m = matched(_STREAM, line)
     g = m.groups()
     source = _parse_end(g[1:6], (int(g[13]), int(g[14])))
     target = _parse_end(g[6:11], (int(g[15]), int(g[16])))

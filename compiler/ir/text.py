@@ -20,19 +20,19 @@ from typing import Any
 
 from wsc.compiler.errors import VerificationError
 from wsc.compiler.ir.graph import Graph, Location, Node, State
+from wsc.compiler.ir.lines import STRING, TYPE
 from wsc.compiler.ir.types import TensorType
 from wsc.compiler.ops import Op, op_class
 
 VERSION = 1
-_STRING = r'"(?:[^"\\]|\\.)*"'
-_HEADER = re.compile(rf"graph (?P<name>{_STRING}) version (?P<version>\d+)")
+_HEADER = re.compile(rf"graph (?P<name>{STRING}) version (?P<version>\d+)")
 _RETURN = re.compile(r"return(?: %\S+)*")
 _STATE = re.compile(r"state input=(?P<input>\d+) output=(?P<output>\d+)")
 _OP = re.compile(r"(?P<kind>\w+)\((?P<attributes>.*)\)")
 # The op ends with the first parenthesis, outside strings, that the rest of a node follows.
 _NODE = re.compile(
-    rf"%(?P<name>\S+) = (?P<op>\w+\((?:[^'\"]|'(?:[^'\\]|\\.)*'|{_STRING})*?\))(?P<inputs>(?: %\S+)*)"
-    rf" : (?P<type>\w+\[[\d,]*\])(?: at (?P<file>{_STRING}):(?P<line>\d+) in (?P<module>{_STRING}))?"
+    rf"%(?P<name>\S+) = (?P<op>\w+\((?:[^'\"]|'(?:[^'\\]|\\.)*'|{STRING})*?\))(?P<inputs>(?: %\S+)*)"
+    rf" : (?P<type>{TYPE})(?: at (?P<file>{STRING}):(?P<line>\d+) in (?P<module>{STRING}))?"
 )
 
 
