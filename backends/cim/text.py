@@ -1,5 +1,7 @@
 """Text form of crossbar programs; reads back to an equal program.
 
+A matrix is a weight by its key, or `written %name`, an activation that is written into the arrays for every input.
+
 cim program "mlp" version 1 on "isaac" 14x12 chips 1
 places 0:0,0 0:1,0
 input "x" f32[4,24]
@@ -52,10 +54,13 @@ _HEADER = re.compile(rf"cim program ({_S}) version (\d+) on ({_S}) (\d+)x(\d+) c
 _PORT = re.compile(rf"(input|output) ({_S}) ({_T})")
 _WEIGHT = re.compile(rf"weight %(\S+) ({_S}) ({_T})")
 _STAGE = re.compile(rf"stage ({_S}) (\w+) chunks (\d+) copies (\d+) round (\d+) passes (\d+)")
-_PRODUCT = re.compile(rf"  product %(\S+) : ({_T}) = (contract_int\(.*\)) %(\S+) : ({_T}) ({_S}) : ({_T})")
+_PRODUCT = re.compile(
+    rf"  product %(\S+) : ({_T}) = (contract_int\(.*\)) %(\S+) : ({_T}) ({_S}|written %\S+) : ({_T})"
+)
 _MATRIX = re.compile(
     r"    matrix (\d+)x(\d+)x(\d+) (\w+) weights (\d+)/(\d+) inputs (\d+)/(\d+) (\w+) block (\d+)x(\d+) units (\d+)"
 )
+_WRITTEN = "written %"
 _LOOP = re.compile(r"repeat (\w+) (\d+)")
 _STEP = re.compile(rf"  %(\S+) = (\w+\(.*?\))((?: %\S+)*) : ({_T})")
 _PIECE = re.compile(
@@ -109,7 +114,7 @@ def _print_stage(stage: Stage) -> Iterator[str]:
 def _print_product(p: Product) -> Iterator[str]:
     yield (
         f"  product %{p.result} : {p.type} = {print_op(p.op)} %{p.operand} : {p.operand_type} "
-        f"{_q(p.weight)} : {p.weight_type}"
+        f"{f'written %{p.weight}' if p.rewritten else _q(p.weight)} : {p.weight_type}"
     )
     yield (
         f"    matrix {p.groups}x{p.rows}x{p.columns} {p.encoding} weights {p.weight_bits}/{p.cell_bits} "
@@ -229,13 +234,15 @@ class _Reader:
 
     def product(self) -> Product:
         result, type, op, operand, operand_type, weight, weight_type = self.take(_PRODUCT).groups()
+        written = weight.startswith(_WRITTEN)
         m = self.take(_MATRIX)
         contract = parse_op(op)
         if not isinstance(contract, IntegerContract):
             raise VerificationError(f"no contraction of integers: {op}")
         return Product(
             result, TensorType.parse(type), contract, operand, TensorType.parse(operand_type),
-            str(json.loads(weight)), TensorType.parse(weight_type),
+            weight.removeprefix(_WRITTEN) if written else str(json.loads(weight)),
+            TensorType.parse(weight_type), written,
             int(m[1]), int(m[2]), int(m[3]), m[4], int(m[5]), int(m[6]), m[9], int(m[7]), int(m[8]),
             int(m[10]), int(m[11]), int(m[12]), self.loop(4),
         )  # fmt: skip
