@@ -27,13 +27,17 @@ class Location:
 
 @dataclass(frozen=True)
 class Node:
-    """One value of the graph: what computes it, from which nodes, of which type."""
+    """One value of the graph: what computes it, from which nodes, of which type.
+
+    `part` is of what it is a part, as `kind/name`, where the pass `mark_parts` has found it to be one.
+    """
 
     name: str
     op: Op
     inputs: tuple[str, ...]
     type: TensorType
     location: Location = Location()
+    part: str = ""
 
     @property
     def is_source(self) -> bool:

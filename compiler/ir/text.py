@@ -6,7 +6,8 @@ graph "mlp" version 1
 %y = contract(equation='ak,nk->an') %x %w : f32[4,16] at "mlp.py":7 in "fc"
 return %y
 
-A graph that keeps state says so after `return`, e.g. `state input=1 output=2`.
+A node that is a part of something says so at its end, e.g. `part "rotary/q.add"`. A graph that keeps state says so
+after `return`, e.g. `state input=1 output=2`.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _OP = re.compile(r"(?P<kind>\w+)\((?P<attributes>.*)\)")
 _NODE = re.compile(
     rf"%(?P<name>\S+) = (?P<op>\w+\((?:[^'\"]|'(?:[^'\\]|\\.)*'|{STRING})*?\))(?P<inputs>(?: %\S+)*)"
     rf" : (?P<type>{TYPE})(?: at (?P<file>{STRING}):(?P<line>\d+) in (?P<module>{STRING}))?"
+    rf"(?: part (?P<part>{STRING}))?"
 )
 
 
@@ -115,9 +117,9 @@ def _print_node(node: Node) -> str:
     inputs = "".join(f" %{name}" for name in node.inputs)
     line = f"%{node.name} = {print_op(node.op)}{inputs} : {node.type}"
     place = node.location
-    if place == Location():
-        return line
-    return f"{line} at {json.dumps(place.file)}:{place.line} in {json.dumps(place.module)}"
+    if place != Location():
+        line = f"{line} at {json.dumps(place.file)}:{place.line} in {json.dumps(place.module)}"
+    return f"{line} part {json.dumps(node.part)}" if node.part else line
 
 
 def _parse_node(line: str, number: int) -> Node:
@@ -129,6 +131,7 @@ def _parse_node(line: str, number: int) -> Node:
     try:
         if match["file"] is not None:
             place = Location(json.loads(match["file"]), int(match["line"]), json.loads(match["module"]))
-        return Node(match["name"], parse_op(match["op"]), inputs, TensorType.parse(match["type"]), place)
+        part = json.loads(match["part"] or '""')
+        return Node(match["name"], parse_op(match["op"]), inputs, TensorType.parse(match["type"]), place, part)
     except (ValueError, VerificationError) as error:
         raise VerificationError(f"line {number}: {error}") from error

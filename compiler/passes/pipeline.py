@@ -14,6 +14,7 @@ from wsc.compiler.passes.causal_mask import causal_mask
 from wsc.compiler.passes.dead_code import dead_code
 from wsc.compiler.passes.fold_batch_norm import fold_batch_norm
 from wsc.compiler.passes.hoist_weights import hoist_weights
+from wsc.compiler.passes.mark_parts import mark_parts
 from wsc.compiler.passes.recognise import recognise
 from wsc.compiler.passes.rewrite import weight_key
 from wsc.compiler.passes.simplify import simplify
@@ -42,6 +43,7 @@ DEFAULT = (
     Step(simplify, "again: views of factors, and masks combined alike in every layer"),
     Step(hoist_weights, "last, when every expression over weights is as large as it gets"),
     Step(dead_code, "what fusing and hoisting left unread"),
+    Step(mark_parts, "over the graph as targets get it"),
 )
 
 

@@ -18,7 +18,8 @@ def rewrite(graph: Graph, rule: Rule) -> Graph:
     """The graph rebuilt in order by `rule(node, built)`, where the node already reads the rebuilt nodes in `built`.
 
     A rule answers with the nodes to put in place, of which the last stands for the old one; with the name of a built
-    node that stands for it; or with no nodes, where it also takes care of every reader of the old one.
+    node that stands for it; or with no nodes, where it also takes care of every reader of the old one. New nodes are
+    of the part that the old one was of.
     """
     built: dict[str, Node] = {}
     stands_for: dict[str, str] = {}
@@ -27,6 +28,8 @@ def rewrite(graph: Graph, rule: Rule) -> Graph:
         if isinstance(answer, str):
             stands_for[node.name] = answer
             continue
+        if node.part:
+            answer = [new if new.part or new.is_source else replace(new, part=node.part) for new in answer]
         built.update((new.name, new) for new in answer)
         if answer:
             stands_for[node.name] = answer[-1].name

@@ -25,6 +25,7 @@ COMPLEX = frozenset(
         "aten._conj.default",
         "aten._conj_physical.default",
         "aten.polar.default",
+        "aten.complex.default",
         "aten.view_as_complex.default",
     }
 )
@@ -42,6 +43,13 @@ def polar(call: Call, size: Value, angle: Value) -> Value:
     dtype = call.result.dtype
     parts = [call.map("mul", size, call.map(fn, angle, dtype=dtype), dtype=dtype) for fn in ("cos", "sin")]
     return _paired(call, *parts)
+
+
+@lowering("aten.complex.default")
+def complex_of(call: Call, real: Value, imaginary: Value) -> Value:
+    """Pairs of two tensors, which broadcast."""
+    shape = call.result.shape[:-1]
+    return _paired(call, call.expand(real, shape), call.expand(imaginary, shape))
 
 
 @lowering("aten._conj.default", "aten._conj_physical.default")

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tests.frontend.part_models import Gated, Rotary, by_half
 from wsc.compiler.ir.model import Model
 from wsc.compiler.ops.base import Array
 from wsc.compiler.passes.pipeline import run_pipeline
@@ -76,8 +77,25 @@ def two_heads() -> tuple[nn.Module, tuple[Tensor, ...]]:
     return TwoHeads(), (torch.randn(4, 12), torch.randn(4, 1))
 
 
+def gated() -> tuple[nn.Module, tuple[Tensor, ...]]:
+    return Gated(F.silu), (torch.randn(4, 8),)
+
+
+def rotary() -> tuple[nn.Module, tuple[Tensor, ...]]:
+    return Rotary(by_half), (torch.randn(1, 6, 16),)
+
+
+def lstm() -> tuple[nn.Module, tuple[Tensor, ...]]:
+    return nn.LSTMCell(8, 12), (torch.randn(2, 8),)
+
+
+def gru() -> tuple[nn.Module, tuple[Tensor, ...]]:
+    return nn.GRUCell(8, 12), (torch.randn(2, 8),)
+
+
 MODELS: dict[str, Callable[[], tuple[nn.Module, tuple[Tensor, ...]]]] = {
-    make.__name__: make for make in (mlp, conv, attention, embedding, residual, two_heads)
+    make.__name__: make
+    for make in (mlp, conv, attention, embedding, residual, two_heads, gated, rotary, lstm, gru)
 }
 
 

@@ -31,6 +31,13 @@ def test_products_with_real_factors_and_conjugates(check):
     check(function, torch.randn(3, 4, 2), torch.randn(3, 4))
 
 
+def test_complex_numbers_made_of_two_tensors(check):
+    def function(x, y):
+        return torch.view_as_real(torch.complex(x, y) * torch.complex(y, x)), torch.complex(x, y).imag
+
+    check(function, torch.randn(3, 4), torch.randn(3, 4))
+
+
 def test_other_arithmetic_is_refused():
     class Root(torch.nn.Module):
         def forward(self, x):
