@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from wsc.compiler.errors import UserError
+from wsc.compiler.evidence import Evidence
 from wsc.compiler.ir.model import Model
 from wsc.compiler.machine import Capacity
 from wsc.compiler.ops.base import Array
@@ -135,9 +136,9 @@ class Target(ABC):
     def facts(self, plan: Any) -> tuple[tuple[str, str], ...]:
         """What a person should know of the plan, as (name, value): what was used, what it is far from, why."""
 
-    def validated(self, machine: Any) -> str:
-        """What of the cycles was held against measurements, and the error; nothing unless a target says so."""
-        return ""
+    def validated(self, machine: Any) -> tuple[Evidence, ...]:
+        """What of its figures was held against measurements, and the error; nothing unless a target says so."""
+        return ()
 
     def timeline(self, program: Any, machine: Any, inputs: int) -> Timeline | None:
         """What happens when in the first inputs of a run; None where the target does not say."""

@@ -1,6 +1,8 @@
-"""Holds the compute-in-memory target against published chips and against two compilers; writes docs/validation_cim.md.
+"""Holds the compute-in-memory target against published chips and against two compilers.
 
-python -m benchmarks.cim_validation [--data DIR] [--output FILE] [--no-accuracy]
+    python -m benchmarks.cim_validation [--data DIR] [--output FILE] [--no-accuracy]
+
+Writes docs/validation_cim.md and, with it, backends/cim/validation.toml.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import argparse
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -17,6 +20,7 @@ from benchmarks.cim_sets import Row, Rows, least, read_rows, sizes
 from wsc.backends.cim.figures import compared
 from wsc.backends.cim.macro import condition
 from wsc.backends.registry import machine_names, select
+from wsc.compiler.evidence import evidence_text
 from wsc.compiler.passes.pipeline import run_pipeline
 from wsc.driver import quantized
 from wsc.frontend.capture import capture
@@ -25,6 +29,8 @@ from wsc.simulation.trace import Trace
 ROOT = Path(__file__).resolve().parent.parent
 ANCHORS = ROOT.parent / "shared" / "anchors" / "cim"
 PAGE = ROOT / "docs" / "validation_cim.md"
+
+EVIDENCE = ROOT / "backends" / "cim" / "validation.toml"
 
 MACROS = {"colonnade_jssc_2021": "colonnade", "jia_jssc_2020": "jia", "neurram_nature_2022": "neurram"}
 CONSTANTS = """The constants of the laws are in the machine files, each with the row or publication it is from.
@@ -132,6 +138,25 @@ def macro_error(row: Row) -> float | None:
         return None
 
 
+@cache
+def puma_cycles(program: str) -> int:
+    """Latency of a perceptron on PUMA's machine."""
+    module, inputs = mlp(sizes(program))
+    return simulated(module, inputs, "mlp", "puma").latency_cycles
+
+
+@cache
+def pimcomp_trace(model: str) -> Trace:
+    """A network on PIMCOMP's machine."""
+    return simulated(*network(model), model, "pimcomp")
+
+
+@cache
+def neurosim_trace() -> Trace:
+    """VGG-8 on NeuroSim's machine."""
+    return simulated(*network("vgg8", 32), "vgg8", "neurosim-22nm")
+
+
 def puma(rows: list[Row]) -> Iterator[str]:
     if not rows:
         return
@@ -142,8 +167,7 @@ def puma(rows: list[Row]) -> Iterator[str]:
         if len(layers) < 2:
             yield f"| {row['program']} | {row['cycles_1ns']} | not written out here | |"
             continue
-        module, inputs = mlp(layers)
-        cycles = simulated(module, inputs, "mlp", "puma").latency_cycles
+        cycles = puma_cycles(row["program"])
         theirs = float(row["cycles_1ns"])
         yield f"| {row['program']} | {theirs:,.0f} | {cycles:,} | {cycles / theirs:.2f} |"
     yield ""
@@ -176,7 +200,7 @@ def pimcomp(rows: list[Row]) -> Iterator[str]:
             )
             yield f"| {' | '.join(told)} |"
             continue
-        trace = simulated(*network(row["model"]), row["model"], "pimcomp")
+        trace = pimcomp_trace(row["model"])
         cells = []
         for theirs, ours in (
             (row["GA_HT_interval_ns"], trace.interval_cycles),
@@ -192,7 +216,7 @@ def neurosim(rows: list[Row]) -> Iterator[str]:
     for row in rows:
         if not row["variant"].startswith("SRAM 22nm"):
             continue
-        trace = simulated(*network("vgg8", 32), "vgg8", "neurosim-22nm")
+        trace = neurosim_trace()
         interval = trace.interval_cycles / trace.clock_hz * 1e6
         energy, theirs = (
             trace.energy_joules * 1e6,
@@ -221,8 +245,14 @@ def main() -> None:
         "--no-accuracy", action="store_true", help="leave out the labelled set, which needs scikit-learn"
     )
     arguments = parser.parse_args()
-    text = "\n".join(page(read_rows(arguments.data), not arguments.no_accuracy)).rstrip("\n") + "\n"
+    rows = read_rows(arguments.data)
+    text = "\n".join(page(rows, not arguments.no_accuracy)).rstrip("\n") + "\n"
     arguments.output.write_text(text, encoding="utf-8")
+    if arguments.output == PAGE:
+        from benchmarks.cim_evidence import evidence
+
+        command = "python -m benchmarks.cim_validation"
+        EVIDENCE.write_text(evidence_text(evidence(rows), command), encoding="utf-8")
     print(text)
 
 

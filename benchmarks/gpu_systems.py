@@ -50,6 +50,7 @@ class Measured:
     unit: str
     measured: float
     simulated: float
+    gpu: str = ""
 
     @property
     def error(self) -> float:

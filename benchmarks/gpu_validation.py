@@ -1,4 +1,5 @@
-"""Modelled and simulated against measured times of GPUs and GPU clusters; writes docs/validation_gpu.md.
+"""Modelled and simulated against measured times of GPUs and GPU clusters; writes docs/validation_gpu.md and, with it,
+backends/gpu_cluster/validation.toml.
 
     python -m benchmarks.gpu_validation [--data DIR] [--output docs/validation_gpu.md]
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -40,9 +41,11 @@ from wsc.backends.gpu_cluster.clusters import HERE
 from wsc.backends.gpu_cluster.constants import Calibration
 from wsc.backends.gpu_cluster.machine import Gpu
 from wsc.compiler.errors import WscError
+from wsc.compiler.evidence import Evidence, evidence_text, of_errors
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "validation_gpu.md"
+EVIDENCE = HERE / "validation.toml"
 DATA = ROOT.parent / "shared" / "anchors" / "gpu"
 Seconds = Callable[..., np.ndarray]
 ALL_SETS: tuple[RowSet, ...] = (*KERNEL_SETS, *systems.SYSTEM_SETS, MOSAIC, SERVING)
@@ -168,19 +171,21 @@ def findings(folder: Path) -> Findings:
 
 def system_findings(folder: Path, left_out: list[str]) -> Iterator[Measured]:
     """Simulated steps beside the measured ones; a set that cannot be simulated is said in `left_out`."""
-    for kind, simulated in (
-        (systems.KORTHIKANTI, systems.korthikanti),
-        (systems.KORTHIKANTI, memory),
-        (systems.SC21, systems.sc21),
-        (systems.ZERO, systems.zero),
-        (systems.CORE, systems.core),
-        (systems.MLPERF, systems.mlperf),
-        (MOSAIC, mosaic),
-        (SERVING, serving),
+    for kind, simulated, gpu in (
+        (systems.KORTHIKANTI, systems.korthikanti, "a100"),
+        (systems.KORTHIKANTI, memory, "a100"),
+        (systems.SC21, systems.sc21, "a100"),
+        (systems.ZERO, systems.zero, "a100"),
+        (systems.CORE, systems.core, "h100"),
+        (systems.MLPERF, systems.mlperf, ""),
+        (MOSAIC, mosaic, ""),
+        (SERVING, serving, ""),
     ):
         for row in kind.rows(folder):
+            said = gpu or str(getattr(row, "gpu", "") or getattr(row, "system", ""))
             try:
-                yield from simulated([row])
+                name = micro.shipped_gpu(said).name
+                yield from (replace(found, gpu=name) for found in simulated([row]))
             except WscError as error:
                 left_out.append(f"{kind.title}, {row}: {error}")
 
@@ -248,6 +253,37 @@ def constants() -> Iterator[str]:
     yield f"\nFitted: {', '.join(calibrated_gpus())}. The others are derived, as their files say."
 
 
+def evidence(found: Findings) -> list[Evidence]:
+    """What backends/gpu_cluster/validation.toml says: rows that no constant was fitted on, and their error."""
+    lines: list[Evidence] = []
+    for (title, gpu, covers), group in groupby(found.systems, key=lambda m: (m.set, m.gpu, _covers(m))):
+        errors = [row.error for row in group]
+        if covers:
+            lines += of_errors(errors, _evidence("model", title, gpu, covers))
+    names = {GEMM.title: "matrix products", PREFILL.title: "attention", DECODE.title: "attention"}
+    for micro_row in found.micro:
+        covers = names.get(micro_row.set, "collectives")
+        lines += of_errors(micro_row.judged, _evidence("kernel", micro_row.set, micro_row.gpu, covers))
+    return lines
+
+
+def _covers(row: Measured) -> str:
+    """What a row of a whole system speaks for; nothing where it is not of time."""
+    if row.unit == "GiB":
+        return ""
+    if row.set == SERVING.title:
+        return "tokens of serving"
+    sharded = row.set == MOSAIC.title or "zero3" in row.label
+    return "fully sharded training" if sharded else "training"
+
+
+def _evidence(kind: str, title: str, gpu: str, covers: str) -> Callable[[int, float, float], Evidence]:
+    fixed = {"machine": gpu, "figure": "cycles", "kind": kind, "covers": covers, "against": "hardware"}
+    return lambda rows, mean, largest: Evidence.model_validate(
+        {**fixed, "rows": rows, "mean_error": mean, "largest_error": largest, "set": title}
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA)
@@ -255,6 +291,9 @@ def main() -> None:
     arguments = parser.parse_args()
     found = findings(arguments.data)
     arguments.output.write_text(page(found), encoding="utf-8")
+    if arguments.output == PAGE:
+        command = "python -m benchmarks.gpu_validation"
+        EVIDENCE.write_text(evidence_text(evidence(found), command), encoding="utf-8")
     print("\n".join(micro_table(found.micro)))
     print("\n".join(system_summary(found.systems)))
     print(*found.left_out, f"written: {arguments.output}", sep="\n")

@@ -44,6 +44,17 @@ class Grid(Part):
     height_cores: Positive
 
 
+class Thermal(Part):
+    """How a die is cooled: what heat meets on its way from the transistors to the coolant."""
+
+    coolant_celsius: Rate
+    resistance_k_mm2_per_watt: (
+        Rate  # of a mm2, from the transistors through die, interface and plate to the coolant
+    )
+    silicon_watts_per_m_k: Rate  # conductivity of the die, sideways
+    silicon_mm: Rate  # its thickness
+
+
 @dataclass(frozen=True)
 class Capacity:
     """What the part of a machine that a program runs on has; None where nothing is published.

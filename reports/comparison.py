@@ -30,7 +30,8 @@ class Figures:
 
     `energy_joules` and `moving_share` (of it, 0 to 1) are of one input; `tokens` are those of one input, where the
     model takes tokens; `chips` as they are sold; `bound_share` is the machine's own lower bound over the interval;
-    `validated` says what of the target's cycles was held against measurements, empty for nothing.
+    `validated` and `energy_validated` say what of the machine's cycles and energy was held against measurements and how
+    far off it was, empty for nothing.
     """
 
     machine: str
@@ -53,6 +54,7 @@ class Figures:
     rated_watts: float | None = None
     tokens: int | None = None
     validated: str = ""
+    energy_validated: str = ""
 
     @property
     def latency_seconds(self) -> float:
@@ -159,10 +161,12 @@ COLUMNS = (
     Column("of peak", lambda f: f.utilisation, format_percent, True, "utilisation"),
     Column("of its bound", lambda f: f.bound_share, format_percent, True, "bound_share"),
     Column("precision", lambda f: f.precision, str, None, "precision"),
-    Column("validated", lambda f: f.validated or None, str, None, "validated"),
+    Column("error of cycles", lambda f: f.validated or None, str, None, "validated"),
+    Column("error of energy", lambda f: f.energy_validated or None, str, None, "energy_validated"),
     Column("bounded by", lambda f: f.bounded_by, str, None, "bounded_by"),
 )
 NOT_VALIDATED = "not validated"
+_EVIDENCE = ("validated", "energy_validated")  # columns that are shown where they are empty
 
 
 def comparison_table(rows: Sequence[Row]) -> Table:
@@ -181,14 +185,14 @@ def comparison_table(rows: Sequence[Row]) -> Table:
 
 def shown_columns(able: Sequence[Figures]) -> list[Column]:
     """The figures that at least one machine has."""
-    return [c for c in COLUMNS if c.key == "validated" or any(c.value(f) is not None for f in able)]
+    return [c for c in COLUMNS if c.key in _EVIDENCE or any(c.value(f) is not None for f in able)]
 
 
 def cell(column: Column, figures: Figures) -> str:
     """A figure as text."""
     value = column.value(figures)
     if value is None:
-        return NOT_VALIDATED if column.key == "validated" else NOTHING
+        return NOT_VALIDATED if column.key in _EVIDENCE else NOTHING
     return column.format(value)
 
 

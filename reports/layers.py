@@ -14,6 +14,13 @@ from wsc.simulation.floorplan import Field, Floorplan
 
 KERNELS = "kernels"
 _ALIASES = {"placement": KERNELS, "kernel": KERNELS}
+COMMON = {  # what can be asked for on any target, and how names of layers that show it begin
+    "sram": ("sram", "memory", "buffer"),
+    "util": ("util",),
+    "link": ("link",),
+    "energy": ("energy",),
+    "temperature": ("temperature",),
+}
 
 
 def layer_names(plan: Floorplan) -> tuple[str, ...]:
@@ -55,10 +62,13 @@ def _field(plan: Floorplan, layer: str) -> Field | None:
     fields = _fields(plan)
     if layer not in fields and _ALIASES.get(layer, layer) == KERNELS:
         return None
-    if layer not in fields:
-        close = get_close_matches(layer.lower(), layer_names(plan), n=1)
-        hint = f" Did you mean '{close[0]}'?" if close else ""
-        raise UserError(
-            f"There is no layer '{layer}' to draw.{hint} The layers are {', '.join(layer_names(plan))}."
-        )
-    return fields[layer]
+    meant = (name for begin in COMMON.get(layer, (layer,)) for name in fields if name.startswith(begin))
+    name = layer if layer in fields else next(meant, None) if layer in COMMON else None
+    if name is not None:
+        return fields[name]
+    there = f"The layers are {', '.join(layer_names(plan))}."
+    if layer in COMMON:
+        raise UserError(f"The machine of '{plan.title}' has no figures for the layer '{layer}'. {there}")
+    close = get_close_matches(layer.lower(), layer_names(plan), n=1)
+    hint = f" Did you mean '{close[0]}'?" if close else ""
+    raise UserError(f"There is no layer '{layer}' to draw.{hint} {there}")

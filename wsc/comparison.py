@@ -16,6 +16,7 @@ from typing import Any
 from wsc.arrays import read_arrays, write_arrays
 from wsc.backends.registry import select
 from wsc.compiler.errors import UserError
+from wsc.compiler.evidence import sentence
 from wsc.compiler.ir.graph import Graph
 from wsc.compiler.ir.model import Model
 from wsc.compiler.ir.text import parse_graph, print_graph
@@ -116,6 +117,7 @@ def figures_of(compiled: Compiled) -> Figures:
     target, machine = compiled.selection.target, compiled.selection.machine
     trace, graph = compiled.trace, compiled.graph
     offered = target.capacity(compiled.program, machine)
+    evidence = target.validated(machine)
     macs_per_second = graph.work().macs * trace.inputs_per_second
     return Figures(
         machine=machine.name,
@@ -137,7 +139,8 @@ def figures_of(compiled: Compiled) -> Figures:
         area_mm2=offered.area_mm2,
         rated_watts=offered.rated_watts,
         tokens=tokens_of(graph),
-        validated=target.validated(machine),
+        validated=sentence(evidence, "cycles"),
+        energy_validated=sentence(evidence, "energy"),
     )
 
 

@@ -102,7 +102,11 @@ InputArrays = Annotated[
 Layers = Annotated[
     list[str] | None,
     typer.Option(
-        "--layer", "-l", metavar="NAME", help="What to draw; may be repeated. [default: every layer]"
+        "--layer",
+        "-l",
+        metavar="NAME",
+        help="sram, kernel, util, link, energy, temperature, or a name that the build has; may be repeated. "
+        "[default: every layer]",
     ),
 ]
 Format = Annotated[str, typer.Option("--format", "-f", metavar="KIND", help="png or svg.")]

@@ -20,6 +20,7 @@ from wsc.backends.cim.text import parse_program, print_program
 from wsc.backends.cim.variants import capacity, variants
 from wsc.backends.cim.verify import verify
 from wsc.backends.target import Progress, Target, Variant
+from wsc.compiler.evidence import Evidence, read_evidence
 from wsc.compiler.ir.model import Model
 from wsc.compiler.machine import Capacity, read_machine
 from wsc.compiler.ops.base import Array
@@ -95,6 +96,9 @@ class CimTarget(Target):
 
     def facts(self, plan: Plan) -> tuple[tuple[str, str], ...]:
         return plan_facts(plan)
+
+    def validated(self, machine: CimMachine) -> tuple[Evidence, ...]:
+        return read_evidence(Path(__file__).parent / "validation.toml", machine.name)
 
 
 TARGET = CimTarget()

@@ -22,6 +22,7 @@ from wsc.backends.gpu_cluster.text import parse_program, print_program
 from wsc.backends.gpu_cluster.verify import verify
 from wsc.backends.target import Progress, Target
 from wsc.compiler.errors import MachineError
+from wsc.compiler.evidence import Evidence, read_evidence
 from wsc.compiler.ir.model import Model
 from wsc.compiler.machine import Capacity
 from wsc.compiler.ops.base import Array
@@ -89,6 +90,9 @@ class GpuClusterTarget(Target):
 
     def facts(self, plan: GraphPlan) -> tuple[tuple[str, str], ...]:
         return plan_facts(plan)
+
+    def validated(self, machine: Cluster) -> tuple[Evidence, ...]:
+        return read_evidence(Path(__file__).parent / "validation.toml", machine.gpu.name)
 
     def write_torch(self, program: Program, folder: Path) -> tuple[Path, ...]:
         """Write PyTorch code that runs the program; returns its files. Raises UserError for ops without code."""

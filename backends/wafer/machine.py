@@ -8,7 +8,7 @@ from pydantic import model_validator
 
 from wsc.backends.wafer.defects import Box, Defects, keep_outs
 from wsc.compiler.ir.types import DType
-from wsc.compiler.machine import Count, Grid, Part, Positive, Rate
+from wsc.compiler.machine import Count, Grid, Part, Positive, Rate, Thermal
 
 
 class Core(Part):
@@ -85,6 +85,7 @@ class Wafer(Part):
     cluster: Cluster
     energy: Energy
     whole: Whole
+    thermal: Thermal | None = None  # without it there is no temperature
     defects: Defects = Defects()
 
     @model_validator(mode="after")

@@ -25,6 +25,7 @@ from wsc.backends.wafer.simulate.timeline import timeline
 from wsc.backends.wafer.text import parse_program, print_program
 from wsc.backends.wafer.variants import variants
 from wsc.backends.wafer.verify import verify
+from wsc.compiler.evidence import Evidence, read_evidence
 from wsc.compiler.ir.model import Model
 from wsc.compiler.machine import Capacity, read_machine
 from wsc.compiler.ops.base import Array
@@ -114,6 +115,9 @@ class WaferTarget(Target):
 
     def facts(self, plan: Plan | SequentialPlan) -> tuple[tuple[str, str], ...]:
         return sequential_facts(plan) if isinstance(plan, SequentialPlan) else plan_facts(plan)
+
+    def validated(self, machine: Wafer) -> tuple[Evidence, ...]:
+        return read_evidence(Path(__file__).parent / "validation.toml", machine.name)
 
     def timeline(self, program: Program, machine: Wafer, inputs: int) -> Timeline:
         return timeline(program, machine, inputs)

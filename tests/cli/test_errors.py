@@ -199,6 +199,7 @@ def test_outputs_that_cannot_be_written(build: Path) -> None:
 
 def test_what_cannot_be_drawn(build: Path) -> None:
     golden("unknown_layer", wsc("inspect", "-l", "kernels", "-l", "srma"))
+    golden("layer_without_figures", wsc("inspect", "-l", "temperature"))
     golden("unknown_format", wsc("inspect", "--format", "jpg"))
     assert not (build / "maps").exists()
 

@@ -134,6 +134,17 @@ def test_cycles_respect_the_bound(case: Case) -> None:
     assert 0 < case.lower_bound <= case.trace.interval_cycles
 
 
+def test_every_joule_is_somewhere_on_the_floor_plan(case: Case) -> None:
+    """All but the machine's edge, which lies beside the units."""
+    parts = case.trace.energy
+    plan = case.selection.target.floorplan(case.program, case.selection.machine, case.trace)
+    maps = [field for field in plan.fields if field.title.startswith("Energy of an input")]
+    assert len(maps) == (1 if parts else 0)
+    for field in maps:
+        inside = sum(part.joules for part in parts if part.component != "edge")
+        assert field.known.sum() == pytest.approx(inside, rel=1e-9)
+
+
 def test_a_pipeline_is_never_slower_than_one_input_at_a_time(case: Case) -> None:
     assert case.trace.interval_cycles <= case.trace.latency_cycles
 

@@ -40,3 +40,16 @@ def test_an_unknown_layer_names_the_nearest_and_all(look: object) -> None:
     said = r"There is no layer 'Srem' to draw\. Did you mean 'sram'\? The layers are kernels, sram, links\."
     with pytest.raises(UserError, match=said):
         look(plan("SRAM used", "Links, all"), "Srem")  # type: ignore[operator]
+
+
+def test_what_every_target_has_goes_by_one_name() -> None:
+    wafer = plan("SRAM used", "Utilisation, of an interval", "Links (all)", "Energy of an input")
+    cluster = plan("Memory held at most", "Utilisation, in kernels", "Links, bytes", "Energy of an input")
+    for layer in ("kernel", "sram", "util", "link", "energy"):
+        check_layer(wafer, layer)
+        check_layer(cluster, layer)
+    said = (
+        "The machine of 'test' has no figures for the layer 'temperature'. The layers are kernels, memory, "
+    )
+    with pytest.raises(UserError, match=said):
+        check_layer(cluster, "temperature")

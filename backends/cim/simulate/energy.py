@@ -25,7 +25,7 @@ def energy(prepared: Prepared, interval: int) -> tuple[EnergyPart, ...]:
         if component.active == "always":
             busy = float(interval * instances(machine, component, program.chips))
         else:
-            busy = cycles[component.active] * _share(machine, component)
+            busy = cycles[component.active] * share(machine, component)
         parts[(component.name, component.moves_data)] += watts * busy / machine.chip.clock_hz
     if cells := written_cells(prepared):
         parts[("writing cells", False)] += cells * machine.write.cell_joules
@@ -62,7 +62,7 @@ def instances(machine: CimMachine, component: Component, chips: int) -> int:
     return chips * each[component.level]
 
 
-def _share(machine: CimMachine, component: Component) -> float:
+def share(machine: CimMachine, component: Component) -> float:
     """Of a component, what one of the things that `busy_cycles` counts keeps busy."""
     if component.active == "product":
         return {"unit": 1.0, "core": 1 / machine.core.units, "tile": 1 / machine.units_per_tile}.get(

@@ -8,6 +8,7 @@ import numpy as np
 
 from wsc.backends.cim.machine import CimMachine
 from wsc.backends.cim.program import Program, Stage
+from wsc.backends.cim.simulate.heat import energy_of_tiles, link_bytes_of_tiles
 from wsc.backends.cim.simulate.prepare import Prepared, prepare
 from wsc.simulation.floorplan import Field, Floorplan, Region
 from wsc.simulation.trace import Trace
@@ -16,6 +17,7 @@ from wsc.simulation.trace import Trace
 def floorplan(program: Program, machine: CimMachine, trace: Trace) -> Floorplan:
     """A region for each used tile, and fields: arrays and cells used, activity of arrays and lanes, buffers."""
     prepared = prepare(program, machine)
+    joules = energy_of_tiles(prepared, trace.interval_cycles)
     owners = _owners(program)
     at = {tile: (chip * program.width + x, y) for tile, (chip, x, y) in enumerate(program.places)}
     regions = tuple(
@@ -39,9 +41,16 @@ def floorplan(program: Program, machine: CimMachine, trace: Trace) -> Floorplan:
         fields=(
             field("Arrays used, of the tile's", "", _arrays_used(program, machine), 1),
             field("Cells used, of the tile's", "", _cells_used(program, machine), 1),
-            field("Activity of arrays in use", "", _activity(prepared, trace), 1),
+            field("Utilisation of arrays in use", "", _activity(prepared, trace), 1),
             field("Lanes busy, of an interval", "", _lanes(prepared, trace), 1),
             field("Buffer taken", "bytes", _buffers(program), float(machine.tile.buffer_bytes)),
+            field(
+                "Links, bytes an input to neighbours",
+                "bytes",
+                dict(enumerate(link_bytes_of_tiles(prepared))),
+                None,
+            ),
+            field("Energy of an input", "J", dict(enumerate(joules)), None),
         ),
     )
 

@@ -7,15 +7,17 @@ of the GPU's power, those of the scale-out network come on top (ports, optics an
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from wsc.backends.gpu_cluster.census import take_census
 from wsc.backends.gpu_cluster.kernels import Attention, Collective, Gemm, Kernel, Pointwise, Quantize
 from wsc.backends.gpu_cluster.machine import Cluster, Gpu
-from wsc.backends.gpu_cluster.program import Program
-from wsc.backends.gpu_cluster.simulate.fold import fold
+from wsc.backends.gpu_cluster.program import Program, class_of_ranks
+from wsc.backends.gpu_cluster.simulate.fold import Folding, fold
 from wsc.backends.gpu_cluster.simulate.kernels import kernel_seconds
 from wsc.backends.gpu_cluster.simulate.run import ClusterTrace
+from wsc.simulation.trace import EnergyPart
 
 _PICO = 1e-12
 
@@ -118,16 +120,47 @@ def program_energy(program: Program, cluster: Cluster, trace: ClusterTrace) -> E
     folding = fold(program, cluster, {})
     total = NOTHING
     for rank in trace.ranks:
-        census = take_census(program, program.classes[rank.ranks_class].body)
-        one, busy = NOTHING, 0.0
-        for (_, kernel), count in census.kernels.items():
-            seconds = kernel_seconds(kernel, cluster.gpu, program.graphs)
-            one += kernel_energy(kernel, cluster.gpu, seconds).times(count)
-            busy += count * seconds
-        for (kind, axes, size), count in census.collectives.items():
-            group = folding.farthest(int(folding.colors[rank.first]), axes)
-            moved = Collective(kind, size, group)  # type: ignore[arg-type]
-            one += collective_energy(moved, cluster).times(count)
-        rest = max(0.0, trace.seconds - busy) * cluster.gpu.power.idle_watts
-        total += (one + Energy(rest, rest, 0.0, 0.0, 0.0)).times(rank.ranks)
+        color = int(folding.colors[rank.first])
+        total += rank_energy(program, folding, rank.ranks_class, color, trace.seconds).times(rank.ranks)
     return total
+
+
+def rank_energy(program: Program, folding: Folding, number: int, color: int, seconds: float) -> Energy:
+    """Joules of one rank of class `number` and of a colour in a run that it takes `seconds` for."""
+    cluster = folding.cluster
+    census = take_census(program, program.classes[number].body)
+    one, busy = NOTHING, 0.0
+    for (_, kernel), count in census.kernels.items():
+        taken = kernel_seconds(kernel, cluster.gpu, program.graphs)
+        one += kernel_energy(kernel, cluster.gpu, taken).times(count)
+        busy += count * taken
+    for (kind, axes, size), count in census.collectives.items():
+        moved = Collective(kind, size, folding.farthest(color, axes))  # type: ignore[arg-type]
+        one += collective_energy(moved, cluster).times(count)
+    rest = max(0.0, seconds - busy) * cluster.gpu.power.idle_watts
+    return one + Energy(rest, rest, 0.0, 0.0, 0.0)
+
+
+def energies(program: Program, cluster: Cluster, seconds: float) -> tuple[Energy, ...]:
+    """Joules of every rank in order, in a run of the program that takes `seconds` in the steady state."""
+    folding = fold(program, cluster, {})
+    classes = class_of_ranks(program)
+    of_color = {
+        color: rank_energy(program, folding, int(classes[members[0]]), color, seconds)
+        for color, members in enumerate(folding.members)
+    }
+    return tuple(of_color[int(color)] for color in folding.colors)
+
+
+def parts(found: Iterable[Energy]) -> tuple[EnergyPart, ...]:
+    """Joules by component; of a GPU's, what neither idles nor moves bytes is its matrix and vector units'."""
+    total = sum(found, NOTHING)
+    computing = max(0.0, total.gpu - total.idle - total.memory - total.nvlink)
+    named = (
+        ("computing", computing, False),
+        ("idle", total.idle, False),
+        ("HBM", total.memory, True),
+        ("NVLink", total.nvlink, True),
+        ("scale-out network", total.network, True),
+    )
+    return tuple(EnergyPart(*part) for part in named if part[1] > 0)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from wsc.backends.gpu_cluster.instructions import Communicate, Launch
+from wsc.backends.gpu_cluster.instructions import Communicate, Launch, Send
 from wsc.backends.gpu_cluster.machine import Cluster
 from wsc.backends.gpu_cluster.program import Program, class_of_ranks, flat, peak_bytes
+from wsc.backends.gpu_cluster.simulate.energy import energies
 from wsc.simulation.floorplan import Field, Floorplan, Region
 from wsc.simulation.trace import Trace
 
@@ -26,12 +27,19 @@ def floorplan(program: Program, machine: Cluster, trace: Trace) -> Floorplan:
     fields = (
         Field("Memory held at most", "bytes", held, low=0, high=machine.gpu.hbm_bytes),
         Field(
-            "In kernels, share of the interval",
+            "Utilisation, in kernels of an interval",
             "",
             _over(_busy(program, trace), width, height),
             low=0,
             high=1,
         ),
+        Field(
+            "Links, bytes an input moved by collectives",
+            "bytes",
+            _over(_moved(program), width, height),
+            low=0,
+        ),
+        Field("Energy of an input", "J", _over(_joules(program, machine, trace), width, height), low=0),
     )
     return Floorplan(f"{program.name} on {machine.name}", width, height, regions, fields)
 
@@ -51,6 +59,20 @@ def _busy(program: Program, trace: Trace) -> NDArray[np.float64]:
         cycles = sum(next(rows).compute_cycles for _ in range(count))
         shares.append(min(1.0, cycles / trace.interval_cycles))
     return np.array(shares)[classes]
+
+
+def _moved(program: Program) -> NDArray[np.float64]:
+    """Bytes an input of each rank's collectives and messages."""
+    totals = [
+        sum(i.bytes for i in flat(ranks.body) if isinstance(i, Communicate | Send)) / program.runs
+        for ranks in program.classes
+    ]
+    return np.array(totals, np.float64)[class_of_ranks(program)]
+
+
+def _joules(program: Program, machine: Cluster, trace: Trace) -> NDArray[np.float64]:
+    seconds = trace.interval_cycles / trace.clock_hz * program.runs
+    return np.array([e.joules / program.runs for e in energies(program, machine, seconds)])
 
 
 def _over(values: NDArray[np.float64], width: int, height: int) -> NDArray[np.float64]:

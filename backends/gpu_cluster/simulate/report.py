@@ -11,6 +11,7 @@ from wsc.backends.gpu_cluster.machine import Cluster
 from wsc.backends.gpu_cluster.program import Program, RankClass, class_of_ranks, flat
 from wsc.backends.gpu_cluster.simulate.bound import CLOCK_HZ, kernel_macs
 from wsc.backends.gpu_cluster.simulate.costs import Costs
+from wsc.backends.gpu_cluster.simulate.energy import energies, parts
 from wsc.backends.gpu_cluster.simulate.fold import fold
 from wsc.backends.gpu_cluster.simulate.run import RankTrace, simulate_program
 from wsc.backends.gpu_cluster.text import print_instruction
@@ -29,7 +30,11 @@ def simulate(program: Program, machine: Cluster) -> Trace:
     numbers = range(len(program.classes))
     kernels = _told_apart([row for number in numbers for row in reporter.kernels(number)])
     streams = tuple(row for number in numbers for row in reporter.streams(number))
-    return Trace(CLOCK_HZ, latency, interval, kernels, streams, _bound(many.ranks, len(program.classes)))
+    spent = energies(program, machine, interval / CLOCK_HZ * program.runs)
+    return Trace(
+        *(CLOCK_HZ, latency, interval, kernels, streams, _bound(many.ranks, len(program.classes))),
+        energy=parts(e.times(1 / program.runs) for e in spent),
+    )
 
 
 def _bound(ranks: Sequence[RankTrace], classes: int) -> str:

@@ -7,7 +7,7 @@ flows, routes, traffic   what a stream puts on the links
 prepare, network         all of these, before anything runs
 pipeline                 the running machine
 report                   the trace of a run
-maps, floorplan          numbers for every core
+maps, heat, floorplan    numbers for every core
 bound                    what no program can beat
 """
 

@@ -63,19 +63,21 @@ class Spent:
 def energy(prepared: Prepared, interval: int) -> tuple[EnergyPart, ...]:
     """Energy of an input, `interval` cycles after the one before it."""
     machine, figures = prepared.machine, prepared.machine.energy
-    spent = sum((_kernel(machine, kernel) for kernel in prepared.program.kernels), Spent())
-    spent += sum((_stream(machine, traffic) for traffic in prepared.traffic), Spent())
+    static_watts = figures.static_watts * prepared.program.wafers
+    spent = sum((kernel_energy(machine, kernel) for kernel in prepared.program.kernels), Spent())
+    spent += sum((stream_energy(machine, traffic) for traffic in prepared.traffic), Spent())
     return (
         EnergyPart("multiply-adds", PICO * spent.macs, False),
         EnergyPart("vector operations", PICO * spent.vector_ops, False),
         EnergyPart("SRAM", PICO * spent.memory, True),
         EnergyPart("links", PICO * spent.links, True),
         EnergyPart("edge", PICO * spent.edge, True),
-        EnergyPart("static", figures.static_watts * interval / machine.core.clock_hz, False),
+        EnergyPart("static", static_watts * interval / machine.core.clock_hz, False),
     )
 
 
-def _stream(machine: Wafer, traffic: Traffic) -> Spent:
+def stream_energy(machine: Wafer, traffic: Traffic) -> Spent:
+    """Of a stream: read at its source, written at its target, over the links between; the host's ends are not ours."""
     ends = (traffic.stream.source.kernel, traffic.stream.target.kernel)
     accesses = sum(traffic.bytes for end in ends if end != HOST)
     figures = machine.energy
@@ -86,7 +88,8 @@ def _stream(machine: Wafer, traffic: Traffic) -> Spent:
     )
 
 
-def _kernel(machine: Wafer, kernel: Kernel) -> Spent:
+def kernel_energy(machine: Wafer, kernel: Kernel) -> Spent:
+    """Of a kernel's instructions, its streams left out."""
     rows = zip(kernel.instructions(), runs_per_input(kernel), strict=True)
     return sum((_instruction(machine, kernel, instruction) * runs for instruction, runs in rows), Spent())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,9 @@ import numpy as np
 from wsc.backends.wafer.instructions import Recv, Send
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import HOST, Kernel, Program
-from wsc.backends.wafer.simulate.maps import core_maps
+from wsc.backends.wafer.simulate.heat import energy_map, temperature_map
+from wsc.backends.wafer.simulate.maps import maps_of
+from wsc.backends.wafer.simulate.prepare import Prepared, prepare
 from wsc.simulation.floorplan import Field, Floorplan, Region
 from wsc.simulation.trace import Trace
 
@@ -17,7 +20,8 @@ from wsc.simulation.trace import Trace
 def floorplan(program: Program, machine: Wafer, trace: Trace) -> Floorplan:
     """Regions of a simulated program with its memory, its compute share and the words on its links; one wafer's."""
     program, trace = _first_wafer(program, trace)
-    maps = core_maps(program, machine, trace)
+    prepared = prepare(program, machine)
+    maps = maps_of(prepared, trace)
     return Floorplan(
         title=f"{program.name} on {machine.name}",
         width=program.width,
@@ -46,8 +50,18 @@ def floorplan(program: Program, machine: Wafer, trace: Trace) -> Floorplan:
                 maps.busiest_link_words.astype(np.float64),
                 low=0,
             ),
+            *_heat(prepared, trace),
         ),
     )
+
+
+def _heat(prepared: Prepared, trace: Trace) -> Iterator[Field]:
+    """The energy of an input, and the temperature where the machine says how it is cooled."""
+    machine, joules = prepared.machine, energy_map(prepared, trace.interval_cycles)
+    yield Field("Energy of an input, the edge's left out", "J", joules, low=0)
+    if machine.thermal is not None:
+        degrees = temperature_map(machine, joules, trace.interval_cycles)
+        yield Field("Temperature, steady state", "°C", degrees, low=machine.thermal.coolant_celsius)
 
 
 def _first_wafer(program: Program, trace: Trace) -> tuple[Program, Trace]:

@@ -46,12 +46,19 @@ class CoreMaps:
 
 def core_maps(program: Program, machine: Wafer, trace: Trace) -> CoreMaps:
     """The maps of a simulated program."""
-    prepared = prepare(program, machine)
+    return maps_of(prepare(program, machine), trace)
+
+
+def maps_of(prepared: Prepared, trace: Trace) -> CoreMaps:
+    """The maps of a simulated program that is prepared."""
+    program, machine = prepared.program, prepared.machine
     links = _link_words(prepared)
     memory, share = _empty(program), _empty(program)
     for kernel, costs, traced in zip(program.kernels, prepared.costs, trace.kernels, strict=True):
-        memory[_region(kernel)] = kernel.data_bytes + kernel.code_bytes + machine.core.runtime_code_bytes
-        share[_region(kernel)] = _working_cores(kernel, costs) * traced.compute_cycles / trace.interval_cycles
+        memory[region_of(kernel)] = kernel.data_bytes + kernel.code_bytes + machine.core.runtime_code_bytes
+        share[region_of(kernel)] = (
+            working_cores(kernel, costs) * traced.compute_cycles / trace.interval_cycles
+        )
     idle = np.isnan(memory) & (links.sum(axis=0) == 0)
     total, busiest = links.sum(axis=0), links.max(axis=0)
     total[idle], busiest[idle] = np.nan, np.nan
@@ -62,7 +69,8 @@ def _empty(program: Program) -> Map:
     return np.full((program.height, program.width), np.nan, np.float32)
 
 
-def _region(kernel: Kernel) -> tuple[slice, slice]:
+def region_of(kernel: Kernel) -> tuple[slice, slice]:
+    """Where a kernel lies in a map."""
     return slice(kernel.y, kernel.y + kernel.height), slice(kernel.x, kernel.x + kernel.width)
 
 
@@ -73,7 +81,7 @@ def _link_words(prepared: Prepared) -> NDArray[np.float64]:
     for traffic in prepared.traffic:
         _add_stream(words, traffic)
     for kernel, costs in zip(program.kernels, prepared.costs, strict=True):
-        region = words[(slice(None), *_region(kernel))]
+        region = words[(slice(None), *region_of(kernel))]
         for instruction, cost, runs in zip(kernel.instructions(), costs, runs_per_input(kernel), strict=True):
             _add_movement(region, instruction, cost, runs)
     return words
@@ -104,7 +112,7 @@ def _directions(instruction: Instruction, line: str) -> tuple[int, ...]:
     return _TOWARDS_PART_0[line] + _AWAY_FROM_PART_0[line]
 
 
-def _working_cores(kernel: Kernel, costs: tuple[Cost, ...]) -> NDArray[np.bool_]:
+def working_cores(kernel: Kernel, costs: tuple[Cost, ...]) -> NDArray[np.bool_]:
     """Cores [height, width] that hold a part of the result of the kernel's longest computation."""
     working = np.ones((kernel.height, kernel.width), np.bool_)
     rows = zip(kernel.instructions(), costs, runs_per_input(kernel), strict=True)

@@ -77,4 +77,5 @@ def test_the_floor_plan_has_every_kernel_and_every_map() -> None:
         "Utilisation",
         "Links",
         "Busiest",
+        "Energy",
     ]
