@@ -132,6 +132,8 @@ def _parse_node(line: str, number: int) -> Node:
         if match["file"] is not None:
             place = Location(json.loads(match["file"]), int(match["line"]), json.loads(match["module"]))
         part = json.loads(match["part"] or '""')
-        return Node(match["name"], parse_op(match["op"]), inputs, TensorType.parse(match["type"]), place, part)
+        return Node(
+            match["name"], parse_op(match["op"]), inputs, TensorType.parse(match["type"]), place, part
+        )
     except (ValueError, VerificationError) as error:
         raise VerificationError(f"line {number}: {error}") from error

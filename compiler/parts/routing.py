@@ -44,7 +44,6 @@ def _is_choice(search: Search, node: Node) -> bool:
 
 
 def _stages(search: Search, choice: str, region: set[str], experts: list[Node]) -> Stages:
-    graph = search.graph
     routed = _below({choice}, region, search)
     products = {node.name for node in experts}
     after = _below(products, region, search)

@@ -46,7 +46,7 @@ def test_compile_run_simulate_inspect(folder: Path) -> None:
         "mlp: outputs float32[2, 8] equal to PyTorch's\nlargest difference "
     )
     assert "mlp on wafer-4x4" in wsc_well("simulate").out
-    assert wsc_well("inspect").out.endswith("wrote build/mlp/maps/busiest.png\n")
+    assert wsc_well("inspect").out.endswith("wrote build/mlp/maps/energy.png\n")
     assert wsc_well("run", "build/mlp").code == 0  # maps/ make it no less a build
     wsc_well("compile", "mlp.py", "-t", "null")  # and it may be replaced
     assert {path.name for path in Path("build/mlp").iterdir()} == FILES
