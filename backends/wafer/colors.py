@@ -33,7 +33,7 @@ _SHARES = (12, 10, 8, 7, 6, 5, 4, 3, 2, 1)  # colours that one family may take, 
 class Family:
     """Messages that are carried out by one instruction, or by one stream, in the order of a run.
 
-    `owner` (a kernel or a stream) and `what` are for people. An `ordered` family has one colour for each direction and lane.
+    `owner` (a kernel or a stream) and `what` are for people. An `ordered` family has one colour a direction and lane.
     """
 
     name: str

@@ -91,8 +91,8 @@ class Work:
 class Expansion:
     """A movement on a region: run r does `works[r % len(works)]`, by core; its messages in the order of all runs.
 
-    Where it is `ordered`, messages of a lane that meet come one after another: those of a core that takes its sources in
-    turn would only be in each other's way.
+    Where it is `ordered`, messages of a lane that meet come one after another: those of a core that takes its sources
+    in turn would only be in each other's way.
     """
 
     messages: list[Message] = field(default_factory=list)

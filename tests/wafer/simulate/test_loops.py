@@ -60,7 +60,7 @@ def test_a_shift_to_the_neighbour_is_there_at_its_cycle() -> None:
 
 
 def test_cannons_wrap_is_as_long_as_the_line_and_is_seen_once() -> None:
-    """A part waits for its neighbour's step before, and so on round the ring: two parts a step in the mean, as MeshGEMM's."""
+    """What a part waits for waited for another in the step before: two parts a step in the mean, as MeshGEMM's."""
     machine = wafer("wse2")
     size = Product(64 * 8, 64 * 8, 64 * 8, 64, DType.F32)
     cannon, mesh = (loop_cycles(matmul_program(a, size, machine), machine) for a in ("cannon", "meshgemm"))
