@@ -33,7 +33,7 @@ _SHARES = (12, 10, 8, 7, 6, 5, 4, 3, 2, 1)  # colours that one family may take, 
 class Family:
     """Messages that are carried out by one instruction, or by one stream, in the order of a run.
 
-    `owner` (a kernel or a stream) and `what` are for people. An `ordered` family has one colour for each direction.
+    `owner` (a kernel or a stream) and `what` are for people. An `ordered` family has one colour a direction and lane.
     """
 
     name: str
@@ -123,7 +123,7 @@ def _too_many(
 def _within(family: Family, paths: Sequence[Path], share: int) -> list[int]:
     """A colour, counted from 0, for every message of a family: those that never change if `share` of them suffice."""
     fixed = None if family.ordered else _fixed(paths, share)
-    return fixed if fixed is not None else _in_turn(family, paths, 1 if family.ordered else share)
+    return fixed if fixed is not None else _in_turn(family, paths, share)
 
 
 def _fixed(paths: Sequence[Path], share: int) -> list[int] | None:
@@ -142,9 +142,13 @@ def _fixed(paths: Sequence[Path], share: int) -> list[int] | None:
 
 
 def _in_turn(family: Family, paths: Sequence[Path], share: int) -> list[int]:
-    """Colours that change: one set a direction, each message on the one where least has to pass before it."""
-    directions = [_direction(message) for message in family.messages]
+    """Colours that change: one set a direction, each message on the one where least has to pass before it.
+
+    An ordered family has one colour a direction and lane.
+    """
+    directions = [(*_direction(m), m.lane if family.ordered else 0) for m in family.messages]
     kinds = sorted(set(directions))
+    share = len(kinds) if family.ordered else share
     each = max(1, share // len(kinds))
     groups = {kind: [number % share * each + i for i in range(each)] for number, kind in enumerate(kinds)}
     load: dict[int, Counter[Place]] = defaultdict(Counter)

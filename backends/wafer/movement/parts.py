@@ -24,12 +24,16 @@ OPERAND, RESULT = 0, 1  # which memory a leg walks over
 
 @dataclass(frozen=True)
 class Message:
-    """`words` wavelets from a core to others; they go first along x ("xy") or first along y ("yx")."""
+    """`words` wavelets from a core to others; they go first along x ("xy") or first along y ("yx").
+
+    Messages of an ordered expansion that have different `lane`s do not wait for each other.
+    """
 
     source: Place
     targets: tuple[Place, ...]
     words: int
     route: str = "xy"
+    lane: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,17 +91,17 @@ class Work:
 class Expansion:
     """A movement on a region: run r does `works[r % len(works)]`, by core; its messages in the order of all runs.
 
-    Where it is `ordered`, messages that meet come one after another: those of a core that takes its sources in turn
-    would only be in each other's way.
+    Where it is `ordered`, messages of a lane that meet come one after another: those of a core that takes its sources
+    in turn would only be in each other's way.
     """
 
     messages: list[Message] = field(default_factory=list)
     works: list[dict[int, Work]] = field(default_factory=lambda: [{}])
     ordered: bool = False
 
-    def send(self, source: Place, targets: Sequence[Place], words: int) -> int:
+    def send(self, source: Place, targets: Sequence[Place], words: int, lane: int = 0) -> int:
         """A new message; returns its number."""
-        self.messages.append(Message(source, tuple(targets), words))
+        self.messages.append(Message(source, tuple(targets), words, lane=lane))
         return len(self.messages) - 1
 
     def work(self, core: int, variant: int = 0) -> Work:

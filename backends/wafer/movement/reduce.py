@@ -23,7 +23,7 @@ from wsc.compiler.errors import AlgorithmError
 def reduce_to(op: ReduceTo, region: Region, operand: Buffer, result: Buffer) -> Expansion:
     """To part 0, along the tree of the algorithm."""
     tree = reduction_tree(region.mesh[op.axis].parts, op.algorithm or "chain", op.group)
-    made = Expansion(ordered=any(len(sources) > 1 for phases in tree for sources in phases))
+    made = Expansion(ordered=_in_phases(tree))
     for line in region.lines(op.axis):
         reduce_line(made, region, line, tree, tile_words(operand), op.fn)
     return made
@@ -38,11 +38,16 @@ def all_reduce(op: AllReduce, region: Region, operand: Buffer, result: Buffer) -
     parts, root = region.mesh[op.axis].parts, op.root or 0
     tree = rooted_tree(parts, op.algorithm or "chain", op.group, root)
     words = tile_words(operand)
-    made = Expansion(ordered=any(len(sources) > 1 for phases in tree for sources in phases))
+    made = Expansion(ordered=_in_phases(tree))
     for line in region.lines(op.axis):
         reduce_line(made, region, line, tree, words, op.fn, root)
         spread_back(made, region, line, words, root, 0 if op.algorithm is None else 1)
     return made
+
+
+def _in_phases(tree: Sequence[Phases]) -> bool:
+    """Whether a part takes several streams, one after another: one that comes early waits for those before it."""
+    return any(sum(map(len, phases)) > 1 for phases in tree)
 
 
 def spread_back(
@@ -68,13 +73,18 @@ def reduce_line(
     fn: str,
     root: int = 0,
 ) -> None:
-    """Messages and work of one line, whose root has the result in the end."""
+    """Messages and work of one line, whose root has the result in the end.
+
+    A part receives on one lane and sends on the other, since it does both at once: the two colours of the measured
+    kernels (Luczynski et al., HPDC 2024), whose routers let a later phase pass when the phase before has ended there.
+    """
     if len(line) == 1:
         made.work(line[0]).legs.append(copy(words, Span(OPERAND), Span(RESULT)))
         return
     parents = {source: part for part, phases in enumerate(tree) for sources in phases for source in sources}
+    lanes = _lanes(tree, root)
     sent = {
-        part: made.send(region.places[line[part]], [region.places[line[parents[part]]]], words)
+        part: made.send(region.places[line[part]], [region.places[line[parents[part]]]], words, lanes[part])
         for part in _in_order(tree, root)
         if part != root
     }
@@ -101,6 +111,16 @@ def _legs(phases: Phases, sent: dict[int, int], onward: int, words: int, fn: str
             tasks=number - phase,
         )
         kept, phase = Span(RESULT), number
+
+
+def _lanes(tree: Sequence[Phases], root: int) -> list[int]:
+    """The lane on which each part sends: not the one of those that send to it."""
+    lanes = [0] * len(tree)
+    for part in sorted(range(len(tree)), key=lambda part: abs(part - root)):
+        for sources in tree[part]:
+            for source in sources:
+                lanes[source] = 1 - lanes[part]
+    return lanes
 
 
 def _in_order(tree: Sequence[Phases], part: int) -> Iterator[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import ceil
 
 from wsc.backends.wafer.instructions import AllReduce, ReduceInto, ReduceScatter, ReduceTo
 from wsc.backends.wafer.machine import Wafer
@@ -32,20 +31,25 @@ def reduce_to(machine: Wafer, mesh: Mesh, op: ReduceTo, operand: Buffer) -> Cost
 
 
 def reduce_scatter(machine: Wafer, mesh: Mesh, op: ReduceScatter, operand: Buffer) -> Cost:
-    """Every part is the end of a chain from either side for its own P-th of the tile.
+    """Every part with a piece of the tile is the end of a chain from either side for it; n parts have one.
 
-    A core adds, or sends, one piece for every other part and its own once more. One way the farthest pieces go first;
-    the last part but one then has them all, and from there the pieces of the other way follow, the nearest first.
+    A core adds, or sends, every piece, and its own once more. One way the farthest pieces go first. The other way the
+    nearest go first, from the last part of all; a core has the first way's before them, so that they follow each other
+    from the last part but one at the latest, or from part n - 1 if that is before it.
     """
     axis, parts = op.axis, mesh[op.axis].parts
     if parts == 1:
         return copied(machine, operand)
-    piece = link_words(machine, ceil(operand.tile_type.bytes / parts))
+    extent = operand.tile_type.shape[op.dim]
+    tile = -(-extent // parts)
+    pieces = -(-extent // tile)
+    piece = link_words(machine, operand.tile_type.bytes // extent * tile)
     step = chain_distance(machine, mesh, axis) // (parts - 1)
-    busy = piece * (parts + 1 if parts > 2 else parts)
-    way = piece * (parts + 1) + 2 * step * (parts - 2) if parts > 2 else piece + step
-    on_links = piece * (parts - 1) * sharing(mesh, axis, operand)
-    through = max(way, on_links + 2 * step * (parts - 2), busy)
+    turn = max(0, min(pieces - 1, parts - 2))
+    busy = piece * (pieces + 1 if parts > 2 and pieces > 1 else pieces)
+    way = max(pieces * piece + step * (parts - 1), busy + 2 * step * turn) if parts > 2 else piece + step
+    on_links = piece * (pieces - 1 if pieces == parts else pieces) * sharing(mesh, axis, operand)
+    through = max(way, on_links + step * (parts - 1), busy)
     startup = machine.core.task_startup_cycles
     return Cost(MOVEMENT, max(1, startup + busy), max(1, startup + through), (mesh[axis].along,), on_links)
 

@@ -47,7 +47,12 @@ def broadcast_distance(machine: Wafer, mesh: Mesh, axes: tuple[str, ...]) -> int
 
 def flight_cycles(machine: Wafer, mesh: Mesh, axis: str, parts: int) -> int:
     """Over so many parts, ramps included."""
-    return parts * mesh.pitch(axis) * machine.fabric.hop_cycles + 2 * machine.fabric.ramp_cycles
+    return parts * hop_cycles(machine, mesh, axis) + 2 * machine.fabric.ramp_cycles
+
+
+def hop_cycles(machine: Wafer, mesh: Mesh, axis: str) -> int:
+    """From a part to its neighbour."""
+    return mesh.pitch(axis) * machine.fabric.hop_cycles
 
 
 def sharing(mesh: Mesh, axis: str, operand: Buffer, moved: tuple[str, ...] = ()) -> int:

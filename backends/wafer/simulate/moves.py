@@ -40,7 +40,7 @@ from wsc.backends.wafer.instructions import (
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Buffer
 from wsc.backends.wafer.simulate.combines import all_reduce, reduce_into, reduce_scatter, reduce_to
-from wsc.backends.wafer.simulate.costs import Cost
+from wsc.backends.wafer.simulate.costs import MOVEMENT, Cost
 from wsc.backends.wafer.simulate.exchanges import exchange_cost
 from wsc.backends.wafer.simulate.lines import (
     broadcast_distance,
@@ -99,13 +99,21 @@ def _broadcast(machine: Wafer, mesh: Mesh, op: Broadcast, operand: Buffer) -> Co
 
 
 def _all_gather(machine: Wafer, mesh: Mesh, op: AllGather, operand: Buffer) -> Cost:
-    """Every part receives the tiles of all others; the links at the ends of the line carry as many."""
+    """Every part's tile to all others, and as many tiles over the links at the ends of the line.
+
+    A message goes to all ramps of the line at once, and to its own part's memory. Any two messages meet at a core, so
+    that all of them pass one after another. The last comes from any part: P/2 to P - 1 parts to go, 3/4 P in the mean.
+    """
     axis, parts = op.axis, mesh[op.axis].parts
-    received = link_words(machine, operand.tile_type.bytes) * (parts - 1)
-    on_links = received * sharing(mesh, axis, operand)
-    return move_of(
-        machine, received, on_links, flight_cycles(machine, mesh, axis, parts - 1), (mesh[axis].along,)
-    )
+    if parts == 1:
+        return copied(machine, operand)
+    tile = link_words(machine, operand.tile_type.bytes)
+    on_links = tile * (parts - 1) * sharing(mesh, axis, operand)
+    through = max(tile * parts, on_links)
+    flight = flight_cycles(machine, mesh, axis, max(1, 3 * parts // 4))
+    startup = machine.core.task_startup_cycles
+    busy = max(1, startup + tile * (parts - 1))
+    return Cost(MOVEMENT, busy, startup + through + flight, (mesh[axis].along,), on_links)
 
 
 def _all_to_all(machine: Wafer, mesh: Mesh, op: AllToAll, operand: Buffer) -> Cost:

@@ -2,10 +2,10 @@
 
 A part takes what its sources send, phase after phase. All but the last stream it receives as a whole; what it has
 then is added to the last stream, word by word, as that passes through: a word is given back one cycle after it has
-come, and `2 * ramp + hops` later is at the next part. Streams that come early wait in the routers; their first words,
-as many as find room behind the ramp, pass it in cycles in which the core gets none of the stream that it takes. That
-is the model of Luczynski et al., HPDC 2024, arXiv 2404.15888, played through rather than bounded: for a chain it
-gives their B + (2 T_R + 2)(P - 1), for two phases their formula less the wait that the farthest leader is spared.
+come, and `2 * ramp + hops` later is at the next part. A stream that comes early waits in the routers until the one
+before it has passed there. That is the model of Luczynski et al., HPDC 2024, arXiv 2404.15888, played through rather
+than bounded: for a chain it gives their B + (2 T_R + 2)(P - 1), for two phases their formula less the wait that the
+farthest leader is spared.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ def reduce_line(machine: Wafer, tree: tuple[Phases, ...], words: int, pitch: int
     ramps, hop = 2 * machine.fabric.ramp_cycles, machine.fabric.hop_cycles * pitch
     leaves = [0] * len(tree)  # when a part's first word leaves it
     ready = 0
-    early = min(words, machine.fabric.queue_wavelets + machine.fabric.ramp_cycles)
     for part in sorted(range(len(tree)), key=lambda part: -abs(part - root)):
         ready = 0  # when the words received so far are there, or the stream that is added on the way comes
         last = tree[part][-1][-1] if tree[part] else -1
@@ -42,7 +41,6 @@ def reduce_line(machine: Wafer, tree: tuple[Phases, ...], words: int, pitch: int
             for source in sources:
                 ready = max(ready, leaves[source] + ramps + hop * abs(source - part))
                 ready += 1 if source == last else words
-            ready += early if number + 1 < len(tree[part]) else 0
         leaves[part] = ready
     received = max(sum(map(len, phases)) for phases in tree)
     return Reduction(ready + words, words * max(1, received), max(1, max(map(len, tree))))

@@ -12,7 +12,7 @@ from wsc.backends.wafer.instructions import AllReduce, Rotate, Shift
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Buffer
 from wsc.backends.wafer.simulate.costs import MOVEMENT, Cost
-from wsc.backends.wafer.simulate.lines import flight_cycles, link_words, sharing
+from wsc.backends.wafer.simulate.lines import flight_cycles, hop_cycles, link_words, sharing
 from wsc.backends.wafer.trees import ring_numbers
 from wsc.compiler.layout import Mesh
 
@@ -44,7 +44,22 @@ def _exchange(machine: Wafer, mesh: Mesh, op: Shift, operand: Buffer, share: flo
     if op.ring:
         farthest = min(2 * tiles, parts - 1)
     words = link_words(machine, ceil(operand.tile_type.bytes * share)) if tiles else 0
-    return exchanged(machine, mesh, op.axis, operand, words, words * tiles, farthest)
+    cost = exchanged(machine, mesh, op.axis, operand, words, words * tiles, farthest)
+    if op.skew:
+        return cost
+    return replace(cost, flight=(farthest - _mean_distance(op, parts)) * hop_cycles(machine, mesh, op.axis))
+
+
+def _mean_distance(op: Shift, parts: int) -> int:
+    """Parts that a tile passes in the mean over a line, rounded up.
+
+    What a part waits for in a loop was sent by a part that waited for another one in the step before, and so on round
+    the ring: steps follow each other at the mean of the ways, and only the end of the loop sees the longest.
+    """
+    numbers = ring_numbers(parts, op.ring)
+    order = np.argsort(numbers)
+    ways = np.abs(order[(numbers + op.by) % parts] - np.arange(parts))
+    return ceil(int(ways.sum()) / parts)
 
 
 def hand_on(machine: Wafer, mesh: Mesh, axis: str, operand: Buffer) -> Cost:

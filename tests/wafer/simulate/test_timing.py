@@ -73,16 +73,16 @@ MOVES = {
         "a=3x", "shift(axis='a', by=0, ring='interleaved', enter=True)", "f32[24]", "[a:8]", "f32[24]", "[a:8]",
         60 + 8, 60 + 22 + 1 + 4,
     ),
-    "all-reduce towards the third of four: 5 and 8 from one side (4 of the other's come), a task, a cycle, and back": (
+    "all-reduce towards the third of four: 5 and 8 from one side, a task, a cycle and 8 from the other, and back": (
         "a=4x", "all_reduce(axis='a', fn='sum', algorithm='chain', root=2)", "f32[8]", "[.]", "f32[8]", "[.]",
-        3 * 30 + 2 * 8 + 8, 30 + (5 + 8 + 4 + 30 + 1 + 8) + 30 + 8 + 2 + 4,
+        3 * 30 + 2 * 8 + 8, 30 + (5 + 8 + 30 + 1 + 8) + 30 + 8 + 2 + 4,
     ),
     "all-reduce on a ring: six exchanges of a quarter, of which each is added in a cycle": (
         "a=4x", "all_reduce(axis='a', fn='sum', algorithm='ring')", "f32[8]", "[.]", "f32[8]", "[.]",
         6 * (60 + 2), 6 * (60 + 6 + 2 + 4 + 1),
     ),
-    "all-gather: three tiles come, over three hops": (
-        "a=4x", "all_gather(axis='a', dim=0)", "f32[8]", "[a:2]", "f32[8]", "[.]", 30 + 6, 30 + 6 + 3 + 4,
+    "all-gather: four tiles one after another, over three hops": (
+        "a=4x", "all_gather(axis='a', dim=0)", "f32[8]", "[a:2]", "f32[8]", "[.]", 30 + 6, 30 + 8 + 3 + 4,
     ),
     "keep: a quarter is copied": (
         "a=4x", "keep(axis='a', dim=0)", "f32[8]", "[.]", "f32[8]", "[a:2]", 30 + 2, 30 + 2,
