@@ -15,7 +15,7 @@ from wsc.compiler.passes.pipeline import run_pipeline
 from wsc.frontend.capture import capture
 from wsc.frontend.model_file import load
 
-SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "llama3_8b.py"
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 
 
 @cache
@@ -26,8 +26,12 @@ def machine(name: str) -> Wafer:
 @cache
 def llama(phase: str, context: int = 16, seq: int = 0, batch: int = 1, layers: int = 3) -> Model:
     sizes = {"phase": phase, "context": context, "seq": seq, "batch": batch, "layers": layers}
-    source = load(str(SAMPLE), {"shape": "tiny", **{key: str(value) for key, value in sizes.items()}})
-    model = run_pipeline(capture(source.module, source.example_inputs, "llama").model)
+    return captured("llama3_8b", shape="tiny", **{key: str(value) for key, value in sizes.items()})
+
+
+def captured(sample: str, **options: str) -> Model:
+    source = load(str(SAMPLES / f"{sample}.py"), options)
+    model = run_pipeline(capture(source.module, source.example_inputs, sample.removesuffix("3_8b")).model)
     return TARGET.legalize(model, machine("wafer-4x4"))
 
 

@@ -47,7 +47,7 @@ def _whole(
     # where queries and keys are walked alike, both whole, keys go by a name of their own
     other = {a: draft.block(a) for a in heads.keys if a in heads.rows}
     keys = tuple(other.get(a, a) for a in heads.keys)
-    if causal:
+    if causal and keys:  # a single key is every query's
         mask = _up_to_own(draft, heads, keys)
     lead = tuple(a for a in q.atoms if a not in heads.inner)
     slots = (*lead, *keys)
@@ -71,11 +71,13 @@ def _whole(
 
 
 def _up_to_own(draft: Draft, heads: Heads, keys: Sequence[int]) -> Value:
-    """Which keys a query sees: those up to its own place."""
-    places, limit = _positions(draft, heads.keys), _positions(draft, heads.rows)
+    """Which keys a query sees: those up to its own place, which is 0 where there is one query."""
+    places = _positions(draft, heads.keys)
     if tuple(keys) != heads.keys:
         places = draft.add(Reshape((draft.extent(keys[0]),)), [places], places.dtype, keys)
-    return draft.elementwise("ge", [limit, places])
+    if not heads.rows:
+        return draft.elementwise("le", [places], (None, 0.0))
+    return draft.elementwise("ge", [_positions(draft, heads.rows), places])
 
 
 def reduced(draft: Draft, value: Value, atoms: Sequence[int], fn: str) -> Value:
@@ -105,7 +107,7 @@ def _masked(draft: Draft, mask: Value, scores: Value) -> Value:
 def _positions(draft: Draft, atoms: Sequence[int]) -> Value:
     """The place of every query or key, in a buffer of one dimension."""
     if len(atoms) != 1:
-        raise Conflict("queries or keys are walked by several dimensions, or there is one")
+        raise Conflict("queries or keys are walked by several dimensions")
     return draft.add(Positions(), [], DType.I32, atoms)
 
 

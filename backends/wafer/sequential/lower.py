@@ -206,9 +206,12 @@ class Lowering:
         if state.buffer.role != "state":
             raise Conflict("only a state is updated in place")
         atoms = self.draft.dims.of[node.name][op.dim]
+        if not atoms and not self.draft.dims.of[node.inputs[2]][op.dim]:  # the only place there is
+            self.draft.again(Elementwise("copy"), [self.draft.aligned(value, state.slots)], state)
+            return state
         dim = state.slots.index(atoms[0]) if len(atoms) == 1 else -1
         if dim < 0:
-            raise Conflict("a cache's places are walked by several dimensions, or there is one")
+            raise Conflict("a cache's places are walked by several dimensions")
         own = self.draft.dims.of[node.inputs[2]][op.dim]
         slots = tuple((own[0] if own else None) if a == atoms[0] else a for a in state.slots)
         index = self.draft.shaped(index, (own[0] if own else None,))

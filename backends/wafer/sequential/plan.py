@@ -10,9 +10,9 @@ from wsc.backends.wafer.sequential.causal import with_causal
 from wsc.backends.wafer.sequential.dims import Dims, find_dims
 from wsc.backends.wafer.sequential.draft import ROWS
 from wsc.backends.wafer.sequential.region import Laid, Task, lay, lay_out, mesh_of
-from wsc.backends.wafer.sequential.roll import Rolled, roll
+from wsc.backends.wafer.sequential.roll import Rolled, roll, unrolled
 from wsc.backends.wafer.sequential.segment import Segment
-from wsc.compiler.errors import DoesNotFit
+from wsc.compiler.errors import DoesNotFit, UnsupportedModel
 from wsc.compiler.ir.graph import Graph
 from wsc.compiler.ir.model import Model
 from wsc.compiler.layout import Mesh
@@ -81,7 +81,17 @@ class Wanted:
 
 def plan_sequential(model: Model, machine: Wafer, wanted: Wanted, fetch: bool = False) -> SequentialPlan:
     """The plan of least expected cycles that fits; raises DoesNotFit, or UnsupportedModel for ops without a layout."""
-    rolled = roll(with_causal(model.graph, model.weights))
+    graph = with_causal(model.graph, model.weights)
+    rolled = roll(graph)
+    try:
+        return _planned(model, rolled, machine, wanted, fetch)
+    except UnsupportedModel:
+        if not rolled.body:
+            raise
+    return _planned(model, unrolled(graph), machine, wanted, fetch)  # told once, layers must all be cut alike
+
+
+def _planned(model: Model, rolled: Rolled, machine: Wafer, wanted: Wanted, fetch: bool) -> SequentialPlan:
     keys = {
         name: weight_key(model.graph[name])
         for names in rolled.stacks.values()
@@ -228,6 +238,9 @@ def cut_segments(rolled: Rolled, layers: list[int]) -> list[Segment]:
         seeds = list(rolled.carried) if number == 0 else []
         reads = [*(rolled.body if count else ()), *(after if last else ())]
         given = _given(rolled, number, start)
+        seeds += (
+            [name for _, name in rolled.outputs] + list(rolled.states.values()) if not rolled.body else []
+        )
         own = _cone(rolled, before, [n for name in reads for n in rolled.graph[name].inputs] + seeds, given)
         outputs = tuple(o for o in rolled.outputs if _computed_in(rolled, o[1], own, last, number))
         own = tuple(dict.fromkeys([*own, *(n for _, n in outputs if n in before)])) if number == 0 else own

@@ -48,7 +48,7 @@ def roll(graph: Graph) -> Rolled:
         found = _Roller(graph, nodes, start, repeat.length, repeat.count).rolled()
         if found is not None:
             return found
-    return _unrolled(graph)
+    return unrolled(graph)
 
 
 def _light_first(graph: Graph) -> Graph:
@@ -62,7 +62,8 @@ def _light_first(graph: Graph) -> Graph:
     return replace(graph, nodes=(*sources, *light, *(n for n in graph.nodes if n.name in heavy)))
 
 
-def _unrolled(graph: Graph) -> Rolled:
+def unrolled(graph: Graph) -> Rolled:
+    """The graph as it is, every layer told."""
     states = {name: value for name, _, value in _states(graph)}
     after = {name: (output,) for name, output, _ in _states(graph)}
     taken = {s.output for s in graph.state}

@@ -176,8 +176,9 @@ class Builder:
         draft, values = self.draft, self.lowering.values
         carried = {}
         for first, result in self.rolled.carried.items():
-            before = values[first]
-            if any(n.name not in self.rolled.body for n in self.graph.users[first]):
+            before = self.lowering.value(first)
+            shared = any(n.name not in self.rolled.body for n in self.graph.users[first])
+            if shared or before.buffer.role in ("weight", "state"):  # the layers write it again
                 before = draft.add(Elementwise("copy"), [before], before.dtype, before.slots)
             values[first] = carried[result] = before
         draft.open()
