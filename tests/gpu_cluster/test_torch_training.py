@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,12 @@ from tests.gpu_cluster.programs import TINY, cluster
 from wsc.backends.gpu_cluster.census import take_census
 from wsc.backends.gpu_cluster.emit.torch_training import schedule_csv, write_torch_training
 from wsc.backends.gpu_cluster.kernels import Precision
+from wsc.backends.gpu_cluster.program import Program
 from wsc.backends.gpu_cluster.transformer.shape import Parallelism, TransformerShape
 from wsc.backends.gpu_cluster.transformer.training import training_program
 from wsc.compiler.errors import UserError
 
+MOE = replace(TINY, name="tiny-moe", experts=4, top_k=2)
 DRIVER = Path(__file__).with_name("torch_driver.py")
 GOLDEN = Path(__file__).parent / "golden"
 SECONDS = 240  # hard limit of a launch: ranks that wait for each other never end
@@ -39,20 +43,33 @@ ON_TWO = {
     "one_f_one_b": plan(pipeline=2, global_batch=4),
     "interleaved": plan(pipeline=2, virtual=2, schedule="interleaved", global_batch=4),
     "zero_bubble": plan(pipeline=2, schedule="zero-bubble", global_batch=4),
+    "context": plan(context=2, global_batch=2),
+    "context_fully_sharded": plan(context=2, shard=3, global_batch=2),
+    "experts": plan(data=2, expert=2, global_batch=4),
+    "experts_optimizer_sharded": plan(data=2, expert=2, shard=1, global_batch=4),
+    "experts_fully_sharded": plan(data=2, shard=3, global_batch=4),
 }
-ON_EIGHT = {"everything": plan(pipeline=2, data=2, tensor=2, shard=1, global_batch=8)}
+ON_EIGHT = {
+    "everything": plan(pipeline=2, data=2, tensor=2, shard=1, global_batch=8),
+    "context_and_tensor": plan(data=2, context=2, tensor=2, shard=3, global_batch=4),
+    "context_and_experts": plan(pipeline=2, data=2, expert=2, context=2, shard=1, global_batch=4),
+    "experts_and_replicas": plan(pipeline=2, data=4, expert=2, shard=1, global_batch=8),
+}
+
+
+def shape_of(name: str) -> TransformerShape:
+    return MOE if "experts" in name else TINY
 
 
 def launched(plans: dict[str, Parallelism], folder: Path) -> None:
     """Run each plan's code on as many processes as it has ranks; fails after a hard limit."""
     folders = []
     for name, one in plans.items():
-        write_torch_training(TINY, one, folder / name)
+        write_torch_training(shape_of(name), one, folder / name)
         folders.append(str(folder / name))
     ranks = next(iter(plans.values())).ranks
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)]
     run([*command, str(DRIVER), *folders])
-    run([sys.executable, "run_torch.py", "--reference", "--report", "reference.json"], cwd=folders[0])
 
 
 def run(command: list[str], cwd: str | None = None) -> str:
@@ -76,41 +93,59 @@ def reports(folder: Path, one: Parallelism) -> list[dict[str, Any]]:
 
 
 def reference(folder: Path) -> dict[str, Any]:
-    """The step in one process. The batch is the same for all plans of four sequences; others have their own."""
+    """The step in one process."""
     run([sys.executable, "run_torch.py", "--reference", "--report", "reference.json"], cwd=str(folder))
     found: dict[str, Any] = json.loads((folder / "reference.0.json").read_text())
     return found
 
 
-def judge(folder: Path, one: Parallelism, expected: dict[str, Any]) -> None:
-    """Losses and gradients as without spreading; collectives as in the program, in number and in bytes."""
-    found = reports(folder, one)
+def judge(folder: Path, one: Parallelism, found: list[dict[str, Any]] | None = None) -> None:
+    """Losses and gradients as without spreading; collectives as in the program, in number and in bytes.
+
+    `found` is a report for each rank, or a single one for all where one process played them.
+    """
+    found, expected = found or reports(folder, one), reference(folder)
     losses = [report["losses"] for report in found]
     told = [loss for replica in losses for loss in replica]
     copies = one.tensor  # every rank of a tensor group tells the loss
     assert sum(told) / len(told) == pytest.approx(sum(expected["losses"]) / len(expected["losses"]), rel=1e-5)
-    assert len(told) == copies * one.data * one.microbatches
+    assert len(told) == copies * one.context * one.data * one.microbatches
     gradients = {name: sums for report in found for name, sums in report["gradients"].items()}
     assert gradients.keys() == expected["gradients"].keys()
     for name, (total, norm) in expected["gradients"].items():
         assert gradients[name][1] == pytest.approx(norm, rel=1e-4), name
         assert gradients[name][0] == pytest.approx(total, abs=1e-4 * norm + 1e-7), name
-    for rank, report in enumerate(found):
-        stage = rank // (one.data * one.tensor)
-        assert counted(report) == programmed(one, stage)
-        judge_oracle(report)
+    program = training_program(shape_of(folder.name), one, cluster())
+    of_stage = len(found) // one.pipeline
+    for stage in range(one.pipeline):
+        own = found[stage * of_stage : (stage + 1) * of_stage]
+        expected_there = programmed(program, stage)
+        for report in own:
+            assert even(counted(report)) == even(expected_there)
+            judge_oracle(report)
+        assert exchanged(map(counted, own)) == exchanged([expected_there] * of_stage)
 
 
 def counted(report: dict[str, Any]) -> Counter[tuple[str, str, int]]:
     """Collectives and messages that the code made."""
-    names = {"data": "replica"}
-    found = report["collectives"]
-    return Counter({(kind, names.get(axis, axis), bytes): count for kind, axis, bytes, count in found})
+    return Counter({(kind, axis, bytes): count for kind, axis, bytes, count in report["collectives"]})
 
 
-def programmed(one: Parallelism, stage: int) -> Counter[tuple[str, str, int]]:
+def even(collectives: Counter[tuple[str, str, int]]) -> Counter[tuple[str, str, int]]:
+    """But for the bytes of what goes to experts and back: that is uneven, as the tokens choose."""
+    found: Counter[tuple[str, str, int]] = Counter()
+    for (kind, axis, bytes), count in collectives.items():
+        found[kind, axis, 0 if kind == "all_to_all" else bytes] += count
+    return found
+
+
+def exchanged(ranks: Iterable[Counter[tuple[str, str, int]]]) -> int:
+    """Bytes that all ranks together send to experts and back, which no choice changes."""
+    return sum(bytes * n for one in ranks for (kind, _, bytes), n in one.items() if kind == "all_to_all")
+
+
+def programmed(program: Program, stage: int) -> Counter[tuple[str, str, int]]:
     """Collectives of the program; but for the gradient's norm, which the written code does not take."""
-    program = training_program(TINY, one, cluster())
     census = take_census(program, program.classes[stage].body)
     found: Counter[tuple[str, str, int]] = Counter()
     for (kind, axes, bytes), count in census.collectives.items():
@@ -130,7 +165,7 @@ def judge_oracle(report: dict[str, Any]) -> None:
     for name, count in report["oracle"].items():
         kind = next(
             k
-            for k in ("reduce_scatter", "all_reduce", "all_gather", "send")
+            for k in ("reduce_scatter", "all_reduce", "all_gather", "all_to_all", "send")
             if k.replace("_", "") in name.replace("_", "")
         )
         theirs[kind] += count
@@ -141,34 +176,62 @@ def judge_oracle(report: dict[str, Any]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ON_TWO)
 def test_two_ranks(on_two: Path, name: str) -> None:
-    judge(on_two / name, ON_TWO[name], reference(on_two / name))
+    judge(on_two / name, ON_TWO[name])
+
+
+@pytest.fixture(scope="module")
+def on_eight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("eight")
+    launched(ON_EIGHT, folder)
+    return folder
 
 
 @pytest.mark.slow
-def test_eight_ranks_with_everything(tmp_path: Path) -> None:
-    launched(ON_EIGHT, tmp_path)
-    judge(tmp_path / "everything", ON_EIGHT["everything"], reference(tmp_path / "everything"))
+@pytest.mark.parametrize("name", ON_EIGHT)
+def test_eight_ranks(on_eight: Path, name: str) -> None:
+    judge(on_eight / name, ON_EIGHT[name])
+
+
+IN_ONE_PROCESS = {
+    "tensor_without_sequence": plan(tensor=2, sequence=False, global_batch=2),
+    "context": plan(context=2, global_batch=2),
+    "all_of_them": plan(data=2, context=2, tensor=2, global_batch=4),
+}
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", IN_ONE_PROCESS)
+def test_all_ranks_in_one_process(tmp_path: Path, name: str) -> None:
+    one = IN_ONE_PROCESS[name]
+    write_torch_training(TINY, one, tmp_path / name)
+    run([sys.executable, "run_torch.py", "--local", "--report", "local.json"], cwd=str(tmp_path / name))
+    judge(tmp_path / name, one, [json.loads((tmp_path / name / "local.0.json").read_text())])
+
+
+WIDE = TransformerShape("wide", 2, 128, 256, 8, 8, 1024, 16, gated=True, bias=False, rotary=True, tied=False)
+OF_10240 = {
+    "replicas and tensor groups": (WIDE, plan(data=1280, tensor=8, global_batch=1280)),
+    "contexts, experts and replicas": (
+        replace(WIDE, experts=8, top_k=2),
+        plan(data=5120, expert=8, context=2, global_batch=5120),
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OF_10240)
 @pytest.mark.parametrize("rank", [0, 10239])
-def test_10240_ranks_with_the_fake_process_group(tmp_path: Path, rank: int) -> None:
-    """One process plays one rank of a mesh of data 1,280 x tensor 8; no other rank is there."""
-    one = plan(data=1280, tensor=8, global_batch=1280)
-    shape = TransformerShape(
-        "wide", 2, 128, 256, 8, 8, 1024, 16, gated=True, bias=False, rotary=True, tied=False
-    )
+def test_10240_ranks_with_the_fake_process_group(tmp_path: Path, rank: int, name: str) -> None:
+    """One process plays one rank of the mesh, and no other rank is there."""
+    shape, one = OF_10240[name]
     write_torch_training(shape, one, tmp_path)
     run([sys.executable, "run_torch.py", "--fake", str(rank), "--report", "fake.json"], cwd=str(tmp_path))
     report = json.loads((tmp_path / f"fake.{rank}.json").read_text())
-    program = training_program(shape, one, cluster("h100x10240"))
-    census = take_census(program, program.classes[0].body)
-    expected: Counter[tuple[str, str, int]] = Counter()
-    for (kind, axes, bytes), count in census.collectives.items():
-        if bytes > 4:
-            expected[kind, "+".join(axes), bytes] += count
-    assert counted(report) == expected
-    assert report["shapes"]["layers.0.attention.wq.weight"] == [16, 128]  # 128 rows over 8
+    assert counted(report) == programmed(training_program(shape, one, cluster("h100x10240")), 0)
+    judge_oracle(report)
+    rows = shape.heads * shape.head_dim // one.tensor
+    assert report["shapes"]["layers.0.attention.wq.weight"] == [rows, shape.hidden]
+    assert any("experts" in name for name in report["shapes"]) == bool(shape.experts)
 
 
 def test_the_schedule_is_as_the_runtime_reads_it() -> None:
@@ -177,8 +240,9 @@ def test_the_schedule_is_as_the_runtime_reads_it() -> None:
 
 def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
-        write_torch_training(TINY, plan(context=2, global_batch=2, recompute="full"), tmp_path / "out")
+        write_torch_training(MOE, plan(tensor=2, global_batch=2, recompute="full"), tmp_path / "out")
     assert str(caught.value) == (
-        "The PyTorch code of 'tiny' cannot be written: no context = 2, no recompute = 'full' there yet."
+        "The PyTorch code of 'tiny-moe' cannot be written: no experts cut by tensor = 2, no recompute = 'full' there "
+        "yet."
     )
     assert not (tmp_path / "out").exists()

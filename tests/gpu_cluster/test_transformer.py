@@ -232,7 +232,11 @@ def test_experts_are_exchanged_within_their_group() -> None:
         if kind == "all_to_all"
     }
     tokens = MOE.sequence * MOE.top_k * MOE.hidden * 2
-    assert exchanged == {(("expert",), tokens): 4 * MOE.layers}  # there and back, forward and backward
+    counts = 8 * MOE.experts
+    assert exchanged == {
+        (("expert",), tokens): 4 * MOE.layers,  # there and back, forward and backward
+        (("expert",), counts): MOE.layers,
+    }
 
 
 def test_serving_reads_each_weight_once_a_step() -> None:

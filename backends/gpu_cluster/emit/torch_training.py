@@ -15,7 +15,7 @@ from wsc.backends.gpu_cluster.transformer.shape import Parallelism, TransformerS
 from wsc.backends.gpu_cluster.transformer.stages import Stage, even_stages
 from wsc.compiler.errors import UserError
 
-_TEMPLATE = Path(__file__).with_name("run_torch_training.tmpl")
+_HERE = Path(__file__).parent
 
 
 def write_torch_training(
@@ -26,9 +26,7 @@ def write_torch_training(
     _refuse(shape, plan)
     stages = stages or even_stages(shape, plan.stages)
     texts = {
-        "run_torch.py": _TEMPLATE.read_text(encoding="utf-8")
-        .replace("@NAME@", shape.name)
-        .replace("@RANKS@", str(plan.ranks)),
+        "run_torch.py": _script(shape, plan),
         "plan.json": json.dumps(plan_values(shape, plan, stages), indent=1) + "\n",
         "schedule.csv": schedule_csv(plan),
     }
@@ -38,11 +36,23 @@ def write_torch_training(
     return tuple(folder / name for name in texts)
 
 
+def _script(shape: TransformerShape, plan: Parallelism) -> str:
+    """The text of run_torch.py: what runs a step, with the model in its place."""
+    runner, model = (
+        (_HERE / name).read_text(encoding="utf-8") for name in ("run_torch_training.tmpl", "torch_model.tmpl")
+    )
+    values = {"@MODEL@": model.rstrip("\n"), "@NAME@": shape.name, "@RANKS@": str(plan.ranks)}
+    for mark, value in values.items():
+        runner = runner.replace(mark, value)
+    return runner
+
+
 def _refuse(shape: TransformerShape, plan: Parallelism) -> None:
     """What the written code cannot do."""
     faults = {
-        f"context = {plan.context}": plan.context > 1,
-        f"expert = {plan.expert}, or a model with experts": plan.expert > 1 or shape.experts > 0,
+        f"experts cut by tensor = {plan.tensor}": shape.experts > 0 and plan.tensor > 1,
+        "shard = 2 in a pipeline, whose runtime adds up a step's gradients at its end": plan.shard == 2
+        and plan.pipeline > 1,
         f"recompute = '{plan.recompute}'": plan.recompute != "none",
         f"precision = '{plan.precision.value}'": plan.precision not in (Precision.BF16, Precision.FP32),
         "dropout": shape.dropout,
@@ -58,11 +68,12 @@ def _refuse(shape: TransformerShape, plan: Parallelism) -> None:
 
 def plan_values(shape: TransformerShape, plan: Parallelism, stages: tuple[Stage, ...]) -> dict[str, Any]:
     """What plan.json holds."""
-    model = ("hidden", "ffn", "heads", "kv_heads", "head_dim", "vocab", "sequence", "gated", "bias", "rotary")
+    model = (
+        *("hidden", "ffn", "heads", "kv_heads", "head_dim", "vocab", "sequence", "gated", "bias", "rotary"),
+        *("experts", "top_k"),
+    )
     spread = (
         "data",
-        "tensor",
-        "pipeline",
         "global_batch",
         "micro_batch",
         "microbatches",
@@ -74,6 +85,7 @@ def plan_values(shape: TransformerShape, plan: Parallelism, stages: tuple[Stage,
         "name": shape.name,
         "model": {name: getattr(shape, name) for name in model},
         "spread": {
+            **plan.mesh(),
             **{name: getattr(plan, name) for name in spread},
             "layers_of_stages": [stage.layers for stage in stages],
             "schedule": plan.schedule,

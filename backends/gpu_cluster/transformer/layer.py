@@ -12,6 +12,7 @@ from wsc.backends.gpu_cluster.kernels import Attention, CollectiveKind, Gemm, Po
 from wsc.backends.gpu_cluster.transformer.shape import Parallelism, TransformerShape
 from wsc.backends.gpu_cluster.transformer.sizes import Sizes
 
+_COUNT_BYTES = 8  # of how many tokens a rank has for an expert, told before they are exchanged
 TENSOR = "tensor"  # the stream of collectives that are hidden behind kernels, and the axis they run over
 
 
@@ -194,6 +195,7 @@ class LayerWriter:
         size, shape = self.size, self.shape
         tokens = self.routed_tokens
         self.body.append(Launch(Gemm(size.own_tokens, shape.experts, shape.hidden), "experts.route"))
+        self.collective("all_to_all", _COUNT_BYTES * shape.experts, "expert", "experts.counts")
         self._exchange("experts.dispatch")
         self.gemm("experts.up", tokens, size.up, shape.hidden, size.local_experts)
         self._activation(tokens * size.local_experts)
@@ -211,8 +213,8 @@ class LayerWriter:
         every = self.plan.element * self.size.tokens * self.shape.top_k * self.shape.hidden
         self.stream(f"{label}.permute", own, own)
         kind: CollectiveKind = "reduce_scatter" if back else "all_gather"
-        if back and self.plan.sequence:
-            self.collective(kind, every, TENSOR, label)
+        if back:
+            self.collective(kind if self.plan.sequence else "all_reduce", every, TENSOR, label)
         self.collective("all_to_all", own, "expert", label)
         if not back and self.plan.sequence:
             self.collective(kind, every, TENSOR, label)
@@ -364,3 +366,5 @@ class LayerWriter:
         self._exchange("experts.dispatch.gradient", back=True)
         route = Gemm(size.own_tokens, shape.hidden, shape.experts)
         self.body.append(Launch(route, "experts.route.gradient"))
+        weights = Gemm(shape.hidden, shape.experts, size.own_tokens, accumulate=self.plan.fused_accumulation)
+        self.body.append(Launch(weights, "experts.route.weight_gradient"))
