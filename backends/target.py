@@ -71,6 +71,10 @@ class Target(ABC):
         """The `--dtype` that a machine needs products by weights in; "" where it takes models as they are."""
         return ""
 
+    def products_of_activations(self, model: Model, machine: Any, dtype: str) -> frozenset[str]:
+        """Names of products of two activations, attention among them, that the machine wants in integers too."""
+        return frozenset()
+
     @abstractmethod
     def legalize(self, model: Model, machine: Any) -> Model:
         """The model as the target takes it; raises UnsupportedModel with every op it cannot take."""

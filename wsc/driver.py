@@ -14,6 +14,7 @@ from wsc.compiler.ops.base import Array
 from wsc.compiler.passes.dead_code import dead_code
 from wsc.compiler.passes.pipeline import run_pipeline
 from wsc.compiler.passes.quantize import precision_named, quantize
+from wsc.compiler.passes.spell_attention import product_names, spell_attention
 from wsc.simulation.trace import Trace
 
 Stage = Callable[[str], None]
@@ -78,7 +79,11 @@ def quantized(
         return model
     precision = precision_named(wanted)
     stage(f"quantising to {wanted}")
-    return dead_code(quantize(model, precision, samples))  # the weights that integers stand for
+    chosen = selection.target.products_of_activations(model, selection.machine, wanted)
+    products = {name for attention in chosen for name in product_names(attention)}
+    spelled = spell_attention(model, chosen)
+    # Dead: the weights that integers stand for.
+    return dead_code(quantize(spelled, precision, samples, activations=products))
 
 
 def within(title: str, stage: Stage) -> Progress:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from math import ceil
-
-from wsc.backends.cim.estimate import digital_cycles, product_interval
 from wsc.backends.cim.plan import Plan, mean_cycles
+from wsc.backends.cim.rewriting import Shape, array_cycles, lane_cycles, shapes_of
+from wsc.backends.cim.sizing import write_cycles
 from wsc.compiler.ops import Attention, Contract
 
 
 def plan_facts(plan: Plan) -> tuple[tuple[str, str], ...]:
-    """(name, value): arrays and cells used, balance and what limits it, the share that is digital."""
+    """(name, value): arrays and cells used, balance and what limits it, what is on lanes and in written arrays."""
     machine = plan.machine
     have = plan.chips * machine.units_per_chip
     copied = sum(o.units for o in plan.options)
@@ -26,6 +25,8 @@ def plan_facts(plan: Plan) -> tuple[tuple[str, str], ...]:
         ("balance", _balance(plan)),
         ("digital share", _digital(plan)),
     ]
+    if any(s.product and s.product.rewritten for s in plan.sizings):
+        facts.append(("written for every input", _written(plan)))
     if max(plan.mapping.rounds) or max(plan.mapping.passes) > 1:
         facts.append(("reloading", _reloading(plan)))
     return tuple(facts)
@@ -68,37 +69,43 @@ def _balance(plan: Plan) -> str:
 
 
 def _digital(plan: Plan) -> str:
+    """The share of the multiply-adds on lanes, and what the products of two activations there would take in arrays."""
     graph, machine = plan.graph, plan.machine
     macs = graph.work().macs
     on_arrays = sum(s.product.macs for s in plan.sizings if s.product)
-    share = 1 - on_arrays / macs if macs else 0.0
-    said = f"{share:.1%} of the multiply-adds"
+    said = f"{(1 - on_arrays / macs if macs else 0.0):.1%} of the multiply-adds"
     dynamic = [
-        s for s in plan.sizings if s.product is None and isinstance(s.draft.head.op, Attention | Contract)
+        s.draft
+        for s in plan.sizings
+        if s.product is None and isinstance(s.draft.head.op, Attention | Contract)
     ]
-    if dynamic:
-        digital = sum(digital_cycles(machine, graph, s.draft) for s in dynamic)
-        said += (
-            f"; {len(dynamic)} products of two activations take {digital:,.0f} tile-cycles on digital lanes, and would "
-            f"take {_rewriting(plan):,.0f} in arrays written for them"
-        )
-    return said
+    shapes = [shape for draft in dynamic for shape in shapes_of(graph, draft.head)]
+    if not shapes:
+        return said
+    lanes = sum(lane_cycles(shape, machine, plan.chips) for shape in shapes)
+    said += f"; {len(shapes)} products of two activations take {lanes:,.0f} cycles on the lanes of all tiles"
+    if not machine.write.at_run_time:
+        return f"{said}: cells here do not bear a write for every input"
+    bits, units = machine.array.weight_bits, plan.chips * machine.units_per_chip
+    arrays = sum(array_cycles(shape, machine, max(8, bits), units) for shape in shapes)
+    return f"{said}, in arrays written for them {arrays:,.0f}"
 
 
-def _rewriting(plan: Plan) -> float:
-    """Tile-cycles of the products of two activations on arrays that are written at run time, row by row."""
-    machine, total = plan.machine, 0.0
-    bits = machine.array.weight_bits
-    width, rows = machine.unit_weights(bits), machine.unit_rows
-    for sizing in plan.sizings:
-        node = sizing.draft.head
-        if sizing.product is not None or not isinstance(node.op, Attention | Contract):
-            continue
-        macs = plan.graph.node_work(node).macs
-        positions = max(1, node.type.elements // node.type.shape[-1])
-        units = ceil(macs / positions / (width * rows))
-        total += units * (rows * machine.write.row_cycles + positions * product_interval(machine, bits))
-    return total / machine.units_per_tile
+def _written(plan: Plan) -> str:
+    """The share of the multiply-adds in arrays that are written for every input, and what that takes."""
+    machine, found = plan.machine, [s for s in plan.sizings if s.product and s.product.rewritten]
+    products = [s.product for s in found if s.product]
+    share = sum(p.macs for p in products) / (plan.graph.work().macs or 1)
+    shapes = [Shape(p.groups, p.rows, p.columns, p.positions) for p in products]
+    lanes = sum(lane_cycles(shape, machine, plan.chips) for shape in shapes)
+    options = [o for s, o in zip(plan.sizings, plan.options, strict=True) if s in found]
+    arrays = sum(option.cycles for option in options)
+    writes = sum(write_cycles(p, machine) for p in products)
+    return (
+        f"{share:.1%} of the multiply-adds: {len(products)} products of two activations take {arrays:,.0f} cycles, "
+        f"{writes:,.0f} of them writes, and would take {lanes:,.0f} on the lanes of all tiles; cells that bear "
+        f"{machine.write.endurance_writes:.0e} writes last as many inputs"
+    )
 
 
 def _reloading(plan: Plan) -> str:

@@ -41,7 +41,7 @@ def _refuse(graph: Graph, machine: CimMachine) -> None:
     """List every node that the machine cannot compute."""
     wide = [n for n in graph if n.type.dtype is DType.F64 and not n.is_source]
     empty = [n for n in graph if n.type.elements == 0]
-    strange = [n for n in graph if isinstance(n.op, IntegerContract) and not _fits(graph, n)]
+    strange = [n for n in graph if isinstance(n.op, IntegerContract) and not _fits(graph, n, machine)]
     faults = [f"  {n.op.kind} of {n.type} at {n.location}" for n in [*wide, *empty, *strange]]
     if faults:
         raise UnsupportedModel(
@@ -60,10 +60,12 @@ def _refuse(graph: Graph, machine: CimMachine) -> None:
         )
 
 
-def _fits(graph: Graph, node: Node) -> bool:
+def _fits(graph: Graph, node: Node, machine: CimMachine) -> bool:
     assert isinstance(node.op, IntegerContract)
     try:
         roles(node.op)
     except ValueError:
         return False
-    return graph[node.inputs[1]].is_weight and not graph[node.inputs[0]].is_weight
+    if graph[node.inputs[0]].is_weight:
+        return False
+    return graph[node.inputs[1]].is_weight or machine.write.at_run_time

@@ -108,6 +108,9 @@ class Write(Part):
     row_cycles: Rate  # one row of an array
     cell_joules: Rate
     endurance_writes: Rate
+    at_run_time: Flag = (
+        False  # whether cells bear being written for every input, as products of activations need
+    )
 
 
 class Physics(Part):

@@ -9,7 +9,7 @@ from wsc.backends.cim.estimate import bits_of
 from wsc.backends.cim.machine import CimMachine
 from wsc.backends.cim.program import Convert, Drive, Loop, Product, ShiftAdd
 from wsc.compiler.ir.graph import Graph, Node
-from wsc.compiler.ops import IntegerContract
+from wsc.compiler.ops import Contract, IntegerContract
 from wsc.compiler.passes.rewrite import weight_key
 
 _FEW = 16  # products of a tensor that take few turns
@@ -26,7 +26,7 @@ class Roles:
     positions: str  # of the activation alone
 
 
-def roles(op: IntegerContract) -> Roles:
+def roles(op: Contract) -> Roles:
     """What each letter does; raises ValueError where the activation has a summed letter of its own."""
     left, right, out = op.letters
     taps = {tap for _, tap, *_ in op.windows}
@@ -40,7 +40,10 @@ def roles(op: IntegerContract) -> Roles:
 
 
 def make_product(graph: Graph, node: Node, machine: CimMachine, positions: int) -> Product:
-    """The product of a node on a machine, `positions` products a chunk and copy."""
+    """The product of a node on a machine, `positions` products a chunk and copy.
+
+    The matrix is the right operand: a weight, or an activation that is written into the arrays for every input.
+    """
     op = node.op
     assert isinstance(op, IntegerContract)
     activation, weight = (graph[name] for name in node.inputs)
@@ -67,8 +70,9 @@ def make_product(graph: Graph, node: Node, machine: CimMachine, positions: int) 
         op=op,
         operand=activation.name,
         operand_type=activation.type,
-        weight=weight_key(weight),
+        weight=weight_key(weight) if weight.is_weight else weight.name,
         weight_type=weight.type,
+        rewritten=not weight.is_weight,
         groups=prod(extents[c] for c in role.groups),
         rows=rows,
         columns=columns,

@@ -54,8 +54,9 @@ class Loop:
 class Product:
     """`result` = `op` of `operand` and a weight: a matrix [groups, rows, columns] cut into blocks of units.
 
-    A block is `block_rows` x `block_columns` weights on `block_units` units. Blocks are numbered group by group, in a
-    group column of blocks by column, in a column row by row.
+    Where `rewritten`, the matrix is an activation of the name `weight`, whole before the first chunk, and is written
+    into the arrays for every input. A block is `block_rows` x `block_columns` weights on `block_units` units. Blocks
+    are numbered group by group, in a group column of blocks by column, in a column row by row.
     """
 
     result: str
@@ -65,6 +66,7 @@ class Product:
     operand_type: TensorType
     weight: str
     weight_type: TensorType
+    rewritten: bool
     groups: int
     rows: int
     columns: int
@@ -78,6 +80,11 @@ class Product:
     block_columns: int
     block_units: int
     loop: Loop
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """What streams in: the vectors, and the matrix where it is written at run time."""
+        return tuple(dict.fromkeys((self.operand, self.weight) if self.rewritten else (self.operand,)))
 
     @property
     def row_blocks(self) -> int:

@@ -60,11 +60,22 @@ def size(cut: Cut, draft: Draft, machine: CimMachine, budget: int) -> Sizing:
     units = copy_units(product, machine)
     most = max(1, budget // units)
     interval = product_interval(machine, product.input_bits)
-    variants = _variants(product.positions, rows if streams else 1, most, interval, units)
+    write = write_cycles(product, machine)
+    variants = _variants(product.positions, rows if streams else 1, most, interval, units, write)
     return Sizing(draft, product, rows, digital, _fastest(variants), variants)
 
 
-def _variants(positions: int, rows: int, most: int, interval: float, units: int) -> tuple[Option, ...]:
+def write_cycles(product: Product, machine: CimMachine) -> float:
+    """Cycles an input to write a matrix that is an activation, all blocks side by side; 0 for a weight."""
+    if not product.rewritten:
+        return 0.0
+    paired = 2 if product.encoding == "differential_rows" else 1
+    return min(product.rows, product.block_rows) * paired * machine.write.row_cycles
+
+
+def _variants(
+    positions: int, rows: int, most: int, interval: float, units: int, write: float
+) -> tuple[Option, ...]:
     """Every sensible number of copies in every sensible number of chunks."""
     found: list[Option] = []
     row = positions // rows
@@ -73,7 +84,9 @@ def _variants(positions: int, rows: int, most: int, interval: float, units: int)
         in_chunk = row * rows_a_chunk
         for share in _shares(in_chunk, most):
             copies = ceil(in_chunk / share)
-            found.append(Option(copies, chunks, share, ceil(chunks * share * interval), copies * units))
+            found.append(
+                Option(copies, chunks, share, ceil(write + chunks * share * interval), copies * units)
+            )
     return tuple(found)
 
 

@@ -88,6 +88,11 @@ class Cut:
         return link(self.graph, node, dim).get((operand, source))
 
 
+def is_rewritten(graph: Graph, node: Node) -> bool:
+    """Whether a node is a product on crossbars by an activation that is written into them."""
+    return isinstance(node.op, IntegerContract) and not graph[node.inputs[1]].is_weight
+
+
 def link(graph: Graph, node: Node, dim: int) -> dict[tuple[int, int], Span]:
     """(operand, dimension) that a dimension of the result walks along, and how."""
     operands = graph.operand_types(node)
@@ -189,6 +194,8 @@ def _choose_dims(result: Cut, draft: Draft) -> None:
 
 def _head_dim(graph: Graph, node: Node, dims: dict[str, int]) -> int:
     links = {dim: link(graph, node, dim) for dim in range(node.type.rank) if node.type.shape[dim] > 1}
+    if is_rewritten(graph, node):  # the matrix is there as a whole before anything streams
+        links = {dim: found for dim, found in links.items() if all(i == 0 for i, _ in found)}
     for i, name in enumerate(node.inputs):
         source = dims.get(name, WHOLE)
         for dim, found in links.items():

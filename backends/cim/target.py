@@ -12,6 +12,7 @@ from wsc.backends.cim.legalize import legalize
 from wsc.backends.cim.machine import CimMachine
 from wsc.backends.cim.plan import Plan, make_plan
 from wsc.backends.cim.program import Program
+from wsc.backends.cim.rewriting import rewritten
 from wsc.backends.cim.simulate import simulate
 from wsc.backends.cim.simulate.bound import lower_bound
 from wsc.backends.cim.simulate.floorplan import floorplan
@@ -22,6 +23,7 @@ from wsc.backends.target import Progress, Target, Variant
 from wsc.compiler.ir.model import Model
 from wsc.compiler.machine import Capacity, read_machine
 from wsc.compiler.ops.base import Array
+from wsc.compiler.passes.quantize import precision_named
 from wsc.simulation.floorplan import Floorplan
 from wsc.simulation.trace import Trace
 
@@ -39,6 +41,9 @@ class CimTarget(Target):
 
     def integers(self, machine: CimMachine) -> str:
         return "int16" if machine.array.weight_bits > 8 else "int8"
+
+    def products_of_activations(self, model: Model, machine: CimMachine, dtype: str) -> frozenset[str]:
+        return rewritten(model, machine, precision_named(dtype).weight_bits)
 
     def legalize(self, model: Model, machine: CimMachine) -> Model:
         return legalize(model, machine)
@@ -81,7 +86,8 @@ class CimTarget(Target):
         return variants(program, machine)
 
     def weight_keys(self, program: Program) -> frozenset[str]:
-        products = (stage.product.weight for stage in program.stages if stage.product)
+        made = (stage.product for stage in program.stages if stage.product)
+        products = (product.weight for product in made if not product.rewritten)
         return frozenset(products) | {key for _, key, _ in program.weights}
 
     def floorplan(self, program: Program, machine: CimMachine, trace: Trace) -> Floorplan:

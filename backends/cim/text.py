@@ -1,5 +1,7 @@
 """Text form of crossbar programs; reads back to an equal program.
 
+A matrix is a weight by its key, or `written %name`, an activation that is written into the arrays for every input.
+
 cim program "mlp" version 1 on "isaac" 14x12 chips 1
 places 0:0,0 0:1,0
 input "x" f32[4,24]
@@ -54,11 +56,12 @@ _END = re.compile("end")
 _WEIGHT = re.compile(rf"weight %(\S+) ({STRING}) ({TYPE})")
 _STAGE = re.compile(rf"stage ({STRING}) (\w+) chunks (\d+) copies (\d+) round (\d+) passes (\d+)")
 _PRODUCT = re.compile(
-    rf"  product %(\S+) : ({TYPE}) = (contract_int\(.*\)) %(\S+) : ({TYPE}) ({STRING}) : ({TYPE})"
+    rf"  product %(\S+) : ({TYPE}) = (contract_int\(.*\)) %(\S+) : ({TYPE}) ({STRING}|written %\S+) : ({TYPE})"
 )
 _MATRIX = re.compile(
     r"    matrix (\d+)x(\d+)x(\d+) (\w+) weights (\d+)/(\d+) inputs (\d+)/(\d+) (\w+) block (\d+)x(\d+) units (\d+)"
 )
+_WRITTEN = "written %"
 _LOOP = re.compile(r"repeat (\w+) (\d+)")
 _STEP = re.compile(rf"  %(\S+) = (\w+\(.*?\))((?: %\S+)*) : ({TYPE})")
 _PIECE = re.compile(
@@ -113,7 +116,7 @@ def _print_stage(stage: Stage) -> Iterator[str]:
 def _print_product(p: Product) -> Iterator[str]:
     yield (
         f"  product %{p.result} : {p.type} = {print_op(p.op)} %{p.operand} : {p.operand_type} "
-        f"{_q(p.weight)} : {p.weight_type}"
+        f"{f'written %{p.weight}' if p.rewritten else _q(p.weight)} : {p.weight_type}"
     )
     yield (
         f"    matrix {p.groups}x{p.rows}x{p.columns} {p.encoding} weights {p.weight_bits}/{p.cell_bits} "
@@ -209,10 +212,10 @@ class _Reader(Lines):
         return Stage(json.loads(name), group, chunks, copies, number, passes, product, steps, pieces)
 
     def product(self) -> Product:
-        (result, type, operand, operand_type, weight, weight_type), op = self.take(_parse_product)
+        (result, type, operand, operand_type, weight, weight_type), op, written = self.take(_parse_product)
         m = self.match(_MATRIX)
         return Product(
-            result, type, op, operand, operand_type, weight, weight_type,
+            result, type, op, operand, operand_type, weight, weight_type, written,
             int(m[1]), int(m[2]), int(m[3]), m[4], int(m[5]), int(m[6]), m[9], int(m[7]), int(m[8]),
             int(m[10]), int(m[11]), int(m[12]), self.loop(4),
         )  # fmt: skip
@@ -246,13 +249,15 @@ def _parse_piece(m: re.Match[str]) -> Piece:
 
 def _parse_product(
     line: str,
-) -> tuple[tuple[str, TensorType, str, TensorType, str, TensorType], IntegerContract]:
+) -> tuple[tuple[str, TensorType, str, TensorType, str, TensorType], IntegerContract, bool]:
     result, type, op, operand, operand_type, weight, weight_type = matched(_PRODUCT, line).groups()
     contract = parse_op(op)
     if not isinstance(contract, IntegerContract):
         raise ValueError(f"no contraction of integers: {op}")
     types = [TensorType.parse(text) for text in (type, operand_type, weight_type)]
-    return (result, types[0], operand, types[1], str(json.loads(weight)), types[2]), contract
+    written = weight.startswith(_WRITTEN)
+    matrix = weight.removeprefix(_WRITTEN) if written else str(json.loads(weight))
+    return (result, types[0], operand, types[1], matrix, types[2]), contract, written
 
 
 def _parse_loop(line: str, indent: int) -> tuple[str, int]:

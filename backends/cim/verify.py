@@ -3,7 +3,7 @@
 1. Names of stages, of streams, and of what is computed are unique.
 2. Tiles lie on the chips' grids, no two at one place; pieces and homes are on tiles there are.
 3. The pieces of a crossbar stage hold every block of every copy exactly once; a digital stage has no blocks.
-4. A product's matrix, loops and types fit its op.
+4. A product's matrix, loops and types fit its op; its vectors, and a matrix that is written, come by streams.
 5. Steps read what the stage made before, what a stream brings, or a weight; their ops infer the types they say.
 6. Streams join stages there are, from earlier to later ones, bring what the source makes, and have room and a home.
 7. Every output leaves by a stream to the host, and is of the type it says.
@@ -67,6 +67,7 @@ def _stage_faults(program: Program, stage: Stage) -> Iterator[str]:
         yield f"{name} holds a block that its matrix has not"
     if stage.product is not None:
         yield from (f"{name}: {fault}" for fault in _product_faults(stage.product))
+        yield from _missing_operands(program, stage, stage.product)
         if stage.chunks * stage.copies * stage.positions < stage.product.positions:
             yield f"{name} makes fewer than {stage.product.positions} products"
     types = _types(program, stage)
@@ -83,6 +84,15 @@ def _stage_faults(program: Program, stage: Stage) -> Iterator[str]:
         if inferred != step.type:
             yield f"{name} says %{step.result} is {step.type}, its op infers {inferred}"
         types[step.result] = step.type
+
+
+def _missing_operands(program: Program, stage: Stage, product: Product) -> Iterator[str]:
+    brought = {s.tensor: s for s in program.streams if s.target == stage.name}
+    for name in product.read:
+        if name not in brought:
+            yield f"stage '{stage.name}' multiplies %{name}, which no stream brings"
+        elif product.rewritten and name == product.weight and brought[name].span is not None:
+            yield f"stage '{stage.name}' writes %{name} into its arrays, which streams in by and by"
 
 
 def _product_faults(product: Product) -> Iterator[str]:

@@ -6,15 +6,17 @@ scale, calibrated on example inputs. Both grids are symmetric, so that no correc
     x @ w  ~  (quantize(x) @ quantize(w)) * (scale of x * scale of w)
 
 An activation that is quantised for a product is read quantised by everything else too (residual sums among it), so
-that it is kept and moved in integers alone. Products of two activations keep their type. Without example inputs or
-without bytes of weights the structure is made all the same, with scales of 1 and weights without bytes: such a model
-can be planned and simulated, and not run.
+that it is kept and moved in integers alone. Products of two activations keep their type, but for those that a target
+asks for by name: then both operands have a scale of their own. Without example inputs or without bytes of weights the
+structure is made all the same, with scales of 1 and weights without bytes: such a model can be planned and simulated,
+and not run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 
@@ -23,7 +25,7 @@ from wsc.compiler.ir.graph import Graph, Node
 from wsc.compiler.ir.interpret import interpret
 from wsc.compiler.ir.model import Model
 from wsc.compiler.ir.types import DType, TensorType
-from wsc.compiler.ops import Cast, Constant, Contract, Elementwise, IntegerContract, Parameter, Quantize
+from wsc.compiler.ops import Cast, Constant, Contract, Elementwise, IntegerContract, Op, Parameter, Quantize
 from wsc.compiler.ops.base import Array
 from wsc.compiler.ops.quantized import on_grid
 from wsc.compiler.passes.dead_code import dead_code
@@ -57,14 +59,24 @@ def precision_named(name: str) -> Precision:
 
 
 def quantize(
-    model: Model, precision: Precision, samples: Sequence[Sequence[Array]] = (), *, clip: bool = True
+    model: Model,
+    precision: Precision,
+    samples: Sequence[Sequence[Array]] = (),
+    *,
+    clip: bool = True,
+    activations: Container[str] = (),
 ) -> Model:
     """The model with every contraction of an activation by a weight in integers.
 
     `samples` are sets of inputs to calibrate on; `clip` lets a range cut off outliers where that lowers the squared
-    error. Doubles are left alone.
+    error. `activations` names contractions of two activations that are to be in integers too. Doubles are left alone.
     """
-    found = [node for node in model.graph if _is_candidate(model.graph, node)]
+    found = [
+        node
+        for node in model.graph
+        if _is_candidate(model.graph, node)
+        or (node.name in activations and is_product_of_activations(model.graph, node))
+    ]
     ranges = _Ranges.of(model, found, samples, precision.activation_bits, clip)
     return _rewrite(model, {node.name for node in found}, ranges, precision)
 
@@ -81,6 +93,13 @@ def _is_candidate(graph: Graph, node: Node) -> bool:
     return weight.is_weight and not activation.is_weight
 
 
+def is_product_of_activations(graph: Graph, node: Node) -> bool:
+    """Whether a node contracts two activations in floating point that may be quantised."""
+    if type(node.op) is not Contract or node.type.dtype is DType.F64 or not node.type.dtype.is_float:
+        return False
+    return not any(graph[name].is_weight for name in node.inputs)
+
+
 @dataclass(frozen=True)
 class _Ranges:
     """The step of each activation's grid, by name."""
@@ -91,7 +110,8 @@ class _Ranges:
     def of(
         model: Model, found: list[Node], samples: Sequence[Sequence[Array]], bits: int, clip: bool
     ) -> _Ranges:
-        names = tuple(dict.fromkeys(node.inputs[0] for node in found))
+        read = (name for node in found for name in node.inputs if not model.graph[name].is_weight)
+        names = tuple(dict.fromkeys(read))
         if not names or not samples or model.missing_weights():
             return _Ranges(dict.fromkeys(names, 1.0))
         observed = replace(model.graph, outputs=names, state=())
@@ -134,8 +154,9 @@ def _rewrite(model: Model, found: set[str], ranges: _Ranges, precision: Precisio
         if node.name not in found or not isinstance(node.op, Contract):
             return _reading_integers(node, built, made, precision) if node.name not in kept else [node]
         # The node may read renamed nodes; ranges go by the names of the graph as it was.
-        before = model.graph[node.name].inputs[0]
-        return _integer_form(node, built, ranges.steps[before], precision, weights, made)
+        before = model.graph[node.name].inputs
+        steps = [ranges.steps[name] for name in before if name in ranges.steps]
+        return _integer_form(node, built, steps, precision, weights, made)
 
     return dead_code(with_weights(rewrite(model.graph, rule), weights))
 
@@ -166,47 +187,52 @@ def _reading_integers(
 def _integer_form(
     node: Node,
     built: Mapping[str, Node],
-    step: float,
+    steps: Sequence[float],
     precision: Precision,
     weights: dict[str, Array],
     made: dict[tuple[str, int], Node],
 ) -> list[Node]:
-    """The nodes that stand for a contraction; the last one has its name and type."""
+    """The nodes that stand for a contraction, `steps` those of its activations; the last has its name and type."""
     assert isinstance(node.op, Contract)
-    activation, weight = (built[name] for name in node.inputs)
     fresh: list[Node] = []
 
-    def add(new: Node) -> Node:
-        fresh.append(new)
-        return new
+    def add(name: str, op: Op, *operands: Node) -> Node:
+        fresh.append(apply_op(name, op, operands, node.location))
+        return fresh[-1]
 
-    key = (activation.name, precision.activation_bits)
-    if key not in made:
-        name = fresh_name(f"{activation.name}.int{precision.activation_bits}", built)
-        op = Quantize(float(np.float32(step)), precision.activation_bits)
-        made[key] = add(apply_op(name, op, [activation], node.location))
-    integers, scales = _weight_nodes(node, weight, made[key], precision, weights, built)
-    if integers.name not in built:
-        add(integers)
-    add(scales)
-    product = add(
-        apply_op(
-            f"{node.name}.int",
-            IntegerContract(node.op.equation, node.op.windows),
-            [made[key], integers],
-            node.location,
-        )
-    )
-    floats = add(apply_op(f"{node.name}.cast", Cast("f32"), [product], node.location))
-    scaled = apply_op(
-        f"{node.name}.scaled", Elementwise("mul", (None, None)), [floats, scales], node.location
-    )
-    if scaled.type == node.type:
-        add(replace(scaled, name=node.name))
+    bits = precision.activation_bits
+    activations = [built[name] for name in node.inputs if not built[name].is_weight]
+    for activation, step in zip(activations, steps, strict=True):
+        if (activation.name, bits) not in made:
+            name = fresh_name(f"{activation.name}.int{bits}", built)
+            made[activation.name, bits] = add(name, Quantize(float(np.float32(step)), bits), activation)
+    operands = [made[activation.name, bits] for activation in activations]
+    scale: Node | float
+    if len(operands) == 2:
+        scale = float(np.float32(prod(_scale(operand) for operand in operands)))
     else:
-        add(scaled)
-        add(apply_op(node.name, Cast(node.type.dtype.value), [scaled], node.location))
+        weight = built[node.inputs[1]]
+        integers, scale = _weight_nodes(node, weight, operands[0], precision, weights, built)
+        if integers.name not in built:
+            fresh.append(integers)
+        fresh.append(scale)
+        operands.append(integers)
+    product = add(f"{node.name}.int", IntegerContract(node.op.equation, node.op.windows), *operands)
+    floats = add(f"{node.name}.cast", Cast("f32"), product)
+    if isinstance(scale, Node):
+        scaled = add(f"{node.name}.scaled", Elementwise("mul", (None, None)), floats, scale)
+    else:
+        scaled = add(f"{node.name}.scaled", Elementwise("mul", (None, scale)), floats)
+    if scaled.type == node.type:
+        fresh[-1] = replace(scaled, name=node.name)
+    else:
+        add(node.name, Cast(node.type.dtype.value), scaled)
     return fresh
+
+
+def _scale(quantised: Node) -> float:
+    assert isinstance(quantised.op, Quantize)
+    return quantised.op.scale
 
 
 def _weight_nodes(

@@ -52,7 +52,11 @@ def run_stages(
         if stage.product is not None:
             product = stage.product
             values[product.result] = _product(
-                stage, product, values[product.operand], weights[product.weight], multiply
+                stage,
+                product,
+                values[product.operand],
+                values[product.weight] if product.rewritten else weights[product.weight],
+                multiply,
             )
         for step in stage.steps:
             values[step.result] = step.op.reference([values[name] for name in step.operands])
@@ -65,7 +69,7 @@ def run_stages(
 
 def _read(stage: Stage) -> list[str]:
     operands = [name for step in stage.steps for name in step.operands]
-    return operands + ([stage.product.operand] if stage.product else [])
+    return operands + (list(stage.product.read) if stage.product else [])
 
 
 def _dead(stage: Stage) -> set[str]:

@@ -16,7 +16,7 @@ _MESH = 4  # links that leave a router
 
 
 def energy(prepared: Prepared, interval: int) -> tuple[EnergyPart, ...]:
-    """Joules of one input in the steady state, by component, and of writing cells where arrays are reloaded."""
+    """Joules of one input in the steady state, by component, and of the cells that it writes."""
     machine, program = prepared.machine, prepared.program
     cycles = busy_cycles(prepared)
     parts: dict[tuple[str, bool], float] = defaultdict(float)
@@ -27,8 +27,8 @@ def energy(prepared: Prepared, interval: int) -> tuple[EnergyPart, ...]:
         else:
             busy = cycles[component.active] * _share(machine, component)
         parts[(component.name, component.moves_data)] += watts * busy / machine.chip.clock_hz
-    if prepared.reloads:
-        parts[("writing cells", False)] += written_cells(prepared) * machine.write.cell_joules
+    if cells := written_cells(prepared):
+        parts[("writing cells", False)] += cells * machine.write.cell_joules
     return tuple(EnergyPart(name, joules, moves) for (name, moves), joules in parts.items())
 
 
@@ -42,7 +42,7 @@ def busy_cycles(prepared: Prepared) -> dict[str, float]:
         units = sum(piece.units for piece in stage.pieces)
         total["product"] += float(units * stage.chunks * costs.product)
         total["vector"] += float(stage.chunks * costs.digital.sum())
-        total["bus"] += float(stage.chunks * costs.load.sum())
+        total["bus"] += float(stage.chunks * costs.load.sum() + costs.rewrite_load.sum())
         hop_bytes += stage.chunks * costs.partial_hop_bytes
     for stream in prepared.streams:
         chunks = stream.stream.source_chunks
@@ -73,9 +73,9 @@ def _share(machine: CimMachine, component: Component) -> float:
 
 
 def written_cells(prepared: Prepared) -> int:
-    """Cells that one input writes where arrays are reloaded."""
+    """Cells that one input writes: of all weights where arrays are reloaded, and of activations, each copy."""
     return sum(
-        costs.stage.product.weight_type.elements * prepared.machine.slices(costs.stage.product.weight_bits)
+        costs.stage.copies * p.weight_type.elements * prepared.machine.slices(p.weight_bits)
         for costs in prepared.stages
-        if costs.stage.product
+        if (p := costs.stage.product) and (prepared.reloads or p.rewritten)
     )

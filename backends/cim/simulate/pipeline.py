@@ -170,20 +170,25 @@ class Pipeline:
         runner.fired += 1
         runner.loading = True
         tiles = costs.tiles
-        loaded = np.maximum(self.bus[tiles], now) + costs.load
+        begun = np.maximum(self.bus[tiles], now)
+        loaded, free = begun + costs.load, runner.arrays_free
+        if costs.rewrite and number % costs.stage.chunks == 0:
+            # The matrix comes over the bus first; rows are written as they come, once the last input is done.
+            loaded = loaded + costs.rewrite_load
+            free = np.maximum(begun, free) + costs.rewrite
         self.bus[tiles] = loaded
-        start = np.maximum(loaded, runner.arrays_free)
+        start = np.maximum(loaded, free)
         runner.arrays_free = start + costs.product
         end = runner.arrays_free + costs.tail
         if costs.issue.any():
             self.turns[tiles] = np.maximum(self.turns[tiles], loaded) + costs.issue
             end = np.maximum(end, self.turns[tiles])
         # The next chunk loads from when the slowest tile begins to multiply this one, and has its turns.
-        free = max(
+        next_load = max(
             int(start.max()),
             int(self.turns[tiles].max()) - int(costs.issue.max()) if costs.issue.any() else 0,
         )
-        Call(self.env, max(0, free - now), lambda _: self._loaded(runner))
+        Call(self.env, max(0, next_load - now), lambda _: self._loaded(runner))
         Call(self.env, max(0, int(end.max()) - now), lambda _: self._multiplied(runner, number))
 
     def _loaded(self, runner: Runner) -> None:

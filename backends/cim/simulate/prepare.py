@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsc.backends.cim.machine import CimMachine
-from wsc.backends.cim.program import HOST, Program, Stage, Stream
+from wsc.backends.cim.program import HOST, Piece, Product, Program, Stage, Stream
 from wsc.backends.cim.simulate.network import Load, Network
 from wsc.backends.cim.simulate.product import ProductTiming, product_timing
 from wsc.compiler.errors import SimulationError
@@ -32,6 +32,8 @@ class StageCosts:
     product: int  # that the arrays are busy
     tail: int  # until the last number, beyond that
     write: int  # to fill the arrays, once an input and pass, where they are reloaded
+    rewrite: int  # to write an activation into the arrays, once an input
+    rewrite_load: NDArray[np.int64]  # on each tile's bus, for that
     timing: ProductTiming | None
     partial: Path
     partial_hop_bytes: float
@@ -126,7 +128,7 @@ def _stage(
     lanes = (macs / tile.digital_macs_per_cycle + ops / tile.vector_ops_per_cycle) / stage.chunks
     total = sum(piece.outputs for piece in stage.pieces) or 1
     place = {number: i for i, number in enumerate(stage.tiles)}
-    load, issue, digital = (np.zeros(len(place)) for _ in range(3))
+    load, issue, digital, written = (np.zeros(len(place)) for _ in range(4))
     for piece in stage.pieces:
         i = place[piece.tile]
         load[i] += piece.loads / tile.bus_bytes_per_cycle
@@ -134,6 +136,7 @@ def _stage(
         if stage.product:
             blocks = piece.count * stage.positions * stage.passes
             issue[i] += blocks * machine.core.issue_cycles / tile.cores
+            written[i] += _written_bytes(stage.product, piece) / tile.bus_bytes_per_cycle
     timing = product_timing(stage.product, machine) if stage.product else None
     busy = stage.positions * stage.passes * timing.interval if timing else 0.0
     partial = _partial(stage, network)
@@ -145,15 +148,30 @@ def _stage(
         digital=np.ceil(digital).astype(np.int64),
         product=ceil(busy),
         tail=ceil(timing.latency - timing.interval) if timing else 0,
-        write=ceil(stage.product.block_rows * machine.write.row_cycles) * stage.passes
-        if stage.product and reloads
-        else 0,
+        write=_write(stage, machine) if reloads and stage.product and not stage.product.rewritten else 0,
+        rewrite=_write(stage, machine) if stage.product and stage.product.rewritten else 0,
+        rewrite_load=np.ceil(written).astype(np.int64),
         timing=timing,
         partial=network.path(partial),
         partial_hop_bytes=sum(load.hop_bytes for load in partial),
         macs=macs + (stage.product.macs if stage.product else 0),
         vector_ops=ops,
     )
+
+
+def _write(stage: Stage, machine: CimMachine) -> int:
+    """Cycles to write the arrays of a stage, all side by side, row after row."""
+    p = stage.product
+    assert p is not None
+    paired = 2 if p.encoding == "differential_rows" else 1
+    return ceil(min(p.rows, p.block_rows) * paired * machine.write.row_cycles) * stage.passes
+
+
+def _written_bytes(product: Product, piece: Piece) -> float:
+    """Bytes of an activation that become the blocks of a piece."""
+    if not product.rewritten:
+        return 0.0
+    return product.weight_type.elements * product.weight_bits / 8 * piece.count / product.blocks
 
 
 def _partial(stage: Stage, network: Network) -> list[Load]:
@@ -209,6 +227,9 @@ def _wants(stage: Stage, stream: Stream) -> list[tuple[int, float, float, float]
     product = stage.product
     if product is None and stream.span is None:
         return [(p.tile, 0.0, 1.0, _digital_part(stage)) for p in stage.pieces]
+    if product is not None and product.rewritten and stream.tensor == product.weight:
+        # Every copy is written whole, block by block where it lies.
+        return [(p.tile, 0.0, 1.0, p.count / product.blocks) for p in stage.pieces]
     if product is None or stream.tensor != product.operand:
         found = _shares(stage)
     else:

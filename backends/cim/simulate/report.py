@@ -57,12 +57,16 @@ def _kernel(costs: StageCosts, prepared: Prepared, interval: int) -> KernelTrace
 
 def _compute(costs: StageCosts) -> float:
     busiest = max(costs.product, int(costs.digital.max()), int(costs.issue.max()))
-    return float(costs.stage.chunks * busiest + costs.write)
+    return float(costs.stage.chunks * busiest + costs.write + costs.rewrite)
 
 
 def _steps(costs: StageCosts) -> Iterator[StepTrace]:
     stage = costs.stage
     if stage.product is not None and costs.timing is not None:
+        if costs.rewrite:
+            yield StepTrace(
+                f"write {stage.product.weight}", "compute", float(costs.rewrite), float(costs.rewrite)
+            )
         busy = float(stage.chunks * costs.product)
         yield StepTrace(f"product {stage.product.weight}", "compute", busy, costs.timing.latency)
     digital = float(stage.chunks * costs.digital.max())
@@ -121,8 +125,8 @@ def _loads(prepared: Prepared) -> Iterator[Busy]:
     links = np.zeros(prepared.links)
     for costs in prepared.stages:
         chunks = costs.stage.chunks
-        yield Busy(f"the arrays of '{costs.stage.name}'", float(chunks * costs.product))
-        bus[costs.tiles] += chunks * costs.load
+        yield Busy(f"the arrays of '{costs.stage.name}'", float(chunks * costs.product + costs.rewrite))
+        bus[costs.tiles] += chunks * costs.load + costs.rewrite_load
         turns[costs.tiles] += chunks * costs.issue
         lanes[costs.tiles] += chunks * costs.digital
         links[costs.partial.resources] += chunks * costs.partial.loads
