@@ -72,7 +72,7 @@ class IntegerContract(Contract):
 
     def infer(self, operands: Sequence[TensorType]) -> TensorType:
         if len(operands) != 2 or not all(t.dtype in (DType.I8, DType.I16, DType.U8) for t in operands):
-            raise ValueError("contract_int takes two tensors of i8 or i16, or u8 on the left")
+            raise ValueError("contract_int takes two tensors of i8 or i16; the left may be u8")
         if operands[1].dtype is DType.U8:
             raise ValueError("the right operand of contract_int has a sign")
         extents = self.extents(operands)
