@@ -122,6 +122,7 @@ class Physics(Part):
     stuck_fraction: Fraction
     drift_exponent: Fraction  # conductance falls as (t / drift_start_seconds) ** -exponent
     drift_start_seconds: Rate
+    drift_sigma: Fraction = 0.0  # of the exponents, from cell to cell
     wire_ohm: Amount  # between two neighbouring cells
     on_siemens: Rate  # the largest conductance
 
