@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from wsc.backends.physical import Asked, Batches, PhysicalRun, Weights
 from wsc.compiler.errors import UserError
 from wsc.compiler.evidence import Evidence
 from wsc.compiler.ir.model import Model
@@ -115,6 +116,12 @@ class Target(ABC):
         progress: Progress | None = None,
     ) -> tuple[Array, ...]:
         """Outputs of the program, computed as the machine would; raises InputMismatch."""
+
+    def execute_physical(
+        self, program: Any, machine: Any, weights: Weights, batches: Batches, asked: Asked
+    ) -> PhysicalRun:
+        """Outputs with the physics of the machine's cells; raises UserError where the target computes in digital."""
+        raise UserError(f"The target '{self.name}' computes in digital: `--analog` is for compute in memory.")
 
     @abstractmethod
     def lower_bound(self, program: Any, machine: Any) -> int:

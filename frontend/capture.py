@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -67,7 +68,8 @@ def capture(module: nn.Module, example_inputs: ExampleInputs, name: str) -> Capt
     meta device nothing is computed and the model has no weights. Raises ModelError where torch cannot run or export
     the module, UnsupportedModel where the graph has no word for what it does.
     """
-    module.eval()
+    with suppress(NotImplementedError):  # what was exported before has one mode only
+        module.eval()
     tensors = module_tensors(module)
     arguments = Arguments.of(module, example_inputs)
     if tensors and all(tensor.is_meta for tensor in tensors.values()):

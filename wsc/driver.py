@@ -15,6 +15,7 @@ from wsc.compiler.passes.dead_code import dead_code
 from wsc.compiler.passes.pipeline import run_pipeline
 from wsc.compiler.passes.quantize import precision_named, quantize
 from wsc.compiler.passes.spell_attention import product_names, spell_attention
+from wsc.compiler.passes.stored_integers import stored_integers
 from wsc.simulation.trace import Trace
 
 Stage = Callable[[str], None]
@@ -54,6 +55,8 @@ def compile_model(
     """
     target, machine = selection.target, selection.machine
     stage("simplifying the graph")
+    if target.integers(machine):
+        model = stored_integers(model)  # before the passes compute the weights that integers stand for
     simple = quantized(run_pipeline(model), selection, stage, dtype=dtype, samples=samples)
     legal = target.legalize(simple, machine)
     stage("sizing and placing kernels")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from wsc.compiler.errors import UserError
 
 ModelFile = Annotated[
     str,
@@ -117,6 +120,36 @@ AlgorithmName = Annotated[
     str | None, typer.Argument(metavar="NAME", help="An algorithm. [default: list all]", show_default=False)
 ]
 Extent = Annotated[int | None, typer.Option(help="See the list of algorithms.")]
+Analog = Annotated[
+    bool, typer.Option("--analog", help="With converters, noise and drift; compute in memory alone.")
+]
+Seed = Annotated[
+    int | None, typer.Option("--seed", metavar="N", min=0, help="Of what is drawn at random. [default: 0]")
+]
+AdcBits = Annotated[
+    int | None,
+    typer.Option(
+        "--adc-bits", metavar="N", min=1, max=24, help="Converters of so many bits. [default: the machine's]"
+    ),
+]
+Seconds = Annotated[
+    float | None,
+    typer.Option("--seconds", metavar="S", min=0, help="Time since the cells were programmed. [default: 0]"),
+]
+Calibrate = Annotated[
+    str | None,
+    typer.Option(
+        "--calibrate",
+        metavar="FILE",
+        help="Set converters' ranges by the inputs in this .npz file, or by `examples`. [default: full scale]",
+    ),
+]
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels", metavar="FILE", help="A .npy file with the right place of each row's largest score."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Level = Annotated[
     str,
@@ -126,3 +159,10 @@ Level = Annotated[
         help="fast, or cycle: every cycle and word, with the data, on small fabrics.",
     ),
 ]
+
+
+def only_with(option: str, given: Mapping[str, object]) -> None:
+    """Raise UserError for options that mean nothing without another one."""
+    names = ", ".join(f"--{name}" for name, value in given.items() if value is not None)
+    if names:
+        raise UserError(f"{names}: only with --{option}.")

@@ -9,6 +9,7 @@ Inputs, B bits in digits of d:
     twos_complement  the bits of x; the highest digit is signed, or counts negatively where it is one bit
     sign_phases      the digits of max(x, 0), then those of max(-x, 0)
     bipolar          the digits of |x|, each driven with the sign of x
+    unsigned         the digits of x, which is never negative
 """
 
 from __future__ import annotations
@@ -74,6 +75,8 @@ def drive(inputs: Integers, bits: int, digit_bits: int, encoding: str) -> Digits
         plus, factors = _digits(np.maximum(inputs, 0), bits - 1, digit_bits)
         minus, _ = _digits(np.maximum(-inputs, 0), bits - 1, digit_bits)
         return Digits(np.concatenate([plus, minus]), (*factors, *(-f for f in factors)))
+    if encoding == "unsigned":
+        return Digits(*_digits(inputs, bits, digit_bits))
     if encoding == "bipolar":
         values, factors = _digits(np.abs(inputs), bits - 1, digit_bits)
         return Digits(values * np.sign(inputs), factors)

@@ -11,12 +11,12 @@ from wsc.compiler.ir.types import TensorType
 from wsc.compiler.ops import Op
 
 
-def product_interval(machine: CimMachine, input_bits: int) -> float:
+def product_interval(machine: CimMachine, input_bits: int, signed: bool = True) -> float:
     """Cycles between two products of a unit: its slowest stage once a phase, and the filling if it drains."""
     convert = machine.adc.columns_per_adc / machine.adc.conversions_per_cycle
     stages = (machine.array.phase_cycles, convert, machine.array.accumulate_cycles)
     filling = 0.0 if machine.array.overlap else sum(stages) - max(stages)
-    return machine.phases(input_bits) * max(stages) + filling
+    return machine.phases(input_bits, signed) * max(stages) + filling
 
 
 def vector_work(op: Op, operands: tuple[TensorType, ...], result: TensorType) -> tuple[int, int]:

@@ -122,6 +122,7 @@ class Physics(Part):
     stuck_fraction: Fraction
     drift_exponent: Fraction  # conductance falls as (t / drift_start_seconds) ** -exponent
     drift_start_seconds: Rate
+    drift_sigma: Fraction = 0.0  # of the exponents, from cell to cell
     wire_ohm: Amount  # between two neighbouring cells
     on_siemens: Rate  # the largest conductance
 
@@ -201,10 +202,10 @@ class CimMachine(Part):
         """Weights that a unit holds for each input."""
         return self.array.columns * self.array.arrays_per_unit // self.slices(weight_bits)
 
-    def phases(self, input_bits: int) -> int:
+    def phases(self, input_bits: int, signed: bool = True) -> int:
         """Digits of an input, driven one after another."""
         array = self.array
-        if array.input_encoding == "twos_complement":
+        if not signed or array.input_encoding == "twos_complement":
             return ceil(input_bits / array.dac_bits)
         digits = ceil(max(1, input_bits - 1) / array.dac_bits)
         return digits * (2 if array.input_encoding == "sign_phases" else 1)

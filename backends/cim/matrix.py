@@ -7,8 +7,9 @@ from math import ceil, prod
 
 from wsc.backends.cim.estimate import bits_of
 from wsc.backends.cim.machine import CimMachine
-from wsc.backends.cim.program import Convert, Drive, Loop, Product, ShiftAdd
+from wsc.backends.cim.program import UNSIGNED, Convert, Drive, Loop, Product, ShiftAdd
 from wsc.compiler.ir.graph import Graph, Node
+from wsc.compiler.ir.types import DType
 from wsc.compiler.ops import Contract, IntegerContract
 from wsc.compiler.passes.rewrite import weight_key
 
@@ -50,6 +51,7 @@ def make_product(graph: Graph, node: Node, machine: CimMachine, positions: int) 
     role = roles(op)
     extents = op.extents([activation.type, weight.type])
     weight_bits, input_bits = bits_of(weight.type), bits_of(activation.type)
+    signed = activation.type.dtype is not DType.U8
     width = machine.unit_weights(weight_bits)
     columns = prod(extents[c] for c in role.columns)
     # Units that share an issue slot work on one input: a block is a row of them.
@@ -63,7 +65,7 @@ def make_product(graph: Graph, node: Node, machine: CimMachine, positions: int) 
     slices = machine.slices(weight_bits)
     per_array = ceil(min(width, used) * slices / array.arrays_per_unit)
     phase = (Drive(driven), Convert(per_array, machine.adc.bits), ShiftAdd(slices))
-    loop = Loop("position", positions, (Loop("phase", machine.phases(input_bits), phase),))
+    loop = Loop("position", positions, (Loop("phase", machine.phases(input_bits, signed), phase),))
     return Product(
         result=node.name,
         type=node.type,
@@ -79,7 +81,7 @@ def make_product(graph: Graph, node: Node, machine: CimMachine, positions: int) 
         encoding=array.encoding,
         weight_bits=weight_bits,
         cell_bits=array.cell_bits,
-        input_encoding=array.input_encoding,
+        input_encoding=array.input_encoding if signed else UNSIGNED,
         input_bits=input_bits,
         dac_bits=array.dac_bits,
         block_rows=machine.unit_rows,

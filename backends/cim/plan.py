@@ -130,15 +130,14 @@ def _cheapest(sizing: Sizing, limit: float) -> Option:
 
 
 def _names(sizings: Sequence[Sizing]) -> tuple[str, ...]:
-    """A name for each stage: the module that its head comes from, or the head's own, each once."""
-    names: list[str] = []
-    for sizing in sizings:
-        head = sizing.draft.head
+    """A name for each stage: the module that its head comes from, crossbars first, or the head's own, each once."""
+    names: dict[int, str] = {}
+    order = sorted(range(len(sizings)), key=lambda i: sizings[i].product is None)
+    for i in order:
+        head = sizings[i].draft.head
         wish = head.location.module or head.name
-        if wish in names or wish == HOST:
-            wish = head.name
-        names.append(wish)
-    return tuple(names)
+        names[i] = head.name if wish in names.values() or wish == HOST else wish
+    return tuple(names[i] for i in range(len(sizings)))
 
 
 def _place(

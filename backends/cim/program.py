@@ -17,6 +17,7 @@ from wsc.compiler.ir.types import TensorType
 from wsc.compiler.ops import IntegerContract, Op
 
 HOST = "host"
+UNSIGNED = "unsigned"  # an input encoding that every machine has: no sign to drive
 
 
 @dataclass(frozen=True)

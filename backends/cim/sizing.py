@@ -8,7 +8,7 @@ from math import ceil
 from wsc.backends.cim.estimate import digital_cycles, product_interval
 from wsc.backends.cim.machine import CimMachine
 from wsc.backends.cim.matrix import copy_units, make_product
-from wsc.backends.cim.program import Product
+from wsc.backends.cim.program import UNSIGNED, Product
 from wsc.backends.cim.stages import WHOLE, Cut, Draft
 
 MAX_CHUNKS = 64
@@ -59,7 +59,7 @@ def size(cut: Cut, draft: Draft, machine: CimMachine, budget: int) -> Sizing:
     streams = cut.stream_dim[draft.head.name] != WHOLE
     units = copy_units(product, machine)
     most = max(1, budget // units)
-    interval = product_interval(machine, product.input_bits)
+    interval = product_interval(machine, product.input_bits, product.input_encoding != UNSIGNED)
     write = write_cycles(product, machine)
     variants = _variants(product.positions, rows if streams else 1, most, interval, units, write)
     return Sizing(draft, product, rows, digital, _fastest(variants), variants)

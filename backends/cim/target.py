@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wsc.backends.cim.emit import emit
 from wsc.backends.cim.execute import execute
+from wsc.backends.cim.execute.analog import execute_batches
 from wsc.backends.cim.facts import plan_facts
 from wsc.backends.cim.legalize import legalize
 from wsc.backends.cim.machine import CimMachine
@@ -19,6 +20,7 @@ from wsc.backends.cim.simulate.floorplan import floorplan
 from wsc.backends.cim.text import parse_program, print_program
 from wsc.backends.cim.variants import capacity, variants
 from wsc.backends.cim.verify import verify
+from wsc.backends.physical import Asked, Batches, PhysicalRun, Weights
 from wsc.backends.target import Progress, Target, Variant
 from wsc.compiler.evidence import Evidence, read_evidence
 from wsc.compiler.ir.model import Model
@@ -76,6 +78,11 @@ class CimTarget(Target):
         progress: Progress | None = None,
     ) -> tuple[Array, ...]:
         return execute(program, weights, inputs, progress)
+
+    def execute_physical(
+        self, program: Program, machine: CimMachine, weights: Weights, batches: Batches, asked: Asked
+    ) -> PhysicalRun:
+        return execute_batches(program, machine, weights, batches, asked)
 
     def lower_bound(self, program: Program, machine: CimMachine) -> int:
         return lower_bound(program, machine)

@@ -212,7 +212,7 @@ class _Reader(Lines):
         return Stage(json.loads(name), group, chunks, copies, number, passes, product, steps, pieces)
 
     def product(self) -> Product:
-        (result, type, op, operand, operand_type), (weight, weight_type, written) = self.take(_parse_product)
+        (result, type, operand, operand_type, weight, weight_type), op, written = self.take(_parse_product)
         m = self.match(_MATRIX)
         return Product(
             result, type, op, operand, operand_type, weight, weight_type, written,
@@ -249,16 +249,15 @@ def _parse_piece(m: re.Match[str]) -> Piece:
 
 def _parse_product(
     line: str,
-) -> tuple[tuple[str, TensorType, IntegerContract, str, TensorType], tuple[str, TensorType, bool]]:
-    """Result, op and vectors of a product, and its matrix with whether it is written at run time."""
+) -> tuple[tuple[str, TensorType, str, TensorType, str, TensorType], IntegerContract, bool]:
     result, type, op, operand, operand_type, weight, weight_type = matched(_PRODUCT, line).groups()
     contract = parse_op(op)
     if not isinstance(contract, IntegerContract):
         raise ValueError(f"no contraction of integers: {op}")
+    types = [TensorType.parse(text) for text in (type, operand_type, weight_type)]
     written = weight.startswith(_WRITTEN)
-    key = weight.removeprefix(_WRITTEN) if written else str(json.loads(weight))
-    vectors = (result, TensorType.parse(type), contract, operand, TensorType.parse(operand_type))
-    return vectors, (key, TensorType.parse(weight_type), written)
+    matrix = weight.removeprefix(_WRITTEN) if written else str(json.loads(weight))
+    return (result, types[0], operand, types[1], matrix, types[2]), contract, written
 
 
 def _parse_loop(line: str, indent: int) -> tuple[str, int]:

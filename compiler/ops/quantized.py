@@ -15,6 +15,7 @@ from wsc.compiler.ops.contract import Contract
 
 _EXACT = 2**53  # whole numbers below it are exact in 64-bit floating point
 _CARRIERS = {8: DType.I8, 16: DType.I16}
+_TYPES = {"int8": DType.I8, "int16": DType.I16, "uint8": DType.U8}
 
 
 @dataclass(frozen=True)
@@ -62,22 +63,27 @@ def on_grid(values: Array, scale: Array | np.float32, bits: int) -> Array:
 
 @dataclass(frozen=True)
 class IntegerContract(Contract):
-    """A contraction of integers whose result is wide enough to be exact: i32 for i8 operands, i64 for i16."""
+    """A contraction of integers whose result is wide enough to be exact: i32 for 8-bit operands, i64 for i16.
+
+    The left operand, which is driven, may be without sign (u8).
+    """
 
     kind: ClassVar[str] = "contract_int"
 
     def infer(self, operands: Sequence[TensorType]) -> TensorType:
-        if len(operands) != 2 or not all(t.dtype in (DType.I8, DType.I16) for t in operands):
-            raise ValueError("contract_int takes two tensors of i8 or i16")
+        if len(operands) != 2 or not all(t.dtype in (DType.I8, DType.I16, DType.U8) for t in operands):
+            raise ValueError("contract_int takes two tensors of i8 or i16; the left may be u8")
+        if operands[1].dtype is DType.U8:
+            raise ValueError("the right operand of contract_int has a sign")
         extents = self.extents(operands)
         wide = any(t.dtype is DType.I16 for t in operands)
         return TensorType(DType.I64 if wide else DType.I32, tuple(extents[c] for c in self.letters[2]))
 
     def reference(self, operands: Sequence[Array]) -> Array:
-        types = [TensorType(DType.I8 if a.dtype == np.int8 else DType.I16, a.shape) for a in operands]
+        types = [TensorType(_TYPES[a.dtype.name], a.shape) for a in operands]
         extents, result = self.extents(types), self.infer(types)
         terms = prod(n for c, n in extents.items() if c not in self.letters[2])
-        largest = terms * prod(2 ** (8 * a.dtype.itemsize - 1) for a in operands)
+        largest = terms * prod(2 ** (8 * a.dtype.itemsize - (a.dtype.kind == "i")) for a in operands)
         if largest >= _EXACT:
             raise ValueError(f"a sum of {terms:,} products of {types[0].dtype.value} is not exact in 53 bits")
         floats = [a.astype(np.float32 if largest < 2**24 else np.float64) for a in operands]

@@ -103,7 +103,7 @@ def test_it_computes_what_the_quantised_model_computes(written: Made) -> None:
     ideal = Conditions(ideal=True, adc_bits=24)
     run = execute_analog(written.program, written.machine, written.model.weights, written.inputs, ideal)
     np.testing.assert_array_equal(run.outputs[0], wanted)
-    assert len(run.layers) == 2 + 2 * 2  # two products by weights, and each head's two of activations
+    assert len(run.layers) == 4  # two products by weights, two of activations
 
 
 def test_its_text_reads_back(written: Made) -> None:

@@ -30,7 +30,7 @@ def run_build(folder: Path | None, inputs: Path | None, output: Path | None, jso
     with progress_bar("executing") as progress:
         outputs = build.execute(arrays, progress)
     if output is not None:
-        _write(output, outputs)
+        write_outputs(output, outputs)
     expected, judge = _expected(build, arrays, given=inputs is not None)
     errors = [relative_error(a, b) for a, b in zip(outputs, expected, strict=True)]
     limits = [tolerance(a) for a in expected]
@@ -57,16 +57,20 @@ def _say(text: str) -> None:
 
 def chosen_inputs(build: Build, file: Path | None) -> Sequence[Array]:
     """The inputs of a file, or the example inputs; raises InputMismatch."""
-    if file is not None:
-        arrays = _read(build, file)
-    elif build.inputs is not None:
-        arrays = build.inputs
-    else:
-        raise InputMismatch(
-            f"'{build.name}' was compiled with example inputs on the meta device: give some with data, as --input FILE."
-        )
+    arrays = chosen_arrays(build, file)
     check_inputs(build.graph, arrays)
     return arrays
+
+
+def chosen_arrays(build: Build, file: Path | None) -> Sequence[Array]:
+    """The same, of whatever shape they are."""
+    if file is not None:
+        return _read(build, file)
+    if build.inputs is not None:
+        return build.inputs
+    raise InputMismatch(
+        f"'{build.name}' was compiled with example inputs on the meta device: give some with data, as --input FILE."
+    )
 
 
 def _read(build: Build, file: Path) -> tuple[Array, ...]:
@@ -85,7 +89,8 @@ def _read(build: Build, file: Path) -> tuple[Array, ...]:
     return arrays
 
 
-def _write(file: Path, outputs: Sequence[Array]) -> None:
+def write_outputs(file: Path, outputs: Sequence[Array]) -> None:
+    """Write outputs by number; raises UserError."""
     try:
         write_arrays(file, {f"out{i}": array for i, array in enumerate(outputs)})
     except OSError as error:

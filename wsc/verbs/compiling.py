@@ -9,9 +9,12 @@ import typer
 
 from wsc.app import Command, app
 from wsc.options import (
+    AdcBits,
     AlgorithmName,
+    Analog,
     Batch,
     BuildFolder,
+    Calibrate,
     Context,
     Define,
     Download,
@@ -20,6 +23,7 @@ from wsc.options import (
     GridSize,
     InputArrays,
     Json,
+    Labels,
     Level,
     Machine,
     ModelFile,
@@ -29,9 +33,12 @@ from wsc.options import (
     Overrides,
     Phase,
     Schedule,
+    Seconds,
+    Seed,
     Seq,
     Wafers,
     WeightsDType,
+    only_with,
 )
 
 
@@ -82,12 +89,30 @@ def compile(
 
 @app.command(cls=Command)
 def run(
-    build: BuildFolder = None, inputs: InputArrays = None, output: OutputArrays = None, json: Json = False
+    build: BuildFolder = None,
+    inputs: InputArrays = None,
+    output: OutputArrays = None,
+    analog: Analog = False,
+    seed: Seed = None,
+    adc_bits: AdcBits = None,
+    seconds: Seconds = None,
+    calibrate: Calibrate = None,
+    labels: Labels = None,
+    json: Json = False,
 ) -> None:
     """Execute a program on real tensors; compare it with PyTorch."""
-    from wsc.commands.run import run_build
+    given = {"seed": seed, "adc-bits": adc_bits, "seconds": seconds, "calibrate": calibrate, "labels": labels}
+    if not analog:
+        from wsc.commands.run import run_build
 
-    run_build(build, inputs, output, json)
+        only_with("analog", given)
+        run_build(build, inputs, output, json)
+        return
+    from wsc.backends.physical import Asked
+    from wsc.commands.analog import Files, run_analog
+
+    asked = Asked(seed or 0, adc_bits or 0, seconds or 0.0)
+    run_analog(build, asked, Files(inputs, output, labels, calibrate), json)
 
 
 @app.command(cls=Command)

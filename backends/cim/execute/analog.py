@@ -19,6 +19,7 @@ from wsc.backends.cim.execute.physics import Conditions, Floats, program_cells
 from wsc.backends.cim.execute.run import exact, run_stages
 from wsc.backends.cim.machine import CimMachine
 from wsc.backends.cim.program import Product, Program, Stage
+from wsc.backends.physical import Asked, Batches, LayerError, PhysicalRun
 from wsc.compiler.ops.base import Array
 
 _ROWS_AT_ONCE = 4096  # positions of a batch, so that what is at work stays in the cache
@@ -40,21 +41,26 @@ class Range:
 
 
 @dataclass(frozen=True)
-class LayerError:
-    """A product's error against exact arithmetic on the same inputs; `clipped`: share of conversions at an end."""
-
-    name: str
-    sqnr_db: float
-    clipped: float
-    conversions: int
-
-
-@dataclass(frozen=True)
 class AnalogRun:
     """Outputs, and the error of every product in order."""
 
     outputs: tuple[Array, ...]
     layers: tuple[LayerError, ...]
+
+
+@dataclass
+class _Noted:
+    """What a product's error is made of, over all groups and batches."""
+
+    noise: float = 0.0
+    power: float = 0.0
+    clipped: int = 0
+    conversions: int = 0
+
+    def error(self, name: str) -> LayerError:
+        ratio = 10 * np.log10(self.power / self.noise) if self.noise and self.power else -np.inf
+        clipped = self.clipped / max(1, self.conversions)
+        return LayerError(name, float(ratio if self.noise else np.inf), clipped, self.conversions)
 
 
 @dataclass
@@ -94,8 +100,14 @@ class Analog:
     conditions: Conditions
     ranges: Mapping[str, Range] = field(default_factory=dict)
     watching: bool = False
-    layers: list[LayerError] = field(default_factory=list)
+    noted: dict[str, _Noted] = field(default_factory=dict)
     seen: dict[str, Range] = field(default_factory=dict)
+    batch: int = 0  # cells are programmed alike in each, reads differ
+
+    @property
+    def layers(self) -> tuple[LayerError, ...]:
+        """The error of every product so far, in order."""
+        return tuple(noted.error(name) for name, noted in self.noted.items())
 
     def multiply(self, stage: Stage, product: Product, group: int, inputs: Array, weights: Array) -> Array:
         """[positions, columns] of one group, and a note of how far from exact they are."""
@@ -112,7 +124,8 @@ class Analog:
     def _block(
         self, product: Product, group: int, row: int, inputs: Array, weights: Array, converters: Converters
     ) -> NDArray[np.float64]:
-        rng = np.random.default_rng([self.conditions.seed, crc32(product.result.encode()), group, row])
+        place = [self.conditions.seed, crc32(product.result.encode()), group, row]
+        rng, reads = np.random.default_rng(place), np.random.default_rng([*place, 1 + self.batch])
         cells = encode(weights.astype(np.int64), product.weight_bits, product.cell_bits, product.encoding)
         columns, factors = self._columns(product, cells, rng)
         out = np.zeros((len(inputs), product.columns))
@@ -121,7 +134,7 @@ class Analog:
             digits = drive(some, product.input_bits, product.dac_bits, product.input_encoding)
             part = out[first : first + _ROWS_AT_ONCE]
             for values, weight in zip(digits.values, digits.factors, strict=True):
-                read = self._read(values.astype(np.float32), columns, rng)
+                read = self._read(values.astype(np.float32), columns, reads)
                 numbers = converters.convert(read).reshape(len(some), len(factors), product.columns)
                 part += weight * np.einsum("psc,s->pc", numbers, factors)
             part -= cells.offset * some.sum(axis=1, keepdims=True)
@@ -175,11 +188,11 @@ class Analog:
             self.seen[product.result] = Range(low, high, bits)
             return
         wanted = exact(stage, product, group, inputs, weights).astype(np.float64)
-        noise = float(np.square(out - wanted).sum())
-        power = float(np.square(wanted).sum())
-        sqnr = np.inf if noise == 0 else 10 * np.log10(power / noise) if power else -np.inf
-        clipped = converters.clipped / max(1, converters.conversions)
-        self.layers.append(LayerError(stage.name, float(sqnr), clipped, converters.conversions))
+        noted = self.noted.setdefault(stage.name, _Noted())
+        noted.noise += float(np.square(out - wanted).sum())
+        noted.power += float(np.square(wanted).sum())
+        noted.clipped += converters.clipped
+        noted.conversions += converters.conversions
 
 
 def full_scale(product: Product, machine: CimMachine, bits: int) -> Range:
@@ -225,4 +238,18 @@ def execute_analog(
     """Outputs with the machine's physics and converters; the same for the same seed. Raises InputMismatch."""
     analog = Analog(machine, conditions or Conditions(), ranges or {})
     outputs = run_stages(program, weights, inputs, analog.multiply)
-    return AnalogRun(outputs, tuple(analog.layers))
+    return AnalogRun(outputs, analog.layers)
+
+
+def execute_batches(
+    program: Program, machine: CimMachine, weights: Mapping[str, Array], batches: Batches, asked: Asked
+) -> PhysicalRun:
+    """Batch after batch through the same programmed cells, ranges set by the samples; raises InputMismatch."""
+    conditions = Conditions(asked.seed, asked.seconds, adc_bits=asked.adc_bits)
+    ranges = calibrate(program, machine, weights, asked.samples, conditions)
+    analog = Analog(machine, conditions, ranges)
+    outputs = []
+    for number, inputs in enumerate(batches):
+        analog.batch = number
+        outputs.append(run_stages(program, weights, inputs, analog.multiply))
+    return PhysicalRun(tuple(outputs), analog.layers)

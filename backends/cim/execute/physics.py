@@ -20,7 +20,8 @@ class Conditions:
     """Of one analog run: the seed of every draw, and seconds from programming to reading; raises ValueError.
 
     `ideal` leaves out all of the cells' physics, so that converters alone are at work. `adc_bits` replaces the
-    machine's; 0 keeps it. `compensated` takes the mean drift out by a digital factor, as chips do.
+    machine's; 0 keeps it. `compensated` takes the mean drift out by a digital factor, as chips do; what differs from
+    cell to cell stays.
     """
 
     seed: int = 0
@@ -59,6 +60,9 @@ def program_cells(
         draw = rng.random(g.shape, np.float32)
         g = np.where(draw < p.stuck_fraction / 2, off, np.where(draw < p.stuck_fraction, np.float32(1), g))
     g = np.maximum(g, 0) * drift_factor(p, conditions)
+    if p.drift_sigma and conditions.seconds > p.drift_start_seconds:
+        spread = np.float32(p.drift_sigma) * rng.standard_normal(g.shape, np.float32)
+        g = g * np.float32(conditions.seconds / p.drift_start_seconds) ** -spread
     if p.wire_ohm:
         g = g / (1 + g * _wire(levels.shape, p))
     if conditions.compensated:

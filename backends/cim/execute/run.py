@@ -106,7 +106,7 @@ def exact(stage: Stage, product: Product, group: int, inputs: Array, weights: Ar
 
 
 def _largest(product: Product) -> int:
-    return product.rows << (product.weight_bits + product.input_bits - 2)
+    return product.rows << (product.weight_bits + product.input_bits - 1)
 
 
 def _decoded(product: Product, weights: Array) -> Array:

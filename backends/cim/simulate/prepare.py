@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsc.backends.cim.machine import CimMachine
-from wsc.backends.cim.program import HOST, Piece, Product, Program, Stage, Stream
+from wsc.backends.cim.program import HOST, UNSIGNED, Piece, Product, Program, Stage, Stream
 from wsc.backends.cim.simulate.network import Load, Network
 from wsc.backends.cim.simulate.product import ProductTiming, product_timing
 from wsc.compiler.errors import SimulationError
@@ -97,7 +97,8 @@ def _check_arrays(program: Program, machine: CimMachine) -> None:
         p = stage.product
         if p is None:
             continue
-        told = (p.encoding, p.cell_bits, p.input_encoding, p.dac_bits)
+        inputs = array.input_encoding if p.input_encoding == UNSIGNED else p.input_encoding
+        told = (p.encoding, p.cell_bits, inputs, p.dac_bits)
         have = (array.encoding, array.cell_bits, array.input_encoding, array.dac_bits)
         room = machine.unit_weights(p.weight_bits) * p.block_units
         if told != have or p.block_rows > machine.unit_rows or p.block_columns > room:
