@@ -55,7 +55,7 @@ COMPILE = {
     "unknown_target": ("mlp.py", "-t", "wafer-4x5"),
     "unreadable_machine": ("mlp.py", "-t", "nowhere.toml"),
     "kernel_does_not_fit": ("mlp.py", "-t", "wafer-4x4", "-D", "width=1024"),
-    "fabric_does_not_fit": ("mlp.py", "-t", "wafer-4x4", "-D", "depth=20"),
+    "fabric_does_not_fit": ("mlp.py", "-t", "wafer-4x4", "-D", "depth=8", "-D", "width=160"),
     "floats_on_crossbars": ("mlp.py", "-t", "isaac", "--dtype", "float"),
     "unknown_dtype": ("mlp.py", "-t", "isaac", "--dtype", "int7"),
     "chips_run_out": ("mlp.py", "-t", "hermes", "-D", "width=2048"),
