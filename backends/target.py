@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from wsc.backends.physical import Asked, Batches, PhysicalRun, Weights
 from wsc.compiler.errors import UserError
 from wsc.compiler.evidence import Evidence
+from wsc.compiler.fit import Fit
 from wsc.compiler.ir.model import Model
 from wsc.compiler.machine import Capacity
 from wsc.compiler.ops.base import Array
@@ -84,6 +85,10 @@ class Target(ABC):
     @abstractmethod
     def plan(self, model: Model, machine: Any, progress: Progress | None = None) -> Any:
         """Regions, layouts and algorithms; raises DoesNotFit."""
+
+    def fits(self, model: Model, machine: Any) -> tuple[Fit, ...]:
+        """What a legal model takes of the machine at the least, part by part, whether it fits or not."""
+        return ()
 
     @abstractmethod
     def emit(self, plan: Any) -> Any:

@@ -166,3 +166,10 @@ def only_with(option: str, given: Mapping[str, object]) -> None:
     names = ", ".join(f"--{name}" for name, value in given.items() if value is not None)
     if names:
         raise UserError(f"{names}: only with --{option}.")
+
+
+
+def sizes(phase: str | None, batch: int | None, context: int | None, seq: int | None) -> list[str]:
+    """The options that models which generate token by token take, as -D gives them."""
+    sizes = {"phase": phase, "batch": batch, "context": context, "seq": seq}
+    return [f"{key}={value}" for key, value in sizes.items() if value is not None]

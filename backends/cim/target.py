@@ -9,6 +9,7 @@ from wsc.backends.cim.emit import emit
 from wsc.backends.cim.execute import execute
 from wsc.backends.cim.execute.analog import execute_batches
 from wsc.backends.cim.facts import plan_facts
+from wsc.backends.cim.fit import fits
 from wsc.backends.cim.legalize import legalize
 from wsc.backends.cim.machine import CimMachine
 from wsc.backends.cim.plan import Plan, make_plan
@@ -23,6 +24,7 @@ from wsc.backends.cim.verify import verify
 from wsc.backends.physical import Asked, Batches, PhysicalRun, Weights
 from wsc.backends.target import Progress, Target, Variant
 from wsc.compiler.evidence import Evidence, read_evidence
+from wsc.compiler.fit import Fit
 from wsc.compiler.ir.model import Model
 from wsc.compiler.machine import Capacity, read_machine
 from wsc.compiler.ops.base import Array
@@ -53,6 +55,9 @@ class CimTarget(Target):
 
     def plan(self, model: Model, machine: CimMachine, progress: Progress | None = None) -> Plan:
         return make_plan(model.graph, machine)
+
+    def fits(self, model: Model, machine: CimMachine) -> tuple[Fit, ...]:
+        return fits(model.graph, machine)
 
     def emit(self, plan: Plan) -> Program:
         program = emit(plan)

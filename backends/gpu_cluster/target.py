@@ -10,6 +10,7 @@ from wsc.backends.gpu_cluster.emit.program import emit
 from wsc.backends.gpu_cluster.emit.torch_graph import write_torch_graph
 from wsc.backends.gpu_cluster.execute import execute
 from wsc.backends.gpu_cluster.facts import plan_facts
+from wsc.backends.gpu_cluster.fit import fits
 from wsc.backends.gpu_cluster.legalize import legalize
 from wsc.backends.gpu_cluster.machine import Cluster
 from wsc.backends.gpu_cluster.plan.graph_plan import GraphPlan, make_plan
@@ -23,6 +24,7 @@ from wsc.backends.gpu_cluster.verify import verify
 from wsc.backends.target import Progress, Target
 from wsc.compiler.errors import MachineError
 from wsc.compiler.evidence import Evidence, read_evidence
+from wsc.compiler.fit import Fit
 from wsc.compiler.ir.model import Model
 from wsc.compiler.machine import Capacity
 from wsc.compiler.ops.base import Array
@@ -52,6 +54,9 @@ class GpuClusterTarget(Target):
 
     def plan(self, model: Model, machine: Cluster, progress: Progress | None = None) -> GraphPlan:
         return make_plan(model.graph, machine)
+
+    def fits(self, model: Model, machine: Cluster) -> tuple[Fit, ...]:
+        return fits(model.graph, machine)
 
     def emit(self, plan: GraphPlan) -> Program:
         return emit(plan)

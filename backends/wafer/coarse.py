@@ -109,6 +109,8 @@ class Coarse:
     grid: tuple[NDArray[np.int64], ...]
     cores: Numbers
     cycles: Numbers
+    bytes: Numbers
+    placeable: NDArray[np.bool_]  # no wider and no higher than the fabric
     fits: NDArray[np.bool_]
 
     @staticmethod
@@ -127,8 +129,9 @@ class Coarse:
         rough = _Rough(job, machine, tiles, parts)
         cores = np.prod(parts, axis=0) if parts else np.ones(1)
         room = machine.core.sram_bytes - machine.core.runtime_code_bytes
-        fits = (rough.bytes() <= room) & _placeable(parts, machine)
-        return Coarse(choices, grid, np.asarray(cores, float), rough.cycles(), fits)
+        used, placeable = np.broadcast_to(rough.bytes(), cores.shape), _placeable(parts, machine)
+        fits = (used <= room) & placeable
+        return Coarse(choices, grid, np.asarray(cores, float), rough.cycles(), used, placeable, fits)
 
     def choice(self, index: int) -> list[tuple[int, int]]:
         """(tile, parts) of every axis."""

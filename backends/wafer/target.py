@@ -9,6 +9,7 @@ from wsc.backends.target import CycleRun, Progress, Target, Variant
 from wsc.backends.wafer.emit.program import emit
 from wsc.backends.wafer.execute import execute
 from wsc.backends.wafer.facts import plan_facts
+from wsc.backends.wafer.fit import fits
 from wsc.backends.wafer.legalize import legalize
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.plan import Plan
@@ -26,6 +27,7 @@ from wsc.backends.wafer.text import parse_program, print_program
 from wsc.backends.wafer.variants import variants
 from wsc.backends.wafer.verify import verify
 from wsc.compiler.evidence import Evidence, read_evidence
+from wsc.compiler.fit import Fit
 from wsc.compiler.ir.model import Model
 from wsc.compiler.machine import Capacity, read_machine
 from wsc.compiler.ops.base import Array
@@ -59,6 +61,9 @@ class WaferTarget(Target):
 
     def plan(self, model: Model, machine: Wafer, progress: Progress | None = None) -> Plan | SequentialPlan:
         return choose_plan(model, machine, self.asked)
+
+    def fits(self, model: Model, machine: Wafer) -> tuple[Fit, ...]:
+        return fits(model, machine, self.asked)
 
     def emit(self, plan: Plan | SequentialPlan) -> Program:
         program = emit_sequential(plan) if isinstance(plan, SequentialPlan) else emit(plan)

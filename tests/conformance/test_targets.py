@@ -134,6 +134,15 @@ def test_cycles_respect_the_bound(case: Case) -> None:
     assert 0 < case.lower_bound <= case.trace.interval_cycles
 
 
+def test_what_was_compiled_is_said_to_fit(case: Case) -> None:
+    target = case.selection.target
+    found = target.fits(case.model, case.selection.machine)
+    assert not found or any(fit.fits for fit in found)
+    for need in (need for fit in found for need in fit.needs):
+        assert need.units > 0
+        assert all(size >= 0 for _, size in need.parts)
+
+
 def test_every_joule_is_somewhere_on_the_floor_plan(case: Case) -> None:
     """All but the machine's edge, which lies beside the units."""
     parts = case.trace.energy

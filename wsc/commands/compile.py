@@ -16,6 +16,7 @@ from wsc.commands.report import FILE as PAGE
 from wsc.commands.report import write_page
 from wsc.commands.source import load_source, options_of
 from wsc.commands.summary import kernel_rows, result_row, summary_items, summary_json
+from wsc.compiler.errors import DoesNotFit
 from wsc.folder import check_place
 from wsc.precision import Wanted
 from wsc.reports.tables import kernel_table, summary_panel
@@ -55,7 +56,11 @@ def compile_file(
         check_place(folder)
         stage("capturing the model")
         captured = capture(source.module, source.example_inputs, source.name)
-        build = build_of(captured.in_precision(precision), selection, stage, integers)
+        try:
+            build = build_of(captured.in_precision(precision), selection, stage, integers)
+        except DoesNotFit as error:
+            more = f"`wsc explain --why-not {spec} -t {target}` shows what each part needs"
+            raise DoesNotFit(f"{error} {more}; give it the same options.") from error
         stage(f"writing {folder}")
         write_build(build, folder)
         add_row(store_of(folder), result_row(build, folder))

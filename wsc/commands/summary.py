@@ -96,11 +96,11 @@ def kernel_rows(build: Build) -> list[KernelRow]:
     """A row for each kernel; kernels of repeated layers, whose names differ in the layer's number only, share one."""
     groups: dict[tuple[str, str], list[KernelTrace]] = {}
     for kernel in build.trace.kernels:
-        groups.setdefault((_pattern(kernel.name), kernel.group), []).append(kernel)
+        groups.setdefault((pattern(kernel.name), kernel.group), []).append(kernel)
     return [_row(build.trace, name, kernels) for (name, _), kernels in groups.items()]
 
 
-def _pattern(name: str) -> str:
+def pattern(name: str) -> str:
     """A dotted name with a star for each part that is a number: h.3.mlp.c_fc is h.*.mlp.c_fc."""
     return ".".join("*" if part.isdigit() else part for part in name.split("."))
 

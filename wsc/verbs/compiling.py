@@ -39,13 +39,8 @@ from wsc.options import (
     Wafers,
     WeightsDType,
     only_with,
+    sizes,
 )
-
-
-def _sizes(phase: str | None, batch: int | None, context: int | None, seq: int | None) -> list[str]:
-    """The options that models which generate token by token take, as -D gives them."""
-    sizes = {"phase": phase, "batch": batch, "context": context, "seq": seq}
-    return [f"{key}={value}" for key, value in sizes.items() if value is not None]
 
 
 @app.command(cls=Command)
@@ -77,7 +72,7 @@ def compile(
     compile_file(
         model,
         target,
-        [*(define or []), *_sizes(phase, batch, context, seq)],
+        [*(define or []), *sizes(phase, batch, context, seq)],
         asked={"schedule": schedule, "grid": grid, "wafers": wafers},
         wanted=Wanted(dtype, weights_dtype, dtype_overrides),
         output=output,
@@ -153,7 +148,7 @@ def compare(
     from wsc.commands.compare import compare_file
     from wsc.precision import Wanted
 
-    given = [*(define or []), *_sizes(phase, batch, context, seq)]
+    given = [*(define or []), *sizes(phase, batch, context, seq)]
     wanted = Wanted(dtype, weights_dtype, dtype_overrides)
     compare_file(model, targets, given, wanted=wanted, output=output, json=json, download=download)
 

@@ -8,7 +8,24 @@ from typing import Annotated
 import typer
 
 from wsc.app import Command, app
-from wsc.options import BuildFolder, Format, Json, Layers, OutputPictures, Terminal
+from wsc.options import (
+    Batch,
+    BuildFolder,
+    Context,
+    Define,
+    DType,
+    Format,
+    GridSize,
+    Json,
+    Layers,
+    Machine,
+    OutputPictures,
+    Phase,
+    Schedule,
+    Seq,
+    Terminal,
+    sizes,
+)
 
 
 @app.command(cls=Command)
@@ -65,11 +82,37 @@ def trace(
 
 
 @app.command(cls=Command)
-def explain(build: BuildFolder = None, json: Json = False) -> None:
-    """Say what bounds a program, and simulate what would help most."""
-    from wsc.commands.explain import explain_build
+def explain(
+    build: BuildFolder = None,
+    why_not: Annotated[
+        str | None,
+        typer.Option(
+            "--why-not", metavar="MODEL", help="Instead of a build: what this model needs, part by part."
+        ),
+    ] = None,
+    target: Machine = "wse2",
+    define: Define = None,
+    phase: Phase = None,
+    batch: Batch = None,
+    context: Context = None,
+    seq: Seq = None,
+    schedule: Schedule = None,
+    grid: GridSize = None,
+    dtype: DType = "",
+    json: Json = False,
+) -> None:
+    """Say what bounds a program, and simulate what would help most; or why a model does not fit a machine."""
+    if why_not is None:
+        from wsc.commands.explain import explain_build
 
-    explain_build(build, json)
+        explain_build(build, json)
+        return
+    from wsc.commands.fit import explain_fit
+    from wsc.precision import Wanted
+
+    given = [*(define or []), *sizes(phase, batch, context, seq)]
+    asked = {"schedule": schedule, "grid": grid}
+    explain_fit(why_not, target, given, wanted=Wanted(dtype), asked=asked, json=json)
 
 
 @app.command(cls=Command)

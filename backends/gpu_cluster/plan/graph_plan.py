@@ -196,6 +196,13 @@ def crossings(graph: Graph, stage_of: Mapping[str, int]) -> Iterator[tuple[str, 
 
 
 def memory_of_stages(graph: Graph, chosen: Spread, stage_of: Mapping[str, int], stages: int) -> list[int]:
+    """Bytes of each stage on one rank."""
+    return [weights + values for weights, values in parts_of_stages(graph, chosen, stage_of, stages)]
+
+
+def parts_of_stages(
+    graph: Graph, chosen: Spread, stage_of: Mapping[str, int], stages: int
+) -> list[tuple[int, int]]:
     """Bytes of each stage on one rank: its weights as they are cut, and the most of its values alive at one time."""
     weights: list[set[tuple[str, int]]] = [set() for _ in range(stages)]
     alive: list[list[int]] = [[] for _ in range(stages)]
@@ -215,7 +222,7 @@ def memory_of_stages(graph: Graph, chosen: Spread, stage_of: Mapping[str, int], 
     for stage in range(stages):
         alive[stage] = list(accumulate(change for _, change in sorted(births[stage].items())))
     held = [sum(tile(graph[n].type, share, chosen.parts).bytes for n, share in w) for w in weights]
-    return [h + max(a, default=0) for h, a in zip(held, alive, strict=True)]
+    return [(h, max(a, default=0)) for h, a in zip(held, alive, strict=True)]
 
 
 def output_share(share: int) -> int:

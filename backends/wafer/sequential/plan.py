@@ -92,17 +92,39 @@ def plan_sequential(model: Model, machine: Wafer, wanted: Wanted, fetch: bool = 
 
 
 def _planned(model: Model, rolled: Rolled, machine: Wafer, wanted: Wanted, fetch: bool) -> SequentialPlan:
+    task = _task(model, rolled, machine, fetch)
+    segments = _Planner(task, wanted).segments()
+    return SequentialPlan(
+        model.graph, machine, "streaming" if fetch else "sequential", segments, rolled, task.dims
+    )
+
+
+def whole_model(model: Model, machine: Wafer, wanted: Wanted, fetch: bool = False) -> Laid:
+    """All layers on one region, whether they fit it or not; raises UnsupportedModel for ops without a layout."""
+    graph = with_causal(model.graph, model.weights)
+    rolled = roll(graph)
+    try:
+        return _whole(model, rolled, machine, wanted, fetch)
+    except UnsupportedModel:
+        if not rolled.body:
+            raise
+    return _whole(model, unrolled(graph), machine, wanted, fetch)
+
+
+def _whole(model: Model, rolled: Rolled, machine: Wafer, wanted: Wanted, fetch: bool) -> Laid:
+    task = _task(model, rolled, machine, fetch)
+    full = wanted.grid or (machine.grid.width_cores, machine.grid.height_cores)
+    return lay_out(task, cut_segments(rolled, [rolled.count])[0], *full)
+
+
+def _task(model: Model, rolled: Rolled, machine: Wafer, fetch: bool) -> Task:
     keys = {
         name: weight_key(model.graph[name])
         for names in rolled.stacks.values()
         for name in names
         if model.graph[name].is_weight
     }
-    dims = find_dims(rolled)
-    segments = _Planner(Task(rolled, dims, keys, machine, fetch), wanted).segments()
-    return SequentialPlan(
-        model.graph, machine, "streaming" if fetch else "sequential", segments, rolled, dims
-    )
+    return Task(rolled, find_dims(rolled), keys, machine, fetch)
 
 
 class _Planner:
