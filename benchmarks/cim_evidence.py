@@ -95,7 +95,7 @@ def _peaks() -> Iterator[Evidence]:
             if found.published.comparable and found.published.figure in PEAKS:
                 errors[PEAKS[found.published.figure]].append(found.error)
         for figure, several in errors.items():
-            covers = "published peaks, not a run"
+            covers = "published peaks"
             make = _made(name, figure, "publication", covers, "its publication", "Derived peaks")
             yield from of_errors(several, make)
 

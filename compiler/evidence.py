@@ -45,13 +45,16 @@ def read_evidence(path: Path, *machines: str) -> tuple[Evidence, ...]:
 def sentence(found: Sequence[Evidence], figure: Figure) -> str:
     """The evidence for a figure in one line, such as "decode 5.4 % (CS-2)"; "" where there is none.
 
-    Sets that cover the same are one, their mean weighted by rows.
+    Sets that cover the same are one, their mean weighted by rows. Figures of a publication that only follow from the
+    machine file are told where there is nothing better, and that they are no run.
     """
     groups: dict[str, list[Evidence]] = {}
     for evidence in found:
         if evidence.figure == figure:
             groups.setdefault(evidence.covers, []).append(evidence)
-    return ", ".join(f"{covers} {_error(group)}" for covers, group in groups.items())
+    measured = {covers: group for covers, group in groups.items() if group[0].kind != "publication"}
+    said = ", ".join(f"{covers} {_error(group)}" for covers, group in (measured or groups).items())
+    return said if measured or not said else f"no run, {said}"
 
 
 def _error(group: Sequence[Evidence]) -> str:

@@ -61,7 +61,8 @@ class Capacity:
 
     `unit` is what one of the `units` is called (core, GPU, array); `chips` are wafers, packages or dies as they are
     sold; `peak_macs_per_second` is dense and in the program's element type; `network_bytes_per_second` is what all
-    units together can take from the network between them.
+    units together can take from the network between them, `memory_bytes_per_second` from their memories where those are
+    far from the arithmetic.
     """
 
     unit: str
@@ -72,6 +73,7 @@ class Capacity:
     area_mm2: float | None = None
     rated_watts: float | None = None
     network_bytes_per_second: float | None = None
+    memory_bytes_per_second: float | None = None
 
 
 MachineT = TypeVar("MachineT", bound=BaseModel)

@@ -124,7 +124,9 @@ class WaferTarget(Target):
     def validated(self, machine: Wafer) -> tuple[Evidence, ...]:
         return read_evidence(Path(__file__).parent / "validation.toml", machine.name)
 
-    def timeline(self, program: Program, machine: Wafer, inputs: int) -> Timeline:
+    def timeline(self, program: Program, machine: Wafer, inputs: int) -> Timeline | None:
+        if program.kernels[0].in_order:
+            return None
         return timeline(program, machine, inputs)
 
     def variants(self, program: Program, machine: Wafer) -> tuple[Variant, ...]:

@@ -6,8 +6,6 @@ import base64
 import gzip
 import io
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +14,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from wsc.compiler.ir.graph import Graph
-from wsc.compiler.machine import Capacity
+from wsc.reports.page.links import owners, places, program_lines
 from wsc.reports.page.modules import module_tree
+from wsc.reports.page.overview import tiles, told
+from wsc.reports.page.report import Report
+from wsc.reports.page.times import timeline_data
 from wsc.reports.palette import BLOCKED, GROUPS, UNUSED
-from wsc.simulation.floorplan import Field, Floorplan
+from wsc.simulation.floorplan import Field
 from wsc.simulation.trace import Trace
 
 _LEVELS = 254  # of a field's scale; 0 stands for no value
 _MOST_BLOCKED = 20_000  # dead cores drawn one by one
-
-
-@dataclass(frozen=True, eq=False)
-class Report:
-    """All that a page tells: the build's artefacts, its summary in words, and the text of its program."""
-
-    title: str
-    summary: Sequence[tuple[str, str]]
-    graph: Graph
-    trace: Trace
-    plan: Floorplan
-    capacity: Capacity
-    program: str
 
 
 def report_page(report: Report) -> str:
@@ -59,12 +47,18 @@ def report_data(report: Report) -> dict[str, Any]:
         "summary": [list(item) for item in report.summary],
         "unit": report.capacity.unit,
         "peak": report.capacity.peak_macs_per_second / report.capacity.units / trace.clock_hz,
-        "network": _network_bytes(report),
+        "network": _bytes_a_cycle(report, report.capacity.network_bytes_per_second),
+        "memory": report.capacity.memory_bytes / report.capacity.units,
+        "bandwidth": _bytes_a_cycle(report, report.capacity.memory_bytes_per_second),
+        "turns": sum(k.units for k in trace.kernels) > report.capacity.units,
+        "tiles": [list(tile) for tile in tiles(report)],
+        "told": list(told(report)),
         "width": plan.width,
         "height": plan.height,
         "groups": [[name, GROUPS[i % len(GROUPS)]] for i, name in enumerate(plan.groups)],
         "paints": {"unused": UNUSED.colour, "blocked": BLOCKED.colour},
         "regions": [[r.name, r.x, r.y, r.width, r.height, plan.groups.index(r.group)] for r in plan.regions],
+        "owners": owners(plan, trace),
         "blocked": list(map(list, plan.blocked[:_MOST_BLOCKED])),
         "fields": [_field(field) for field in plan.fields],
         "interval": trace.interval_cycles,
@@ -79,7 +73,12 @@ def report_data(report: Report) -> dict[str, Any]:
         "energy": [[part.component, part.joules, part.moves_data] for part in trace.energy],
         "modules": module_tree(report.graph),
         "program": report.program,
+        "lines": program_lines(
+            report.program, [k.name for k in trace.kernels], [r.name for r in plan.regions]
+        ),
+        "places": places(report.graph, [k.name for k in trace.kernels]),
         "sources": _sources(report.graph),
+        "timeline": timeline_data(report.timeline),
     }
 
 
@@ -97,9 +96,8 @@ def _kernel(kernel: Any) -> dict[str, Any]:
     }
 
 
-def _network_bytes(report: Report) -> float | None:
-    """Bytes a unit can take from its network a cycle."""
-    rate = report.capacity.network_bytes_per_second
+def _bytes_a_cycle(report: Report, rate: float | None) -> float | None:
+    """Of a rate of all units together, what one of them has a cycle."""
     return None if rate is None else rate / report.capacity.units / report.trace.clock_hz
 
 

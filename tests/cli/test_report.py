@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,12 @@ def test_the_page_goes_where_it_is_asked_to(folder: Path) -> None:
 def page(folder: Path) -> Iterator[Page]:
     """The page of a small build, open in a browser; any error on its console fails the test."""
     wsc_well("compile", "mlp.py", "--target", "wafer-8x8")
+    with opened_page(folder) as opened:
+        yield opened
+
+
+@contextmanager
+def opened_page(folder: Path) -> Iterator[Page]:
     faults: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=BROWSER)
@@ -66,8 +73,24 @@ def test_the_page_in_a_browser(page: Page) -> None:
     page.select_option("#layer", label="SRAM used")
     page.wait_for_function("floor.images[0] !== null")
     assert "48.0 KiB" in page.inner_text("#key")
+    for layer in ("Utilisation", "Links", "Energy"):
+        label = page.evaluate(f"data.fields.find((field) => field.title.startsWith('{layer}')).title")
+        page.select_option("#layer", label=label)
+        page.hover("#floor canvas", position={"x": 310, "y": 300})
+        page.wait_for_function(f"floor.images[{page.evaluate('Number(floor.layer.value)')} - 1] !== null")
+        page.hover("#floor canvas", position={"x": 300, "y": 300})
+        assert label in page.inner_text("#hover")
     page.click("text=whole machine")
     page.click("#floor canvas", position={"x": 300, "y": 300})
+    page.click("nav >> text=Time")
+    page.wait_for_function("timeline && timeline.tracks.length > 0")
+    page.hover(".timeline", position={"x": 400, "y": 30})
+    assert page.inner_text(".spans").startswith("kernels: ")
+    whole = page.evaluate("timeline.to - timeline.from")
+    page.keyboard.down("Shift")
+    page.mouse.wheel(0, -600)
+    page.keyboard.up("Shift")
+    page.wait_for_function(f"timeline.to - timeline.from < {whole}")
     for tab in ("Time", "Roofline", "Memory", "Energy", "Graph", "Program", "Overview"):
         page.click(f"nav >> text={tab}")
         assert page.locator("section.shown").inner_text().strip()
@@ -79,5 +102,20 @@ def test_kernel_program_and_floor_plan_lead_to_each_other(page: Page) -> None:
     page.click("nav >> text=Program")
     page.click(".line.kernel >> nth=0")
     assert page.evaluate("floor.selected") == page.evaluate("data.regions[0][0]")
-    page.evaluate("openProgram(data.regions[0][0])")
+    page.evaluate("openProgram(0)")
     assert 'kernel "' in page.inner_text("#program .hot")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="there is no Chromium")
+@pytest.mark.parametrize("target", ["isaac", "h100x8", "null"])
+def test_every_target_has_a_page_that_works(folder: Path, target: str) -> None:
+    wsc_well("compile", "mlp.py", "--target", target)
+    with opened_page(folder) as page:
+        assert len(page.locator(".tile").all()) >= 4
+        for tab in ("Floor plan", "Time", "Roofline", "Memory", "Energy", "Graph", "Program"):
+            page.click(f"nav >> text={tab}")
+            assert page.locator("section.shown").inner_text().strip()
+        for name in page.evaluate("data.kernels.map((kernel) => kernel.name)"):
+            page.evaluate(f"select({name!r})")
+            assert page.locator("section.shown").get_attribute("id") in ("floor", "program")

@@ -63,7 +63,7 @@ TOLD = [
     ("h100x8", "matrix products", True),
     ("h100x48", "collectives", True),
     ("b200x8", "", False),
-    ("isaac", "published peaks, not a run", True),
+    ("isaac", "no run, published peaks", True),
     ("neurram", "silicon", True),
     ("wafer-16x16", "", False),
 ]

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ from PIL import Image
 from tests.compiler.graphs import graph
 from wsc.compiler.machine import Capacity
 from wsc.reports.page import Report, report_page
+from wsc.reports.page.links import owners, places, program_lines
 from wsc.reports.page.modules import module_tree
+from wsc.reports.page.times import SPANS, timeline_data
 from wsc.simulation.floorplan import Field, Floorplan, Region
+from wsc.simulation.timeline import Span, Timeline, Track
 from wsc.simulation.trace import EnergyPart, KernelTrace, StepTrace, StreamTrace, Trace
 
 LAYER = 'elementwise(fn=\'relu\', scalars=(None,)) %{0} : f32[4] at "{file}":2 in "layers.{1}"'
@@ -65,6 +69,51 @@ def test_a_field_is_a_picture_of_254_levels_and_nothing() -> None:
     assert (field["low"], field["high"]) == (0.0, 4.0)
     levels = np.asarray(Image.open(io.BytesIO(base64.b64decode(field["png"]))))
     assert levels.tolist() == [[1, 1 + round(254 / 4), 0], [1 + 127, 255, 1 + round(254 * 3 / 4)]]
+
+
+def test_the_overview_says_what_bounds_the_run_and_what_is_validated() -> None:
+    data = data_of(report_page(replace(report(), bound_cycles=4, validated="products 3% (2 rows, hardware)")))
+    assert data["told"][0] == "One input every 20 cycles, bounded by kernel 'fc'."
+    assert "60.0 % goes into computing and 15.0 % into moving data; 25.0 % is waiting" in data["told"][1]
+    assert "less than 4 cycles; this, 5.0 times" in data["told"][2]
+    assert "products 3% (2 rows, hardware)" in data["told"][3]
+    assert "not validated" in data_of(report_page(report()))["told"][-1]
+    assert [tile[0] for tile in data["tiles"]][:3] == ["latency", "throughput", "energy an input"]
+
+
+def test_a_time_line_is_there_where_the_target_has_one() -> None:
+    spans = (Span("recv", "movement", 5, 10), Span("mac", "compute", 20, 4, {"instruction": "%y = mac %x"}))
+    made = Timeline(
+        "m", 1e9, (Track("kernels", "fc", spans), Track("streams", "s0", (Span("t", "odd", 0, 3),)))
+    )
+    found = data_of(report_page(replace(report(), timeline=made)))["timeline"]
+    assert found["names"] == ["recv", "%y = mac %x", "t"]
+    assert found["tracks"] == [["kernels", "fc", [0, 1, 5, 10, 1, 0, 5, 4]], ["streams", "s0", [2, 3, 0, 3]]]
+    assert data_of(report_page(report()))["timeline"] is None
+
+
+def test_a_long_time_line_is_put_together() -> None:
+    spans = tuple(Span("a", "compute", 2 * i, 1) for i in range(40_000))
+    found = timeline_data(Timeline("m", 1e9, (Track("kernels", "fc", spans),)))
+    assert found is not None
+    assert found["all"] == 40_000
+    assert found["shown"] == len(found["tracks"][0][2]) // 4 <= SPANS
+
+
+def test_regions_kernels_lines_and_sources_lead_to_each_other() -> None:
+    made = report()
+    kernels = ["conv", "conv.deep", "copy"]
+    text = 'stage "conv" x\n  gemm(m=1, label=\'conv.deep\')\nkernel "other" y\nstage "conv" again\n'
+    assert program_lines(text, kernels, ["other"]) == {"conv": 0, "conv.deep": 1, "other": 2}
+    regions = tuple(Region(name, x, 0, 1, 1, "g") for x, name in enumerate(("conv (tile 0)", "fc", "rank 3")))
+    plan = Floorplan("m", 3, 1, regions)
+    traced = tuple(replace(made.trace.kernels[0], name=name) for name in ("fc", "conv"))
+    assert owners(plan, replace(made.trace, kernels=traced)) == [1, 0, -1]
+    assert places(made.graph, ["r1", "layers.2", "layers.0.deep", "gone"]) == {
+        "r1": "gone.py:2",
+        "layers.2": "gone.py:2",
+        "layers.0.deep": "gone.py:2",
+    }
 
 
 def test_the_page_needs_nothing_from_outside() -> None:

@@ -9,9 +9,11 @@ from wsc.build import Build, read_build
 from wsc.commands.console import chosen_build, for_people, print_json, stages
 from wsc.commands.summary import summary_items
 from wsc.compiler.errors import BuildError
+from wsc.compiler.evidence import sentence
 from wsc.reports.page import Report, report_page
 
 FILE = "report.html"
+_INPUTS = 2  # that the time line follows
 
 
 def report_build(folder: Path | None, output: Path | None, open: bool, json: bool) -> None:
@@ -41,6 +43,9 @@ def write_page(build: Build, file: Path) -> Path:
         plan=build.floorplan(),
         capacity=target.capacity(build.program, machine),
         program=target.print(build.program),
+        bound_cycles=target.lower_bound(build.program, machine),
+        validated=sentence(target.validated(machine), "cycles"),
+        timeline=target.timeline(build.program, machine, _INPUTS),
     )
     try:
         file.write_text(report_page(report), encoding="utf-8")

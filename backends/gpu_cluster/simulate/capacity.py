@@ -22,6 +22,7 @@ def capacity(program: Program, machine: Cluster) -> Capacity:
         peak_macs_per_second=gpus * gpu.peak(_precision(program)) / 2,
         rated_watts=gpus * gpu.power.tdp_watts,
         network_bytes_per_second=gpus * gpu.nvlink_bytes_per_second,
+        memory_bytes_per_second=gpus * gpu.hbm_bytes_per_second,
     )
 
 

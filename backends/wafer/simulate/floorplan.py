@@ -61,7 +61,7 @@ def _heat(prepared: Prepared, trace: Trace) -> Iterator[Field]:
     yield Field("Energy of an input, the edge's left out", "J", joules, low=0)
     if machine.thermal is not None:
         degrees = temperature_map(machine, joules, trace.interval_cycles)
-        yield Field("Temperature, steady state", "°C", degrees, low=machine.thermal.coolant_celsius)
+        yield Field("Temperature, steady state", "°C", degrees)
 
 
 def _first_wafer(program: Program, trace: Trace) -> tuple[Program, Trace]:
