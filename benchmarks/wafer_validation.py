@@ -137,7 +137,7 @@ def evidence(results: Sequence[Result]) -> list[Evidence]:
             continue
         model = title.startswith("WaferLLM")
         phase = "decode" if "decode" in title else "prefill"
-        covers = f"{phase}, layer after layer" if model else COVERS.get(title.split()[0].strip(","), title)
+        covers = f"{phase} in layers by turns" if model else COVERS.get(title.split()[0].strip(","), title)
         simulator = "simulator" in SOURCES[result.measured.file].split(",")[0]
         found.append(
             Evidence(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -178,7 +179,7 @@ def comparison_table(rows: Sequence[Row]) -> Table:
         table.add_column(Text(figures.machine), overflow="fold")
     for column in shown_columns(able):
         best = best_of(column, able)
-        cells = [Text(cell(column, f), style="bold" if column.value(f) == best else "") for f in able]
+        cells = [Text(brief(column, f), style="bold" if column.value(f) == best else "") for f in able]
         table.add_row(column.title, *cells)
     return table
 
@@ -194,6 +195,12 @@ def cell(column: Column, figures: Figures) -> str:
     if value is None:
         return NOT_VALIDATED if column.key in _EVIDENCE else NOTHING
     return column.format(value)
+
+
+def brief(column: Column, figures: Figures) -> str:
+    """A figure as text for a narrow table: of what it was held against, the errors alone."""
+    text = cell(column, figures)
+    return re.sub(r" \([^)]*\)", "", text) if column.key in _EVIDENCE else text
 
 
 def best_of(column: Column, able: Sequence[Figures]) -> Any:

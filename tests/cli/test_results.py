@@ -62,6 +62,18 @@ def test_rows_are_chosen_and_sorted(folder: Path) -> None:
     assert names("--where", "machine='wse3'", "--sort", "cycles", "--limit", "1") == ["b"]
 
 
+def test_thousands_of_rows_are_printed_one_a_line(folder: Path) -> None:
+    store = Path("build") / "results.sqlite"
+    store.parent.mkdir()
+    for number in range(250):
+        add_row(store, row("name", number))
+    lines = wsc_well("results", "--sort", "cycles").out.splitlines()
+    assert lines[0].split() == ["id", "time", "name", "machine", "cycles", "latency", "throughput", "energy"]
+    assert [line.split()[3] for line in lines[1:251]] == [str(number) for number in range(250)]
+    assert lines[251:] == ["250 rows"]
+    assert wsc_well("--quiet", "results").out == ""
+
+
 @pytest.mark.parametrize("kind", ["csv", "json", "parquet", "duckdb"])
 def test_rows_are_exported(folder: Path, kind: str) -> None:
     store = Path("build") / "results.sqlite"

@@ -58,7 +58,7 @@ def test_what_is_not_evidence_is_refused(change: dict[str, object]) -> None:
 
 
 TOLD = [
-    ("wse2", "decode, layer after layer", True),
+    ("wse2", "decode in layers by turns", True),
     ("wse3", "vendor's simulator", True),
     ("h100x8", "matrix products", True),
     ("h100x48", "collectives", True),

@@ -12,6 +12,7 @@ from wsc.reports.comparison import (
     Figures,
     Refusal,
     best_of,
+    brief,
     cell,
     comparison_csv,
     comparison_json,
@@ -74,6 +75,11 @@ def test_what_is_not_known_is_a_dash_and_what_is_not_validated_says_so() -> None
     assert cell(COLUMN["energy_joules"], SLOW) == "–"
     assert cell(COLUMN["validated"], SLOW) == "not validated"
     assert cell(COLUMN["validated"], FAST) == "kernels, 3 %"
+    held = figures("held", validated="decode 5.4% (6 rows, CS-2), prefill 4.5% (6 rows, CS-2)")
+    assert brief(COLUMN["validated"], held) == "decode 5.4%, prefill 4.5%"
+    assert (
+        cell(COLUMN["energy_validated"], held) == brief(COLUMN["energy_validated"], held) == "not validated"
+    )
     keys = {column.key for column in shown_columns([SLOW])}
     assert "validated" in keys
     assert not keys & {"energy_joules", "tokens_per_second", "area_mm2"}

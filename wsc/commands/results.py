@@ -27,6 +27,7 @@ _SHOWN: dict[str, Callable[[Any], str]] = {
     "inputs_per_second": lambda value: format_rate(value, "inputs"),
     "energy_joules": lambda value: format_quantity(value, "J"),
 }
+_MANY = 200  # rows that are still laid out to the width of the terminal
 _TITLES = {"latency_cycles": "latency", "inputs_per_second": "throughput", "energy_joules": "energy"}
 
 
@@ -47,17 +48,44 @@ def show_results(
         print_json(rows)
         return
     console = for_people()
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in _SHOWN:
-        numbers = COLUMNS[name].startswith(("INTEGER", "REAL"))
-        justify: JustifyMethod = "right" if numbers else "left"
-        table.add_column(_TITLES.get(name, name), justify=justify, no_wrap=name != "name", overflow="fold")
-    for row in rows:
-        table.add_row(*(NOTHING if row[name] is None else write(row[name]) for name, write in _SHOWN.items()))
-    console.print(table)
+    if len(rows) > _MANY:
+        console.file.write("" if console.quiet else _plain(rows))
+    else:
+        console.print(_table(rows))
     count = f"{len(rows):,} {'row' if len(rows) == 1 else 'rows'}"
     told = f"wrote {count} to {export}" if export is not None else count
     console.print(told, soft_wrap=True, markup=False, highlight=False)
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in _SHOWN:
+        justify: JustifyMethod = "right" if _is_number(name) else "left"
+        table.add_column(_TITLES.get(name, name), justify=justify, no_wrap=name != "name", overflow="fold")
+    for row in rows:
+        table.add_row(*_cells(row))
+    return table
+
+
+def _plain(rows: Sequence[dict[str, Any]]) -> str:
+    """The same columns without frames or folds: laying out thousands of rows to a width takes seconds."""
+    lines = [[_TITLES.get(name, name) for name in _SHOWN], *map(_cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    sides = [str.rjust if _is_number(name) else str.ljust for name in _SHOWN]
+    fitted = ("  ".join(map(_put, sides, line, widths)).rstrip() for line in lines)
+    return "\n".join(fitted) + "\n"
+
+
+def _put(side: Callable[[str, int], str], text: str, width: int) -> str:
+    return side(text, width)
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    return [NOTHING if row[name] is None else write(row[name]) for name, write in _SHOWN.items()]
+
+
+def _is_number(name: str) -> bool:
+    return COLUMNS[name].startswith(("INTEGER", "REAL"))
 
 
 def _export(rows: Sequence[dict[str, Any]], path: Path) -> None:
