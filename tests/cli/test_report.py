@@ -33,6 +33,16 @@ def test_the_page_goes_where_it_is_asked_to(folder: Path) -> None:
     assert "Cannot write the page no/such/folder.html" in ran.err
 
 
+def test_inspect_opens_the_page_and_writes_it_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    wsc_well("compile", "mlp.py", "--target", "null", "--no-page")
+    wsc_well("inspect", "--open", "--no-terminal", "--layer", "kernel")
+    page = folder / "build" / "mlp" / "report.html"
+    assert page.is_file()
+    assert opened == [page.as_uri()]
+
+
 @pytest.fixture
 def page(folder: Path) -> Iterator[Page]:
     """The page of a small build, open in a browser; any error on its console fails the test."""

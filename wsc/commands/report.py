@@ -32,6 +32,17 @@ def report_build(folder: Path | None, output: Path | None, open: bool, json: boo
         webbrowser.open(page.resolve().as_uri())
 
 
+def open_page(folder: Path | None) -> None:
+    """Open the page of a build in the browser, written first where it is not there."""
+    path = chosen_build(folder)
+    page = path / FILE
+    if not page.is_file():
+        with stages() as stage:
+            stage("writing the page")
+            write_page(read_build(path), page)
+    webbrowser.open(page.resolve().as_uri())
+
+
 def write_page(build: Build, file: Path) -> Path:
     """Write the page of a build into a file, and return it; raises BuildError."""
     target, machine = build.selection.target, build.selection.machine

@@ -35,12 +35,17 @@ def inspect(
     output: OutputPictures = None,
     format: Format = "png",
     terminal: Terminal = True,
+    open: Annotated[bool, typer.Option("--open", help="Open the build's page in the browser.")] = False,
     json: Json = False,
 ) -> None:
     """Draw where everything lies, and how busy it is."""
     from wsc.commands.inspect import inspect_build
 
     inspect_build(build, layer or [], output, format, terminal and not json, json)
+    if open:
+        from wsc.commands.report import open_page
+
+        open_page(build)
 
 
 @app.command(cls=Command)
