@@ -168,7 +168,6 @@ def only_with(option: str, given: Mapping[str, object]) -> None:
         raise UserError(f"{names}: only with --{option}.")
 
 
-
 def sizes(phase: str | None, batch: int | None, context: int | None, seq: int | None) -> list[str]:
     """The options that models which generate token by token take, as -D gives them."""
     sizes = {"phase": phase, "batch": batch, "context": context, "seq": seq}
