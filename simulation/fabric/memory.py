@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from wsc.simulation.fabric.jit import inlined
-from wsc.simulation.fabric.state import Layout, State
+from wsc.simulation.fabric.state import PLAIN, Layout, State
 
 
 @inlined
@@ -15,27 +15,45 @@ def memory_use(layout: Layout, state: State, transfer: int) -> int:
     """The banks of the next word, as a mask; words of neighbouring addresses lie in neighbouring banks."""
     moving, mask = state.transfers[transfer], np.int64(0)
     if moving.reads:
-        mask |= np.int64(1) << _bank(layout, layout.reads[transfer], moving.progress)
+        word = np.int64(moving.read_at + moving.progress)
+        if moving.reads != PLAIN:
+            word = _word(layout, layout.reads[transfer], moving.progress)
+        mask |= np.int64(1) << _bank(layout, word)
     if moving.writes:
-        mask |= np.int64(1) << _bank(layout, layout.writes[transfer], moving.progress)
+        word = np.int64(moving.write_at + moving.progress)
+        if moving.writes != PLAIN:
+            word = _word(layout, layout.writes[transfer], moving.progress)
+        mask |= np.int64(1) << _bank(layout, word)
     return mask
 
 
 @inlined
-def _bank(layout: Layout, access: np.ndarray, at: int) -> int:
-    word = (access[0] >> 2) + at
-    if access[1] >= 0:
-        place = layout.table[access[1] + at * (4 // access[3])]
-        word = (access[0] + place * access[3]) >> 2
-    return np.int64(np.uint32(word) % np.uint32(layout.figures[4]))
+def _bank(layout: Layout, word: int) -> int:
+    if layout.figures[4] >= 0:
+        return word & layout.figures[4]
+    return np.int64(np.uint32(word) % np.uint32(layout.figures[3]))
 
 
 @inlined
-def load(layout: Layout, state: State, core: int, access: np.ndarray, at: int) -> np.uint32:
-    """Word `at` of what an access walks over, put together from its units where these are narrow."""
-    base, table, length, unit = state.cores[core].memory + access[0], access[1], access[2], access[3]
-    if table < 0:
-        return state.memory32[(base >> 2) + at]
+def _word(layout: Layout, access: np.ndarray, at: int) -> int:
+    """The core's word in which word `at` of a walk along a table begins."""
+    place = layout.table[access[1] + at * (4 // access[3])]
+    return (access[0] + place * access[3]) >> 2
+
+
+@inlined
+def load(layout: Layout, state: State, memory: int, transfer: int) -> np.uint32:
+    """The next word of what a transfer reads, put together from its units where these are narrow.
+
+    `memory` is the first word of the core's memory.
+    """
+    moving = state.transfers[transfer]
+    at = moving.progress
+    if moving.reads == PLAIN:
+        place = memory + moving.read_at + at
+        return state.memory32[place]
+    access = layout.reads[transfer]
+    base, table, length, unit = 4 * memory + access[0], access[1], access[2], access[3]
     if unit == 4:
         return state.memory32[(base >> 2) + layout.table[table + at]]
     word, lanes = np.uint32(0), 4 // unit
@@ -51,12 +69,16 @@ def load(layout: Layout, state: State, core: int, access: np.ndarray, at: int) -
 
 
 @inlined
-def store(layout: Layout, state: State, core: int, access: np.ndarray, at: int, word: np.uint32) -> None:
-    """Put word `at` where `load` would find it."""
-    base, table, length, unit = state.cores[core].memory + access[0], access[1], access[2], access[3]
-    if table < 0:
-        state.memory32[(base >> 2) + at] = word
+def store(layout: Layout, state: State, memory: int, transfer: int, word: np.uint32) -> None:
+    """Put a word where `load` would find it."""
+    moving = state.transfers[transfer]
+    at = moving.progress
+    if moving.writes == PLAIN:
+        place = memory + moving.write_at + at
+        state.memory32[place] = word
         return
+    access = layout.writes[transfer]
+    base, table, length, unit = 4 * memory + access[0], access[1], access[2], access[3]
     if unit == 4:
         state.memory32[(base >> 2) + layout.table[table + at]] = word
         return

@@ -13,7 +13,18 @@ from wsc.simulation.fabric.assemble import assemble
 from wsc.simulation.fabric.clock import advance
 from wsc.simulation.fabric.diagnose import describe_collision, describe_deadlock, describe_overflow
 from wsc.simulation.fabric.parts import Core, Fabric, Route
-from wsc.simulation.fabric.state import ACTIVE, CALLING, COLLIDED, DUE, LIMIT, NOW, OVERFLOWED, STUCK, State
+from wsc.simulation.fabric.state import (
+    ACTIVE,
+    CALLING,
+    COLLIDED,
+    DUE,
+    LIMIT,
+    MOST_CYCLES,
+    NOW,
+    OVERFLOWED,
+    STUCK,
+    State,
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +43,7 @@ class Machine:
 
     def memory(self, first: int, count: int = 1) -> NDArray[np.uint8]:
         """The memory of `count` cores of one size from core `first` on: [core, byte], to read and to write."""
-        start = int(self._parts.state.cores["memory"][first])
+        start = int(self._parts.state.cores["memory"][first]) * 4
         size = -(-self._parts.cores[first].memory_bytes // 8) * 8
         return self._parts.state.memory8[start : start + count * size].reshape(count, size)
 
@@ -60,13 +71,13 @@ class Machine:
         times: NDArray[np.int64] = self._parts.state.instructions["done"]
         return times
 
-    def run(self, host: Callable[[Call], None] | None = None, limit: int = 1 << 40) -> int:
+    def run(self, host: Callable[[Call], None] | None = None, limit: int = MOST_CYCLES) -> int:
         """Run to the end and return its cycle; `host` carries out calls, which then are done.
 
         Raises SimulationError at a deadlock, with the circle of who waits for whom, where two wavelets collide, where
         one finds a full queue that it could not wait for, and at cycle `limit`.
         """
-        parts = self._parts
+        parts, limit = self._parts, min(limit, MOST_CYCLES)
         while (stop := int(advance(parts.layout, parts.state, limit))) == CALLING:
             due = parts.state.due_calls[: parts.state.clock[DUE]]
             for call in _grouped(parts.state, due):
