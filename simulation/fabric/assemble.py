@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -216,11 +217,13 @@ def _nodes(network: Network) -> dict[str, Any]:
 
 
 def _cores(fabric: Fabric, cores: Sequence[Core]) -> Records:
+    first, stride, _ = _memories(cores)
     return _records(
         CORE,
         len(cores),
         alarm=-1,
-        memory=_memory_offsets(cores)[:-1] >> 2,
+        memory=first,
+        stride=stride,
         tile=[c.y * fabric.width + c.x for c in cores],
         group=[c.group for c in cores],
         counters=_offsets([core.counters for core in cores])[:-1],
@@ -277,6 +280,8 @@ def _transfers(network: Network, cores: Sequence[Core]) -> Records:
     owned = [(core, i) for core in cores for line in core.queues for i in line]
     firsts = _offsets([len(i.transfers) for _, i in owned]).tolist()
     made = [(core, i, first, t) for (core, i), first in zip(owned, firsts, strict=False) for t in i.transfers]
+    if not made:  # the first is asked for in any case
+        return _records(TRANSFER, 1)
     return _records(
         TRANSFER,
         len(made),
@@ -338,7 +343,7 @@ class _Tables:
 def _empty(fabric: Fabric, network: Network, cores: Sequence[Core], layout: Layout) -> dict[str, Any]:
     """What every simulation begins with: nothing under way, all cores awake."""
     queues, nodes, count = len(network.queues), len(network.routes), len(cores)
-    memory = np.full(int(_memory_offsets(cores)[-1]), 0xFF, np.uint8)
+    memory = np.full(4 * _memories(cores)[2], 0xFF, np.uint8)
     places = int(layout.figures[6])
     state: dict[str, Any] = {
         "clock": np.zeros(14, np.int64),
@@ -374,9 +379,19 @@ def _line_starts(layout: Layout) -> NDArray[np.int64]:
     return np.concatenate([np.zeros(min(1, len(layout.line_end)), np.int64), layout.line_end[:-1]])
 
 
-def _memory_offsets(cores: Sequence[Core]) -> NDArray[np.int64]:
-    sizes = [-(-core.memory_bytes // 8) * 8 for core in cores]
-    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+def _memories(cores: Sequence[Core]) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """Of every core the first word of its memory and the stride from word to word; and the words of all."""
+    firsts: list[int] = []
+    strides: list[int] = []
+    end = 0
+    for _, same in groupby(
+        enumerate(cores), lambda c: (c[1].block, c[1].memory_bytes, c[0] * (c[1].block < 0))
+    ):
+        count, words = len(list(same)), -(-cores[len(firsts)].memory_bytes // 8) * 2
+        firsts += range(end, end + count)
+        strides += [count] * count
+        end += count * words
+    return np.array(firsts, np.int64), np.array(strides, np.int64), end
 
 
 def _offsets(lengths: Sequence[int]) -> NDArray[np.int32]:

@@ -42,13 +42,14 @@ def _ask(layout: Layout, state: State, place: int) -> None:
     prefetch(state.transfers, state.active[first])
     prefetch(state.transfers, state.active[first + 1])
     core = state.waking[place + AHEAD]
-    memory = state.cores[core].memory
+    own = state.cores[core]
     for i in range(2):
         moving = state.transfers[state.active[core * layout.figures[6] + i]]
         queue = max(np.int64(moving.source), np.int64(moving.target))
         prefetch(state.queues, queue)
         prefetch(state.wavelets, queue * layout.figures[5])
-        prefetch(state.memory32, memory + moving.progress + max(moving.read_at, moving.write_at))
+        word = np.int64(moving.progress + max(moving.read_at, moving.write_at))
+        prefetch(state.memory32, own.memory + own.stride * word)
 
 
 @inlined
@@ -298,14 +299,14 @@ def _transfer_word(layout: Layout, state: State, core: int, transfer: int) -> No
     source, target = moving.source, moving.target
     word = np.uint32(0)
     if moving.reads:
-        word = load(layout, state, own.memory, transfer)
+        word = load(layout, state, core, transfer)
     if source >= 0:
         came = state.wavelets[first_at(layout, state, source)].word
         fn = moving.fn
         word = combine(fn, moving.lanes, np.uint32(word), came) if fn else came
         pop(layout, state, source)
     if moving.writes:
-        store(layout, state, own.memory, transfer, np.uint32(word))
+        store(layout, state, core, transfer, np.uint32(word))
     if target >= 0:
         last = 1 if at + 1 == moving.words else 0
         passed = 1 if source >= 0 else 0  # a cycle between the ramps for what is passed on

@@ -42,52 +42,47 @@ def _word(layout: Layout, access: np.ndarray, at: int) -> int:
 
 
 @inlined
-def load(layout: Layout, state: State, memory: int, transfer: int) -> np.uint32:
-    """The next word of what a transfer reads, put together from its units where these are narrow.
-
-    `memory` is the first word of the core's memory.
-    """
-    moving = state.transfers[transfer]
-    at = moving.progress
+def load(layout: Layout, state: State, core: int, transfer: int) -> np.uint32:
+    """The next word of what a transfer reads, put together from its units where these are narrow."""
+    moving, own = state.transfers[transfer], state.cores[core]
+    at, stride = moving.progress, np.int64(own.stride)
     if moving.reads == PLAIN:
-        place = memory + moving.read_at + at
-        return state.memory32[place]
+        return state.memory32[own.memory + stride * (moving.read_at + at)]
     access = layout.reads[transfer]
-    base, table, length, unit = 4 * memory + access[0], access[1], access[2], access[3]
-    if unit == 4:
-        return state.memory32[(base >> 2) + layout.table[table + at]]
+    base, table, length, unit = access[0], access[1], access[2], access[3]
     word, lanes = np.uint32(0), 4 // unit
     for lane in range(lanes):
         if at * lanes + lane < length:
-            place = layout.table[table + at * lanes + lane]
-            if unit == 2:
-                part = np.uint32(state.memory16[(base >> 1) + place])
+            byte = base + layout.table[table + at * lanes + lane] * unit
+            place = 4 * (own.memory + stride * (byte >> 2)) + (byte & 3)
+            if unit == 4:
+                word = state.memory32[place >> 2]
+            elif unit == 2:
+                word = np.uint32(word | (np.uint32(state.memory16[place >> 1]) << np.uint32(16 * lane)))
             else:
-                part = np.uint32(state.memory8[base + place])
-            word = np.uint32(word | (part << np.uint32(8 * unit * lane)))
+                word = np.uint32(word | (np.uint32(state.memory8[place]) << np.uint32(8 * lane)))
     return np.uint32(word)
 
 
 @inlined
-def store(layout: Layout, state: State, memory: int, transfer: int, word: np.uint32) -> None:
+def store(layout: Layout, state: State, core: int, transfer: int, word: np.uint32) -> None:
     """Put a word where `load` would find it."""
-    moving = state.transfers[transfer]
-    at = moving.progress
+    moving, own = state.transfers[transfer], state.cores[core]
+    at, stride = moving.progress, np.int64(own.stride)
     if moving.writes == PLAIN:
-        place = memory + moving.write_at + at
-        state.memory32[place] = word
+        state.memory32[own.memory + stride * (moving.write_at + at)] = word
         return
     access = layout.writes[transfer]
-    base, table, length, unit = 4 * memory + access[0], access[1], access[2], access[3]
-    if unit == 4:
-        state.memory32[(base >> 2) + layout.table[table + at]] = word
-        return
+    base, table, length, unit = access[0], access[1], access[2], access[3]
     lanes = 4 // unit
     for lane in range(lanes):
         if at * lanes + lane < length:
-            place = layout.table[table + at * lanes + lane]
-            part = word >> np.uint32(8 * unit * lane)
-            if unit == 2:
-                state.memory16[(base >> 1) + place] = np.uint16(part & np.uint32(0xFFFF))
+            byte = base + layout.table[table + at * lanes + lane] * unit
+            place = 4 * (own.memory + stride * (byte >> 2)) + (byte & 3)
+            if unit == 4:
+                state.memory32[place >> 2] = word
+            elif unit == 2:
+                part = word >> np.uint32(16 * lane)
+                state.memory16[place >> 1] = np.uint16(part & np.uint32(0xFFFF))
             else:
-                state.memory8[base + place] = np.uint8(part & np.uint32(0xFF))
+                state.memory8[place] = np.uint8((word >> np.uint32(8 * lane)) & np.uint32(0xFF))

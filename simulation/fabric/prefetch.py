@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from llvmlite import ir
 from numba import types
@@ -14,9 +15,8 @@ from numba.extending import intrinsic
 _WRITE, _KEEP, _DATA = 1, 3, 1  # what `llvm.prefetch` is told: for writing, in all caches, data
 
 
-@intrinsic  # type: ignore[misc]
-def prefetch(typing: Any, array: Any, index: Any) -> Any:
-    """Bring element `index` of an array of one dimension into the cache; an index outside it does no harm."""
+@intrinsic
+def _prefetch(typing: Any, array: Any, index: Any) -> Any:
     if not isinstance(array, types.Array) or array.ndim != 1:
         return None
 
@@ -35,3 +35,7 @@ def prefetch(typing: Any, array: Any, index: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, index), generate
+
+
+# Brings element `index` of an array of one dimension into the cache; an index outside it does no harm.
+prefetch: Callable[[Any, Any], None] = cast(Any, _prefetch)

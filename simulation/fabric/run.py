@@ -41,11 +41,18 @@ class Machine:
     def __init__(self, fabric: Fabric, routes: Sequence[Route], cores: Sequence[Core]) -> None:
         self._parts = assemble(fabric, routes, cores)
 
-    def memory(self, first: int, count: int = 1) -> NDArray[np.uint8]:
-        """The memory of `count` cores of one size from core `first` on: [core, byte], to read and to write."""
-        start = int(self._parts.state.cores["memory"][first]) * 4
-        size = -(-self._parts.cores[first].memory_bytes // 8) * 8
-        return self._parts.state.memory8[start : start + count * size].reshape(count, size)
+    def memory(self, core: int) -> NDArray[np.uint8]:
+        """The bytes of a core's memory, to read and to write; of one that is not in a block with others."""
+        words = self.words(core, 1)
+        return words.reshape(-1).view(np.uint8)
+
+    def words(self, first: int, count: int) -> NDArray[np.uint32]:
+        """The memory of the `count` cores of a block from core `first` on, to read and to write: [word, core]."""
+        state = self._parts.state
+        start, size = int(state.cores["memory"][first]), -(-self._parts.cores[first].memory_bytes // 8) * 2
+        if count != int(state.cores["stride"][first]):
+            raise ValueError(f"{count} cores from core {first} on are no block")
+        return state.memory32[start : start + count * size].reshape(size, count)
 
     @property
     def cycles(self) -> int:
@@ -75,7 +82,7 @@ class Machine:
         """Run to the end and return its cycle; `host` carries out calls, which then are done.
 
         Raises SimulationError at a deadlock, with the circle of who waits for whom, where two wavelets collide, where
-        one finds a full queue that it could not wait for, and at cycle `limit`.
+        one finds a full queue that it could not wait for, and at cycle `limit` (2^31 - 1 at most).
         """
         parts, limit = self._parts, min(limit, MOST_CYCLES)
         while (stop := int(advance(parts.layout, parts.state, limit))) == CALLING:

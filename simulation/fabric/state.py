@@ -58,6 +58,7 @@ CORE = np.dtype(
         ("tile", "i4"),
         ("group", "i4"),
         ("counters", "i4"),  # its first
+        ("stride", "i4"),  # from a word of its memory to the next
         ("running", "i2"),  # instructions under way
         ("active", "i2"),  # transfers under way
         ("woken", "?"),
@@ -158,6 +159,6 @@ class State(NamedTuple):
     budget: Longs  # of a group, in parts of a word
     budget_time: Longs
     tile_seen: Ints  # the last cycle in which a tile did something
-    memory8: NDArray[np.uint8]  # of all cores, one after another
+    memory8: NDArray[np.uint8]  # of all cores, block after block
     memory16: NDArray[np.uint16]
     memory32: NDArray[np.uint32]

@@ -105,8 +105,10 @@ class _Kernel:
         """Cores with their queues, one for every instruction that is not in a loop."""
         queues = len(self.kernel.once) + len(self.kernel.body)
         counters = len(self.unrolled.counters)
+        block = len(self.built.kernels)
         cores = [
-            Core(x + 1, y, [[] for _ in range(queues)], counters, self.bytes) for x, y in self.region.places
+            Core(x + 1, y, [[] for _ in range(queues)], counters, self.bytes, block=block)
+            for x, y in self.region.places
         ]
         self.built.cores += cores
         per_input = len(self.unrolled.runs) // self.inputs

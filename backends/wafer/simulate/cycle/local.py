@@ -13,7 +13,7 @@ from wsc.backends.wafer.execute.move import first_row, found_rows
 from wsc.backends.wafer.execute.stepped import step_of
 from wsc.backends.wafer.instructions import Lookup, MultiplyAdd
 from wsc.backends.wafer.program import Kernel
-from wsc.backends.wafer.simulate.cycle.memory import Bytes, store, tiles
+from wsc.backends.wafer.simulate.cycle.memory import Words, store, tiles
 from wsc.backends.wafer.simulate.cycle.unroll import Run
 from wsc.backends.wafer.simulate.cycle.works import Memory
 from wsc.compiler.layout import Mesh, MeshAxis
@@ -28,7 +28,7 @@ class Local:
 
     kernel: Kernel
     memories: Mapping[str, Memory]
-    view: Bytes
+    view: Words
     _masks: dict[str, Mask | None] = field(default_factory=dict)
 
     def carry_out(self, run: Run, cores: Sequence[int]) -> None:

@@ -17,7 +17,7 @@ from wsc.backends.wafer.simulate.cycle.works import Memory
 from wsc.compiler.layout import Mesh
 from wsc.compiler.ops.base import Array
 
-Bytes = NDArray[np.uint8]
+Words = NDArray[np.uint32]  # [word, core]: the memory of a kernel's cores
 
 
 def place(kernel: Kernel, copies: Mapping[str, int]) -> tuple[dict[str, Memory], int]:
@@ -29,24 +29,35 @@ def place(kernel: Kernel, copies: Mapping[str, int]) -> tuple[dict[str, Memory],
     return found, end
 
 
-def tiles(view: Bytes, memory: Memory, copy: int, cores: Sequence[int]) -> Array:
+def tiles(view: Words, memory: Memory, copy: int, cores: Sequence[int]) -> Array:
     """The tiles of some cores, of shape (cores, *tile); `view` is the memory of a kernel's cores."""
     kind = memory.buffer.tile_type
-    at = memory.at(copy)
-    raw = view[list(cores), at : at + kind.bytes]
+    raw = _bytes(view, memory, copy, cores)[:, : kind.bytes]
     return np.ascontiguousarray(raw).view(kind.dtype.numpy).reshape(len(cores), *kind.shape)
 
 
-def store(view: Bytes, memory: Memory, copy: int, cores: Sequence[int], value: Array) -> None:
+def store(view: Words, memory: Memory, copy: int, cores: Sequence[int], value: Array) -> None:
     """Put tiles into the memory of some cores."""
     kind = memory.buffer.tile_type
-    at = memory.at(copy)
-    raw = np.ascontiguousarray(value, kind.dtype.numpy).reshape(len(cores), -1).view(np.uint8)
-    view[list(cores), at : at + kind.bytes] = raw
+    first = memory.at(copy) // 4
+    raw = _bytes(view, memory, copy, cores)
+    raw[:, : kind.bytes] = (
+        np.ascontiguousarray(value, kind.dtype.numpy).reshape(len(cores), -1).view(np.uint8)
+    )
+    words = raw.view(np.uint32)
+    view[first : first + words.shape[1], list(cores)] = words.T
+
+
+def _bytes(view: Words, memory: Memory, copy: int, cores: Sequence[int]) -> NDArray[np.uint8]:
+    """A copy of what the cores hold, up to the end of the last word: [core, byte]."""
+    first = memory.at(copy) // 4
+    count = stride(memory.buffer) // 4
+    words = view[first : first + count, list(cores)]
+    return np.ascontiguousarray(words.T).view(np.uint8).reshape(len(cores), 4 * count)
 
 
 def load(
-    program: Program, kernel: Kernel, view: Bytes, memories: Mapping[str, Memory],
+    program: Program, kernel: Kernel, view: Words, memories: Mapping[str, Memory],
     copies: Mapping[str, int], arrays: Mapping[str, Array],
 ) -> None:  # fmt: skip
     """Fill memory before the start: weights and inputs; zeros, or what a halo fills with, where tiles do not exist."""
@@ -75,8 +86,8 @@ def _parts(kernel: Kernel, buffer: Buffer, dense: Array) -> list[Array]:
     return np.split(dense, kernel.chunks, axis=buffer.chunk_dim) if buffer.chunk_dim >= 0 else [dense]
 
 
-def _clear(view: Bytes, memory: Memory, copy: int, mesh: Mesh, fill: float, pad: float | None) -> None:
-    cores = range(len(view))
+def _clear(view: Words, memory: Memory, copy: int, mesh: Mesh, fill: float, pad: float | None) -> None:
+    cores = range(view.shape[1])
     mask = existing(mesh, memory.buffer)
     value = tiles(view, memory, copy, cores)
     if pad is not None:

@@ -99,7 +99,7 @@ def _lines(op: object) -> tuple[str, ...]:
 def _load(program: Program, built: Built, fabric: Machine, arrays: Mapping[str, Array]) -> list[Local]:
     found = []
     for placed in built.kernels:
-        view = fabric.memory(placed.first, placed.kernel.cores)
+        view = fabric.words(placed.first, placed.kernel.cores)
         load(program, placed.kernel, view, placed.memories, placed.copies, arrays)
         found.append(Local(placed.kernel, placed.memories, view))
     return found
@@ -127,7 +127,7 @@ def _feed(built: Built, fabric: Machine, stream: StreamExpansion, given: Mapping
         words = [np.pad(flat[e], (0, -e.size % lanes)) for e in payload]
         raw = np.concatenate(words).view(np.uint8)
         start = built.starts[key]
-        fabric.memory(built.hosts[key])[0, start : start + raw.size] = raw
+        fabric.memory(built.hosts[key])[start : start + raw.size] = raw
 
 
 def _output(
@@ -156,7 +156,7 @@ def _gathered(built: Built, fabric: Machine, stream: StreamExpansion) -> Array:
         if key not in built.hosts or place[0] < 0:
             continue
         at = built.starts[key]
-        raw = fabric.memory(built.hosts[key])[0]
+        raw = fabric.memory(built.hosts[key])
         for elements in payload:
             size = elements.size * kind.itemsize
             dense[elements] = raw[at : at + size].view(kind)
@@ -167,5 +167,5 @@ def _gathered(built: Built, fabric: Machine, stream: StreamExpansion) -> Array:
 def _collected(fabric: Machine, first: int, memory: Memory, cores: int, built: Built) -> Array:
     mesh = next(k.kernel.mesh for k in built.kernels if k.first == first)
     buffer = memory.buffer
-    value = tiles(fabric.memory(first, cores), memory, 0, range(cores))
+    value = tiles(fabric.words(first, cores), memory, 0, range(cores))
     return buffer.layout.collect(mesh, value.reshape(*mesh.shape, *value.shape[1:]), buffer.type.shape)
