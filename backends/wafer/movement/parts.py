@@ -74,9 +74,9 @@ class Work:
 
     @property
     def triggered(self) -> bool:
-        """Whether the core begins when a word comes: nothing that it does at the start comes from its memory alone."""
+        """Whether the core begins when a word comes: it is no new root, and at the start needs no memory alone."""
         first = [leg for leg in self.legs if leg.after < 0]
-        return bool(first) and all(leg.receives >= 0 for leg in first)
+        return bool(first) and not self.control and all(leg.receives >= 0 for leg in first)
 
     @property
     def busy_words(self) -> int:
@@ -104,6 +104,14 @@ class Expansion:
         self.messages.append(Message(source, tuple(targets), words, lane=lane))
         return len(self.messages) - 1
 
+    def first(self, runs: int) -> Expansion:
+        """The same, where there are not more runs than so many."""
+        if runs >= len(self.works):
+            return self
+        kept = self.works[:runs]
+        sent = {leg.sends for works in kept for work in works.values() for leg in work.legs}
+        return Expansion(self.messages[: max(sent, default=-1) + 1], kept, self.ordered)
+
     def work(self, core: int, variant: int = 0) -> Work:
         """The work of a core, made where there is none yet."""
         return self.works[variant].setdefault(core, Work())
@@ -128,6 +136,13 @@ class Region:
         cores = np.arange(len(self.places)).reshape(self.mesh.shape)
         rows = np.moveaxis(cores, self.mesh.index(axis), -1).reshape(-1, self.mesh[axis].parts)
         yield from (list(map(int, row)) for row in rows)
+
+
+def holders(mesh: Mesh, at: tuple[str, ...]) -> list[int]:
+    """Cores on part 0 of the axes that a tensor lies at."""
+    cores = np.arange(mesh.width * mesh.height).reshape(mesh.shape)
+    held = cores[tuple(slice(0, 1) if axis.name in at else slice(None) for axis in mesh.axes)]
+    return [int(core) for core in held.ravel()]
 
 
 def words_of(elements: int, bytes: int) -> int:

@@ -34,16 +34,17 @@ class Movements:
 def numbered(kernel: Kernel) -> dict[int, int]:
     """A number for every instruction of a kernel, by identity: a loop's before those of its body."""
     found: dict[int, int] = {}
-    for instruction in _all(kernel.instructions()):
+    for instruction, _ in _all(kernel.instructions()):
         found.setdefault(id(instruction), len(found))
     return found
 
 
-def _all(instructions: Iterator[Instruction]) -> Iterator[Instruction]:
+def _all(instructions: Iterator[Instruction], steps: int = 1) -> Iterator[tuple[Instruction, int]]:
+    """Instructions with the steps of the loop around them."""
     for instruction in instructions:
-        yield instruction
+        yield instruction, steps
         if isinstance(instruction.op, Loop):
-            yield from _all(iter(instruction.op.body))
+            yield from _all(iter(instruction.op.body), instruction.op.steps)
 
 
 def expand_program(program: Program, machine: Wafer) -> Movements:
@@ -51,12 +52,12 @@ def expand_program(program: Program, machine: Wafer) -> Movements:
     within, families = {}, []
     for kernel in program.kernels:
         region, numbers = Region.of(kernel), numbered(kernel)
-        for instruction in _all(kernel.instructions()):
+        for instruction, steps in _all(kernel.instructions()):
             key = kernel.name, numbers[id(instruction)]
             if isinstance(instruction.op, _LOCAL) or key in within:
                 continue
             operand, result = kernel[instruction.operands[0]], kernel[instruction.result]
-            within[key] = expand(cast(Move, instruction.op), region, operand, result)
+            within[key] = expand(cast(Move, instruction.op), region, operand, result).first(steps)
             owner = f"kernel '{kernel.name}'"
             what = f"{owner}, {print_instruction(instruction)}"
             found = within[key]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from wsc.backends.wafer.instructions import Lookup, MultiplyAdd, Recv, Wait
+from wsc.backends.wafer.instructions import Lookup, MultiplyAdd, Recv, ReduceInto, Rotate, Wait
 from wsc.backends.wafer.movement.program import numbered
 from wsc.backends.wafer.program import RESIDENT, Buffer, Instruction, Kernel, Loop
 from wsc.compiler.ops.base import Op
@@ -38,10 +38,23 @@ class Run:
 
 @dataclass(eq=False)
 class _Content:
-    """One content of a buffer: who writes it, and who reads it."""
+    """One content of a buffer: who writes it, and who reads it; some do so piece by piece."""
 
     written: Event | None = None
     read: list[Event] = field(default_factory=list)
+    pieces: dict[int, _Content] = field(default_factory=dict)
+
+    def wait_to_read(self, waits: dict[int, int], event: Event) -> None:
+        """Until all of it has been written."""
+        for part in (self, *self.pieces.values()):
+            _wait(waits, part.written, event)
+
+    def wait_to_write(self, waits: dict[int, int], event: Event) -> None:
+        """Until all of it has been written and read."""
+        self.wait_to_read(waits, event)
+        for part in (self, *self.pieces.values()):
+            for reader in part.read:
+                _wait(waits, reader, event)
 
 
 def copies(kernel: Kernel, rooms: Mapping[str, int]) -> dict[str, int]:
@@ -100,27 +113,42 @@ class Unrolled:
         if not isinstance(instruction.op, Wait):
             self._count[counter] += 1
             waits[counter] = number
-        operands = tuple(self._read(name, event, waits) for name in instruction.operands)
+        operands = tuple(
+            self._read(name, event, waits, _piece(instruction, n, step))
+            for n, name in enumerate(instruction.operands)
+        )
         result = -1
-        if instruction.result:
-            adds = isinstance(instruction.op, MultiplyAdd) and not fresh
+        if isinstance(instruction.op, Rotate):
+            result = self._rotate(instruction.result, event, waits, step % instruction.op.pieces)
+        elif instruction.result:
+            adds = isinstance(instruction.op, (MultiplyAdd, ReduceInto)) and not fresh
             result = self._write(instruction.result, event, waits, adds)
         if isinstance(instruction.op, Wait):
             self._count[counter] += 1
         needed = tuple((c, least) for c, least in sorted(waits.items()) if least > 0)
         self.runs.append(Run(instruction, counter, number, queue, age, step, needed, operands, result, fresh))
 
-    def _read(self, name: str, event: Event, waits: dict[int, int]) -> int:
+    def _read(self, name: str, event: Event, waits: dict[int, int], piece: int | None) -> int:
         """The copy that holds the newest content."""
         buffer = self.kernel[name]
         if buffer.role in RESIDENT:
             return self._chunk if buffer.chunk_dim >= 0 else 0
+        content = self._newest(name)
+        if piece is None:
+            content.wait_to_read(waits, event)
+            content.read.append(event)
+        else:
+            _wait(waits, content.written, event)
+            part = content.pieces.setdefault(piece, _Content())
+            _wait(waits, part.written, event)
+            part.read.append(event)
+        return (len(self._contents[name]) - 1) % self.copies[name]
+
+    def _newest(self, name: str) -> _Content:
         contents = self._contents[name]
         if not contents:  # a loop's memory that nothing has written yet
             contents.append(_Content())
-        _wait(waits, contents[-1].written, event)
-        contents[-1].read.append(event)
-        return (len(contents) - 1) % self.copies[name]
+        return contents[-1]
 
     def _write(self, name: str, event: Event, waits: dict[int, int], adds: bool) -> int:
         contents, room = self._contents[name], self.copies[name]
@@ -130,12 +158,29 @@ class Unrolled:
             return (len(contents) - 1) % room
         if len(contents) >= room:
             old = contents[-room]
-            _wait(waits, old.written, event)
-            for reader in old.read:
-                _wait(waits, reader, event)
-            old.read = []
+            old.wait_to_write(waits, event)
+            old.read, old.pieces = [], {}
         contents.append(_Content(event))
         return (len(contents) - 1) % room
+
+    def _rotate(self, name: str, event: Event, waits: dict[int, int], piece: int) -> int:
+        """A piece is written again, in the same content."""
+        content = self._newest(name)
+        _wait(waits, content.written, event)
+        for reader in (*content.read, *content.pieces[piece].read):
+            _wait(waits, reader, event)
+        content.pieces[piece] = _Content(event)
+        return (len(self._contents[name]) - 1) % self.copies[name]
+
+
+def _piece(instruction: Instruction, operand: int, step: int) -> int | None:
+    """Which piece of an operand a step of a loop takes; None for all of it."""
+    match instruction.op:
+        case Rotate(pieces=pieces):
+            return step % pieces
+        case MultiplyAdd(pieces=(_, _) as both):
+            return step % both[operand]
+    return None
 
 
 def _wait(waits: dict[int, int], event: Event | None, own: Event) -> None:
