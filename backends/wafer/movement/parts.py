@@ -92,12 +92,14 @@ class Expansion:
     """A movement on a region: run r does `works[r % len(works)]`, by core; its messages in the order of all runs.
 
     Where it is `ordered`, messages of a lane that meet come one after another: those of a core that takes its sources
-    in turn would only be in each other's way.
+    in turn would only be in each other's way. Messages of a load come over the `edge`, from the host's cores: `edge`
+    has the work of these by place, and of each the cores whose tiles it sends, one of each message's.
     """
 
     messages: list[Message] = field(default_factory=list)
     works: list[dict[int, Work]] = field(default_factory=lambda: [{}])
     ordered: bool = False
+    edge: dict[Place, tuple[Work, list[int]]] = field(default_factory=dict)
 
     def send(self, source: Place, targets: Sequence[Place], words: int, lane: int = 0) -> int:
         """A new message; returns its number."""
@@ -108,9 +110,13 @@ class Expansion:
         """The same, where there are not more runs than so many."""
         if runs >= len(self.works):
             return self
-        kept = self.works[:runs]
-        sent = {leg.sends for works in kept for work in works.values() for leg in work.legs}
-        return Expansion(self.messages[: max(sent, default=-1) + 1], kept, self.ordered)
+        last = max((self.sent(run)[-1] for run in range(runs) if self.sent(run)), default=-1)
+        return Expansion(self.messages[: last + 1], self.works[:runs], self.ordered)
+
+    def sent(self, run: int) -> list[int]:
+        """The messages of a run, in order."""
+        works = [*self.works[run].values(), *(work for work, _ in self.edge.values())]
+        return sorted(leg.sends for work in works for leg in work.legs if leg.sends >= 0)
 
     def work(self, core: int, variant: int = 0) -> Work:
         """The work of a core, made where there is none yet."""

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from wsc.backends.wafer.execute.compute import existing
 from wsc.backends.wafer.execute.move import held
-from wsc.backends.wafer.instructions import Halo
+from wsc.backends.wafer.instructions import Halo, ReduceInto
 from wsc.backends.wafer.movement.streams import pads
-from wsc.backends.wafer.program import Buffer, Kernel, Program
+from wsc.backends.wafer.program import RESIDENT, Buffer, Kernel, Loop, Program
 from wsc.backends.wafer.simulate.cycle.unroll import stride
 from wsc.backends.wafer.simulate.cycle.works import Memory
 from wsc.compiler.layout import Mesh
@@ -62,12 +62,14 @@ def load(
 ) -> None:  # fmt: skip
     """Fill memory before the start: weights and inputs; zeros, or what a halo fills with, where tiles do not exist."""
     cores = range(kernel.cores)
-    fills = {i.result: i.op.fill for i in kernel.instructions() if isinstance(i.op, Halo)}
+    loops = [i.op for i in kernel.flat_instructions() if isinstance(i.op, Loop)]
+    sums = {i.result for loop in loops for i in loop.body if isinstance(i.op, ReduceInto)}
+    fills = {i.result: i.op.fill for i in kernel.flat_instructions() if isinstance(i.op, Halo)}
     padded = {s.target.buffer: pads(s) for s in program.streams if s.target.kernel == kernel.name}
     for buffer in kernel.buffers:
         memory = memories[buffer.name]
-        if buffer.role in ("weight", "input"):
-            for copy, dense in enumerate(_parts(kernel, buffer, arrays[buffer.key])):
+        if buffer.role in RESIDENT:
+            for copy, dense in enumerate(_parts(kernel, buffer, arrays)):
                 value = buffer.layout.distribute(kernel.mesh, dense)
                 value = held(kernel.mesh, buffer.layout, value) if buffer.role == "input" else value
                 store(
@@ -80,10 +82,15 @@ def load(
             continue
         for copy in range(copies[buffer.name]):
             _clear(view, memory, copy, kernel.mesh, fills.get(buffer.name, 0.0), padded.get(buffer.name))
+            if buffer.name in sums:  # nothing else may be where no step puts anything
+                store(view, memory, copy, cores, np.zeros_like(tiles(view, memory, copy, cores)))
 
 
-def _parts(kernel: Kernel, buffer: Buffer, dense: Array) -> list[Array]:
-    return np.split(dense, kernel.chunks, axis=buffer.chunk_dim) if buffer.chunk_dim >= 0 else [dense]
+def _parts(kernel: Kernel, buffer: Buffer, arrays: Mapping[str, Array]) -> list[Array]:
+    """The contents of a buffer: for every chunk, or every step of a repeat."""
+    if buffer.chunk_dim >= 0:
+        return np.split(arrays[buffer.key], kernel.chunks, axis=buffer.chunk_dim)
+    return [arrays[name].reshape(buffer.type.shape) for name in buffer.names]
 
 
 def _clear(view: Words, memory: Memory, copy: int, mesh: Mesh, fill: float, pad: float | None) -> None:
