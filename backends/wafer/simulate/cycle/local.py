@@ -71,6 +71,9 @@ class Local:
             for name, copy in zip(names, run.operands, strict=True)
         ]
         result = self.memories[run.instruction.result]
+        if run.fresh:  # a loop's result is zero at the start
+            own = run.instruction.result
+            operands = [np.zeros_like(a) if n == own else a for n, a in zip(names, operands, strict=True)]
         if isinstance(op, MultiplyAdd):
             total = tiles(self.view, result, run.result, cores)
             total = np.zeros_like(total) if run.fresh else total
