@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from wsc.backends.wafer.instructions import Rotate, Shift
+from wsc.backends.wafer.instructions import Append, Rotate, Shift
 from wsc.backends.wafer.movement.exchange import TASKS
 from wsc.backends.wafer.movement.parts import (
     OPERAND,
@@ -65,6 +66,22 @@ def rotate(op: Rotate, region: Region, operand: Buffer, result: Buffer) -> Expan
         moves = [(int(source[part]), piece, part, piece) for part in range(parts)]
         for line in region.lines(op.axis):
             _shift_line(made, region, line, moves, cut, True, piece)
+    return made
+
+
+def append(op: Append, region: Region, operand: Buffer, result: Buffer) -> Expansion:
+    """Every part but the last hands one element on to the next, whether that takes it or not; nothing without balance.
+
+    Its operand is the element that a part has taken out of its slots, its result the one that it may put into them.
+    """
+    made = Expansion()
+    words = tile_words(operand)
+    for line in region.lines(op.axis) if op.balanced else ():
+        for here, there in pairwise(line):
+            message = made.send(region.places[here], [region.places[there]], words)
+            made.work(here).legs.append(Leg(words, sends=message, reads=Span(OPERAND), paced=True))
+            made.work(there).legs.append(Leg(words, receives=message, writes=Span(RESULT), paced=True))
+            made.work(here).tasks = made.work(there).tasks = TASKS
     return made
 
 

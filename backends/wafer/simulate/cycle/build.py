@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from wsc.backends.wafer.colors import Colored
-from wsc.backends.wafer.instructions import Load, Recv, Send, Wait
+from wsc.backends.wafer.instructions import Append, Load, Recv, Send, Wait
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.movement.parts import Place, Region, Work
 from wsc.backends.wafer.movement.program import Movements, expand_program, family
 from wsc.backends.wafer.movement.streams import StreamExpansion
 from wsc.backends.wafer.program import HOST, Buffer, Kernel, Program
 from wsc.backends.wafer.simulate.cycle.local import computes, computing_cycles
-from wsc.backends.wafer.simulate.cycle.memory import place
+from wsc.backends.wafer.simulate.cycle.memory import handed, place
 from wsc.backends.wafer.simulate.cycle.unroll import Run, Unrolled, rooms, stride
 from wsc.backends.wafer.simulate.cycle.works import Memory, Tables, Wiring
 from wsc.backends.wafer.text import print_instruction
@@ -109,7 +109,9 @@ class _Kernel:
 
     def add(self) -> None:
         """Cores with their queues, one for every instruction that is not in a loop, or in order a single one."""
-        counters = len(self.unrolled.counters)
+        self.counters = len(self.unrolled.counters)
+        appends = [i for i in self.kernel.flat_instructions() if isinstance(i.op, Append)]
+        counters = self.counters * (3 if appends else 1)  # what an append takes out, and hands on, counts too
         block = len(self.built.kernels)
         cores = [
             Core(x + 1, y, [[] for _ in range(self.unrolled.queues)], counters, self.bytes, block=block)
@@ -117,16 +119,35 @@ class _Kernel:
         ]
         self.built.cores += cores
         for position, run in enumerate(self.unrolled.runs):
-            made = self._compute(run) if computes(run.instruction) else None
-            name = f"{self.kernel.name}: {print_instruction(run.instruction)}"
-            works = None if made else self._works(run)
             ends = self.built.ends[bisect_right(self.unrolled.starts, position) - 1]
-            for number, core in enumerate(cores):
-                instruction = made or self._moved(run, name, number, works or ({}, ()))
-                core.queues[run.queue].append(instruction)
+            for made in self._instructions(run):
+                for core, instruction in zip(cores, made, strict=True):
+                    core.queues[run.queue].append(instruction)
                 if run.queue in self.ending:
-                    ends.append(instruction)
+                    ends += made
         self._add_edge()
+
+    def _instructions(self, run: Run) -> Iterator[list[Instruction]]:
+        """What a run is on every core: one instruction, or the steps of an append."""
+        if computes(run.instruction):
+            yield [self._compute(run)] * self.kernel.cores
+        elif isinstance(run.instruction.op, Append):
+            yield from self._append(run)
+        else:
+            yield self._moved(run, *self._works(run))
+
+    def _append(self, run: Run) -> Iterator[list[Instruction]]:
+        """An element is taken out of its slots, handed on, and one put in; without balance only that."""
+        works, colors = self._works(run)
+        last = run
+        if works:
+            taken, there = (run.counter + n * self.counters for n in (1, 2))
+            yield [self._compute(replace(run, counter=taken, taking=True))] * self.kernel.cores
+            out, into = (self.placed.memories[name] for name in handed(run.instruction))
+            handing = replace(run, counter=there, waits=((taken, run.number + 1),))
+            yield self._moved(handing, works, colors, (out, into))
+            last = replace(run, waits=((there, run.number + 1),))
+        yield [self._compute(last)] * self.kernel.cores
 
     def _add_edge(self) -> None:
         """The host's cores send what loads bring, in the order of the runs."""
@@ -195,17 +216,24 @@ class _Kernel:
         return self.region.places.index(place)
 
     def _moved(
-        self, run: Run, name: str, core: int, works: tuple[dict[int, Work], tuple[int, ...]]
-    ) -> Instruction:
-        by_core, colors = works
-        names = run.instruction.operands
-        operand = self.placed.memories[names[0]] if names else None
-        result = self.placed.memories.get(run.instruction.result)
+        self, run: Run, by_core: dict[int, Work], colors: tuple[int, ...],
+        memories: tuple[Memory, Memory] | None = None,
+    ) -> list[Instruction]:  # fmt: skip
+        """A movement on every core, between its operand and its result, or other memories."""
+        name = f"{self.kernel.name}: {print_instruction(run.instruction)}"
+        names, found = run.instruction.operands, self.placed.memories
+        operand = found[names[0]] if names else None
+        result = found.get(run.instruction.result)
         copies = run.operands[0] if names else 0, run.result
-        return self.wiring.instruction(
-            by_core.get(core, _NO_WORK), colors, operand, result, copies, name, run.counter, run.waits, run.age,
-            run.looped,
-        )  # fmt: skip
+        if memories is not None:
+            (operand, result), copies = memories, (0, 0)
+        return [
+            self.wiring.instruction(
+                by_core.get(core, _NO_WORK), colors, operand, result, copies, name, run.counter, run.waits,
+                run.age, run.looped,
+            )
+            for core in range(self.kernel.cores)
+        ]  # fmt: skip
 
 
 def _add_host(stream: StreamExpansion, colored: Colored, wiring: Wiring, built: Built, inputs: int) -> None:

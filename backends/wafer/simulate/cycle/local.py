@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wsc.backends.wafer.execute.caches import filled, position
+from wsc.backends.wafer.execute.caches import Ring, filled, position
 from wsc.backends.wafer.execute.compute import existing, on_tiles
 from wsc.backends.wafer.execute.move import first_row, found_rows
 from wsc.backends.wafer.execute.repeat import positions, replaced
 from wsc.backends.wafer.execute.stepped import step_of
-from wsc.backends.wafer.instructions import Filled, Insert, Lookup, MultiplyAdd, Position, Positions
+from wsc.backends.wafer.instructions import Append, Filled, Insert, Lookup, MultiplyAdd, Position, Positions
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Instruction, Kernel
 from wsc.backends.wafer.simulate.costs import insert_cost, local_cost, lookup_cost, multiply_add_cost
-from wsc.backends.wafer.simulate.cycle.memory import Words, store, tiles
+from wsc.backends.wafer.simulate.cycle.memory import Words, handed, store, tiles
 from wsc.backends.wafer.simulate.cycle.unroll import Run
 from wsc.backends.wafer.simulate.cycle.works import Memory
 from wsc.compiler.layout import Mesh, MeshAxis
@@ -50,6 +50,9 @@ def computing_cycles(machine: Wafer, kernel: Kernel, instruction: Instruction) -
             return local_cost(machine, Elementwise("copy"), [result], result).occupancy
         case Filled() | Position():
             return machine.core.task_startup_cycles + -(-result.bytes // 4)
+        case Append():  # one that is handed on starts its tasks there
+            alone = not op.balanced or kernel.mesh.folded(op.axis)[op.axis].parts == 1
+            return machine.core.task_startup_cycles + -(-types[0].bytes // 4) if alone else 1
     assert isinstance(op, Op)
     return local_cost(machine, op, types, result).occupancy
 
@@ -71,6 +74,9 @@ class Local:
             for name, copy in zip(names, run.operands, strict=True)
         ]
         result = self.memories[run.instruction.result]
+        if isinstance(op, Append):
+            self._append(run, cores, *operands)
+            return
         if run.fresh:  # a loop's result is zero at the start
             own = run.instruction.result
             operands = [np.zeros_like(a) if n == own else a for n, a in zip(names, operands, strict=True)]
@@ -88,6 +94,33 @@ class Local:
             masks = [self._mask(name, cores) for name in names]
             value = on_tiles(op, operands, masks, self._mask(run.instruction.result, cores))
         store(self.view, result, run.result, cores, value)
+
+    def _append(self, run: Run, cores: Sequence[int], fresh: Array, cache: Array, length: Array) -> None:
+        """Take the oldest elements out of their slots, or put the new ones in."""
+        op, mesh = run.instruction.op, self.kernel.mesh
+        assert isinstance(op, Append)
+        mesh = mesh.folded(op.axis)
+        axis = mesh.index(op.axis)
+        parts = np.indices(mesh.shape)[axis].ravel()[list(cores)]
+        ring = Ring.around(
+            op, self.kernel[run.instruction.operands[1]], mesh.shape[axis], int(length.flat[0])
+        )
+        before, after, slots = ring
+        out, into = (self.memories.get(name) for name in handed(run.instruction))
+        assert out is not None
+        assert into is not None
+        rows = np.moveaxis(cache, 1 + op.dim, 1)
+        one = np.arange(len(cores))
+        if run.taking:
+            oldest = np.moveaxis(rows[one, before.gone[parts] % slots][:, None], 1, 1 + op.dim)
+            store(self.view, out, 0, cores, oldest)
+            return
+        came = tiles(self.view, into, 0, cores)
+        came = np.where((parts == 0).reshape(-1, *[1] * (came.ndim - 1)), fresh, came)
+        gains = after.put[parts] > before.put[parts]
+        place = before.put[parts] % slots
+        rows[one[gains], place[gains]] = np.moveaxis(came, 1 + op.dim, 1)[gains, 0]
+        store(self.view, self.memories[run.instruction.result], run.result, cores, cache)
 
     def _placed(self, run: Run, cores: Sequence[int], operands: Sequence[Array]) -> Array:
         """What depends on where in the tensor a core's tile lies."""

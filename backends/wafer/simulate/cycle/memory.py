@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from wsc.backends.wafer.execute.compute import existing
 from wsc.backends.wafer.execute.move import held
-from wsc.backends.wafer.instructions import Halo, ReduceInto
+from wsc.backends.wafer.instructions import Append, Halo, ReduceInto
 from wsc.backends.wafer.movement.streams import pads
-from wsc.backends.wafer.program import RESIDENT, Buffer, Kernel, Loop, Program
+from wsc.backends.wafer.program import RESIDENT, Buffer, Instruction, Kernel, Loop, Program
 from wsc.backends.wafer.simulate.cycle.unroll import stride
 from wsc.backends.wafer.simulate.cycle.works import Memory
-from wsc.compiler.layout import Mesh
+from wsc.compiler.layout import Layout, Mesh
 from wsc.compiler.ops.base import Array
 
 Words = NDArray[np.uint32]  # [word, core]: the memory of a kernel's cores
@@ -26,7 +26,18 @@ def place(kernel: Kernel, copies: Mapping[str, int]) -> tuple[dict[str, Memory],
     for buffer in kernel.buffers:
         found[buffer.name] = Memory(buffer, end)
         end += copies[buffer.name] * stride(buffer)
+    for instruction in kernel.flat_instructions():
+        if isinstance(instruction.op, Append):
+            kind = kernel[instruction.operands[0]].tile_type
+            for name in handed(instruction):
+                found[name] = Memory(Buffer(name, kind, Layout(((),) * kind.rank), "local"), end)
+                end += stride(found[name].buffer)
     return found, end
+
+
+def handed(append: Instruction) -> tuple[str, str]:
+    """Memory for the element that an append hands on, and for the one that comes."""
+    return f"{append.result}'out", f"{append.result}'in"
 
 
 def tiles(view: Words, memory: Memory, copy: int, cores: Sequence[int]) -> Array:

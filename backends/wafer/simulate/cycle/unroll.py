@@ -47,6 +47,7 @@ class Run:
     fresh: bool = False
     looped: bool = False
     content: int = 0
+    taking: bool = False  # of an append: an element is taken out of its slots, before one is put in
 
 
 @dataclass(eq=False)
