@@ -292,6 +292,7 @@ def _transfers(network: Network, cores: Sequence[Core]) -> Records:
         delay=[t.delay for *_, t in made],
         after=[first + t.after if t.after >= 0 else -1 for *_, first, t in made],
         behind=[first + t.behind if t.behind >= 0 else -1 for *_, first, t in made],
+        whole=[t.whole for *_, t in made],
         fn=[COMBINE.index(t.combine) for *_, t in made],
         lanes=[int(t.lanes) for *_, t in made],
         read_at=[t.reads.base >> 2 if t.reads is not None else 0 for *_, t in made],

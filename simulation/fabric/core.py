@@ -275,7 +275,7 @@ def _able(layout: Layout, state: State, transfer: int, now: int) -> bool:
     if behind < 0:
         return True
     before = state.transfers[behind]
-    return before.progress > moving.progress or before.start < 0
+    return before.start < 0 or (before.progress > moving.progress and not moving.whole)
 
 
 @inlined

@@ -117,7 +117,7 @@ class Transfer:
 
     Where it both reads and receives, `combine` says how ("sum", "max", "min"), on `lanes`. It starts `delay` cycles
     after its instruction, or after transfer `after` of the instruction has ended, and never gets ahead of transfer
-    `behind`. A message ends with its last word.
+    `behind`, or begins only when that has ended, if it is to be `whole`. A message ends with its last word.
     """
 
     words: int
@@ -131,6 +131,7 @@ class Transfer:
     delay: int = 0
     after: int = -1
     behind: int = -1
+    whole: bool = False
 
     def __post_init__(self) -> None:
         if self.words < 1 or self.pace < 1:

@@ -98,6 +98,7 @@ TRANSFER = np.dtype(  # a cache line
         ("lanes", "i1"),
         ("reads", "i1"),  # PLAIN, TABLE or 0
         ("writes", "i1"),
+        ("whole", "?"),  # the one that it is behind ends first
         ("background", "?"),
     ],
     align=True,

@@ -16,9 +16,10 @@ __all__ = ["Expansion", "Region", "expand"]
 
 def expand(op: Move, region: Region, operand: Buffer, result: Buffer) -> Expansion:
     """How a movement within a region is carried out; raises AlgorithmError for one that it is not known of yet."""
-    lines = [line for line in lines_of(op) if "*" in line]
-    if lines:
-        region = Region(region.mesh.folded(*lines), region.places)
+    lines = lines_of(op)
+    mesh = region.mesh.folded(*lines) if any("*" in line for line in lines) else region.mesh
+    idle = set(operand.layout.at) & set(result.layout.at) - set(lines)
+    region = Region(mesh, region.places, tuple(sorted(idle)))
     return _expand(op, region, operand, result)
 
 

@@ -49,7 +49,8 @@ class Leg:
     """`words` words: read from memory or received with a message (or both, combined), written or sent (or both).
 
     `after` is the leg of the same work that ends before this one starts, with so many task starts in between;
-    `behind` one that it never overtakes. A `paced` leg belongs to an exchange: its core sends and receives at once.
+    `behind` is one that it never overtakes, or that ends first where that has to be `whole`. A `paced` leg belongs to
+    an exchange: its core sends and receives at once.
     """
 
     words: int
@@ -61,6 +62,7 @@ class Leg:
     after: int = -1
     tasks: int = 0
     behind: int = -1
+    whole: bool = False
     paced: bool = False
 
 
@@ -125,10 +127,14 @@ class Expansion:
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """The cores of a kernel: their numbers along the mesh (the last axis fastest) and their places."""
+    """The cores of a kernel: their numbers along the mesh (the last axis fastest) and their places.
+
+    Only part 0 of the `idle` axes takes part in a movement.
+    """
 
     mesh: Mesh
     places: tuple[Place, ...]
+    idle: tuple[str, ...] = ()
 
     @staticmethod
     def of(kernel: Kernel) -> Region:
@@ -139,8 +145,15 @@ class Region:
 
     def lines(self, axis: str) -> Iterator[list[int]]:
         """Cores along an axis, part after part: a line for each way to fix the other axes."""
+        yield from self.groups((axis,))
+
+    def groups(self, axes: Sequence[str]) -> Iterator[list[int]]:
+        """Cores along several axes, the first slowest: a group for each way to fix the others."""
         cores = np.arange(len(self.places)).reshape(self.mesh.shape)
-        rows = np.moveaxis(cores, self.mesh.index(axis), -1).reshape(-1, self.mesh[axis].parts)
+        cores = cores[tuple(slice(0, 1) if a.name in self.idle else slice(None) for a in self.mesh.axes)]
+        along = [self.mesh.index(axis) for axis in axes]
+        parts = int(np.prod([self.mesh.shape[a] for a in along]))
+        rows = np.moveaxis(cores, along, range(-len(along), 0)).reshape(-1, parts)
         yield from (list(map(int, row)) for row in rows)
 
 

@@ -52,28 +52,28 @@ def _round(
         made.work(core).tasks = TASKS
     for turn in range(2 * (parts - 1)):
         combining = turn < parts - 1
+        coming = []
         for number, core in enumerate(ring):
             share = (number - turn - 1) % parts if combining else (number - turn + parts - 1) % parts
-            following = ring[(number + 1) % parts]
             words = words_of(shares[share].size, bytes)
-            if not words:
-                continue
-            message = made.send(region.places[core], [region.places[following]], words)
-            memory = OPERAND if turn == 0 else RESULT
-            sender = made.work(core).legs
-            before = _latest(sender, receiving=True)
-            tasks = TASKS if before >= 0 else 0
-            sender.append(
-                Leg(
-                    words,
-                    sends=message,
-                    reads=Span(memory, shares[share]),
-                    after=before,
-                    tasks=tasks,
-                    paced=True,
-                )
-            )
-            _take(made, following, message, words, shares[share], fn if combining else "")
+            if words:
+                following = ring[(number + 1) % parts]
+                message = made.send(region.places[core], [region.places[following]], words)
+                _give(made, core, message, words, Span(RESULT if turn else OPERAND, shares[share]))
+                coming.append((following, message, words, shares[share]))
+        for core, message, words, elements in coming:
+            _take(made, core, message, words, elements, fn if combining else "")
+
+
+def _give(made: Expansion, core: int, message: int, words: int, reads: Span) -> None:
+    """A share that goes on, two tasks after it came, and when the one before has gone."""
+    legs = made.work(core).legs
+    before = _latest_received(legs)
+    tasks = TASKS if before >= 0 else 0
+    sent = max((n for n, leg in enumerate(legs) if leg.sends >= 0), default=-1)
+    legs.append(
+        Leg(words, sends=message, reads=reads, after=before, tasks=tasks, behind=sent, whole=True, paced=True)
+    )
 
 
 def _take(made: Expansion, core: int, message: int, words: int, share: Elements, fn: str) -> None:
@@ -87,11 +87,11 @@ def _take(made: Expansion, core: int, message: int, words: int, share: Elements,
             reads=reads,
             writes=Span(RESULT, share),
             combine=fn,
-            after=_latest(legs, receiving=True),
+            after=_latest_received(legs),
             paced=True,
         )
     )
 
 
-def _latest(legs: Sequence[Leg], receiving: bool) -> int:
-    return max((n for n, leg in enumerate(legs) if (leg.receives >= 0) == receiving), default=-1)
+def _latest_received(legs: Sequence[Leg]) -> int:
+    return max((n for n, leg in enumerate(legs) if leg.receives >= 0), default=-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -106,35 +107,49 @@ def _shift_line(
     made: Expansion, region: Region, line: Sequence[int], moves: Sequence[_Move], cut: _Pieces,
     in_place: bool, variant: int = 0,
 ) -> None:  # fmt: skip
-    """Moves between the cores of a line, the farthest first: what a core reads, and then what comes.
+    """Moves between the cores of a line: what a core sends, the farthest first, what comes, and what stays there.
 
     In place nothing is written before what lies there has been read.
     """
     moves = sorted(moves, key=lambda m: (-abs(m[0] - m[2]), m))
-    if in_place:
-        moves = [move for move in moves if move[:2] != move[2:]]
+    going = [move for move in moves if move[0] != move[2]]
+    staying = [move for move in moves if move[0] == move[2] and not (in_place and move[1] == move[3])]
+    reader = _readers(going, staying) if in_place else {}
     works = [made.work(core, variant) for core in line]
     for work in works:
         work.tasks = TASKS
-    reader, count = {}, [0] * len(line)
-    for source, taken, _, _ in moves:
-        reader[source, taken] = count[source]
-        count[source] += 1
     latest: dict[int, int] = {}
-    coming = []
-    for source, taken, target, piece in moves:
+    sent = {}
+    for source, taken, target, _ in going:
         words, legs = cut.words[taken], works[source].legs
-        reads, writes = Span(OPERAND, cut.elements[taken]), Span(RESULT, cut.elements[piece])
-        behind = reader.get((target, piece), -1) if in_place else -1
-        if source == target:
-            legs.append(Leg(words, reads=reads, writes=writes, behind=behind))
-            continue
         message = made.send(region.places[line[source]], [region.places[line[target]]], words)
+        reads = Span(OPERAND, cut.elements[taken])
         legs.append(Leg(words, sends=message, reads=reads, after=latest.get(source, -1), paced=True))
         latest[source] = len(legs) - 1
-        coming.append((target, Leg(words, receives=message, writes=writes, behind=behind, paced=True)))
-    for target, leg in coming:
+        sent[source, taken] = message
+    for source, taken, target, piece in (*going, *staying):
+        words, writes = cut.words[taken], Span(RESULT, cut.elements[piece])
+        behind = reader.get((target, piece), -1)
+        if source == target:
+            reads = Span(OPERAND, cut.elements[taken])
+            leg = Leg(words, reads=reads, writes=writes, behind=behind)
+        else:
+            leg = Leg(words, receives=sent[source, taken], writes=writes, behind=behind, paced=True)
         works[target].legs.append(leg)
+
+
+def _readers(going: Sequence[_Move], staying: Sequence[_Move]) -> dict[tuple[int, int], int]:
+    """For every piece of every part the number of the leg that reads it, as `_shift_line` makes them."""
+    found: dict[tuple[int, int], int] = {}
+    count: Counter[int] = Counter()
+    for source, taken, _, _ in going:
+        found[source, taken] = count[source]
+        count[source] += 1
+    count.update(move[2] for move in going)
+    for source, taken, _, _ in staying:
+        found[source, taken] = count[source]
+        count[source] += 1
+    return found
 
 
 def _skew(op: Shift, region: Region, core: int) -> int:
