@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 
 import networkx as nx
 
@@ -24,7 +25,8 @@ NORTH, SOUTH, EAST, WEST, RAMP = range(5)
 MOST_POSITIONS = 4
 Turn = tuple[int, tuple[int, ...]]  # the port a message comes from, and those it leaves by
 Path = dict[Place, Turn]
-Key = tuple[str, int]  # family, colour within it
+Key = tuple[str, int]  # family or group, colour within it
+EMPTY: Mapping[str, Sequence[tuple[str, int]]] = MappingProxyType({})
 
 _SHARES = (12, 10, 8, 7, 6, 5, 4, 3, 2, 1)  # colours that one family may take, tried in turn
 
@@ -34,6 +36,7 @@ class Family:
     """Messages that are carried out by one instruction, or by one stream, in the order of a run.
 
     `owner` (a kernel or a stream) and `what` are for people. An `ordered` family has one colour a direction and lane.
+    Families of one `group` are carried out one after another, and share colours.
     """
 
     name: str
@@ -41,6 +44,12 @@ class Family:
     messages: tuple[Message, ...]
     what: str = ""
     ordered: bool = False
+    group: str = ""
+
+    @property
+    def sharing(self) -> str:
+        """Whose colours it takes: those of its group, or its own."""
+        return self.group or self.name
 
 
 @dataclass(frozen=True)
@@ -90,17 +99,23 @@ def _steps(source: Place, target: Place, route: str) -> list[tuple[tuple[int, in
     return along_x + along_y if route == "xy" else along_y + along_x
 
 
-def allocate(families: Sequence[Family], colors: int) -> Colored:
-    """A colour for every message, of at most `colors`; raises DoesNotFit naming who needs most, and how many."""
+def allocate(
+    families: Sequence[Family], colors: int, orders: Mapping[str, Sequence[tuple[str, int]]] = EMPTY
+) -> Colored:
+    """A colour for every message, of at most `colors`; raises DoesNotFit naming who needs most, and how many.
+
+    `orders` says for every group in which order its families' messages pass, by family and number in it.
+    """
     paths = [[path(message) for message in family.messages] for family in families]
     for share in _SHARES:
         local = [_within(f, p, share) for f, p in zip(families, paths, strict=True)]
+        _merge(families, paths, local)
         numbers = _across(families, paths, local)
         if max(numbers.values(), default=-1) < colors:
             break
     else:
         raise DoesNotFit(_too_many(families, local, numbers, colors))
-    return _colored(families, paths, local, numbers)
+    return _colored(families, paths, local, numbers, orders)
 
 
 def _too_many(
@@ -182,6 +197,32 @@ def _direction(message: Message) -> tuple[int, int]:
 # ---- across families
 
 
+def _merge(families: Sequence[Family], paths: Sequence[Sequence[Path]], local: Sequence[list[int]]) -> None:
+    """Give the colours of a group's families common numbers, as far as the positions of routers go."""
+    taken: dict[str, list[dict[Place, set[Turn]]]] = defaultdict(list)
+    for family, ways, colors in zip(families, paths, local, strict=True):
+        if not family.group:
+            continue
+        turns: dict[int, dict[Place, set[Turn]]] = defaultdict(lambda: defaultdict(set))
+        for way, color in zip(ways, colors, strict=True):
+            for place, turn in way.items():
+                turns[color][place].add(turn)
+        slots, number = taken[family.group], dict[int, int]()
+        for color, wanted in sorted(turns.items()):
+            fitting = (
+                n
+                for n, slot in enumerate(slots)
+                if n not in number.values()
+                and all(len(slot[place] | new) <= MOST_POSITIONS for place, new in wanted.items())
+            )
+            number[color] = next(fitting, len(slots))
+            if number[color] == len(slots):
+                slots.append(defaultdict(set))
+            for place, new in wanted.items():
+                slots[number[color]][place] |= new
+        colors[:] = [number[color] for color in colors]
+
+
 def _across(
     families: Sequence[Family], paths: Sequence[Sequence[Path]], local: Sequence[Sequence[int]]
 ) -> dict[Key, int]:
@@ -190,9 +231,9 @@ def _across(
     graph: nx.Graph[Key] = nx.Graph()
     for family, ways, colors in zip(families, paths, local, strict=True):
         for way, color in zip(ways, colors, strict=True):
-            graph.add_node((family.name, color))
+            graph.add_node((family.sharing, color))
             for place in way:
-                users[place].add((family.name, color))
+                users[place].add((family.sharing, color))
     for keys in {frozenset(keys) for keys in users.values()}:
         ordered = sorted(keys)
         graph.add_edges_from((a, b) for i, a in enumerate(ordered) for b in ordered[i + 1 :])
@@ -204,14 +245,19 @@ def _colored(
     paths: Sequence[Sequence[Path]],
     local: Sequence[Sequence[int]],
     numbers: Mapping[Key, int],
+    orders: Mapping[str, Sequence[tuple[str, int]]],
 ) -> Colored:
     positions: dict[int, dict[Place, list[Turn]]] = defaultdict(lambda: defaultdict(list))
     sequences: dict[int, dict[Place, list[int]]] = defaultdict(lambda: defaultdict(list))
-    color = {}
+    color, by_name = {}, {}
     for family, ways, chosen in zip(families, paths, local, strict=True):
-        color[family.name] = tuple(numbers[family.name, c] for c in chosen)
-        for way, c in zip(ways, color[family.name], strict=True):
-            for place, turn in way.items():
+        color[family.name] = tuple(numbers[family.sharing, c] for c in chosen)
+        by_name[family.name] = ways
+    for sharing in dict.fromkeys(family.sharing for family in families):
+        own = [(sharing, n) for n in range(len(by_name.get(sharing, ())))]
+        for name, message in orders.get(sharing, own):
+            c = color[name][message]
+            for place, turn in by_name[name][message].items():
                 if turn not in positions[c][place]:
                     positions[c][place].append(turn)
                 sequences[c][place].append(positions[c][place].index(turn))

@@ -4,6 +4,7 @@ parts      what a fabric is made of: routes of colours, instructions of cores
 assemble   parts as flat arrays
 state      the arrays, by name
 jit        how it is compiled
+prefetch   asking for memory ahead of its use
 lanes      arithmetic on 32-bit words
 memory     words of the cores' memories
 router     one cycle of the routers

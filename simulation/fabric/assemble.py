@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -24,11 +25,16 @@ from wsc.simulation.fabric.parts import (
     Route,
 )
 from wsc.simulation.fabric.state import (
+    AHEAD,
     CORE,
     INSTRUCTION,
     LEFT,
     NEVER,
+    NO_CREDITS,
+    PLAIN,
+    PORT_BITS,
     QUEUE,
+    TABLE,
     TRANSFER,
     WAKING,
     WAVELET,
@@ -123,11 +129,12 @@ def assemble(fabric: Fabric, routes: Sequence[Route], cores: Sequence[Core]) -> 
     instructions = tuple(i for core in cores for line in core.queues for i in line)
     figures = [
         fabric.ramp_cycles,
-        fabric.hop_cycles,
         fabric.read_bytes,
         fabric.write_bytes,
         fabric.banks,
-        PACE,
+        fabric.banks - 1 if fabric.banks & (fabric.banks - 1) == 0 else -1,
+        _places(fabric),
+        _MICRO_THREADS + 2 * max((len(i.transfers) for i in instructions), default=0),
     ]
     layout = Layout(
         figures=np.array(figures, np.int64),
@@ -161,15 +168,26 @@ def _queues(network: Network) -> Records:
     table = np.array(network.queues, np.int32).reshape(-1, 4)
     node, port, core, tile = table.T
     way = np.where((node < 0) | (port == RAMP), fabric.ramp_cycles, fabric.hop_cycles - 1)
-    room = fabric.queue_words + way
-    found = _records(QUEUE, len(table), node=node, port=port, core=core, tile=tile, room=room)
-    found["credits"] = network.credits
-    for route in network.routes:
-        for leaves in {port for position in route.positions for port in position.outputs}:
+    place = (tile << PORT_BITS) + np.where(network.credits, 0, NO_CREDITS) + np.maximum(port, 0)
+    found = _records(QUEUE, len(table), node=node, core=core, place=place, onward=-1, popped=-1)
+    found["capacity"] = fabric.queue_words + way
+    for number, route in enumerate(network.routes):
+        leaving = {port for position in route.positions for port in position.outputs}
+        for leaves in leaving:
             queue = found[network.target(route, leaves)]
             queue["link"] = (route.y * fabric.width + route.x) * len(PORTS) + leaves
             queue["way"] = fabric.ramp_cycles if leaves == RAMP else fabric.hop_cycles
+        entering = {port for position in route.positions for port in position.inputs}
+        if len(route.positions) == len(entering) == len(leaving) == 1:  # it always goes one way
+            (comes,), (leaves,) = entering, leaving
+            found["onward"][network.inputs[number, comes]] = network.target(route, leaves)
     return found
+
+
+def _places(fabric: Fabric) -> int:
+    """Places of a queue in memory: a power of two."""
+    deep = fabric.queue_words + max(fabric.hop_cycles - 1, fabric.ramp_cycles)
+    return 1 << (deep - 1).bit_length()
 
 
 def _nodes(network: Network) -> dict[str, Any]:
@@ -199,11 +217,13 @@ def _nodes(network: Network) -> dict[str, Any]:
 
 
 def _cores(fabric: Fabric, cores: Sequence[Core]) -> Records:
+    first, stride, _ = _memories(cores)
     return _records(
         CORE,
         len(cores),
         alarm=-1,
-        memory=_memory_offsets(cores)[:-1],
+        memory=first,
+        stride=stride,
         tile=[c.y * fabric.width + c.x for c in cores],
         group=[c.group for c in cores],
         counters=_offsets([core.counters for core in cores])[:-1],
@@ -260,6 +280,8 @@ def _transfers(network: Network, cores: Sequence[Core]) -> Records:
     owned = [(core, i) for core in cores for line in core.queues for i in line]
     firsts = _offsets([len(i.transfers) for _, i in owned]).tolist()
     made = [(core, i, first, t) for (core, i), first in zip(owned, firsts, strict=False) for t in i.transfers]
+    if not made:  # the first is asked for in any case
+        return _records(TRANSFER, 1)
     return _records(
         TRANSFER,
         len(made),
@@ -270,12 +292,21 @@ def _transfers(network: Network, cores: Sequence[Core]) -> Records:
         delay=[t.delay for *_, t in made],
         after=[first + t.after if t.after >= 0 else -1 for *_, first, t in made],
         behind=[first + t.behind if t.behind >= 0 else -1 for *_, first, t in made],
+        whole=[t.whole for *_, t in made],
         fn=[COMBINE.index(t.combine) for *_, t in made],
         lanes=[int(t.lanes) for *_, t in made],
-        reads=[t.reads is not None for *_, t in made],
-        writes=[t.writes is not None for *_, t in made],
+        read_at=[t.reads.base >> 2 if t.reads is not None else 0 for *_, t in made],
+        write_at=[t.writes.base >> 2 if t.writes is not None else 0 for *_, t in made],
+        reads=[_walk(t.reads) for *_, t in made],
+        writes=[_walk(t.writes) for *_, t in made],
         background=[i.background for _, i, *_ in made],
     )
+
+
+def _walk(access: Access | None) -> int:
+    if access is None:
+        return 0
+    return PLAIN if access.table is None else TABLE
 
 
 def _accesses(instructions: Sequence[Instruction]) -> dict[str, Any]:
@@ -313,26 +344,31 @@ class _Tables:
 def _empty(fabric: Fabric, network: Network, cores: Sequence[Core], layout: Layout) -> dict[str, Any]:
     """What every simulation begins with: nothing under way, all cores awake."""
     queues, nodes, count = len(network.queues), len(network.routes), len(cores)
-    deep = fabric.queue_words + max(fabric.hop_cycles - 1, fabric.ramp_cycles)
-    memory = np.full(int(_memory_offsets(cores)[-1]), 0xFF, np.uint8)
-    places = _MICRO_THREADS + 2 * max(np.diff(layout.transfer_first), default=0)
+    memory = np.full(4 * _memories(cores)[2], 0xFF, np.uint8)
+    places = int(layout.figures[6])
     state: dict[str, Any] = {
-        "clock": np.zeros(13, np.int64),
-        "wavelets": np.zeros((queues, deep), WAVELET),
-        "link": np.full(fabric.width * fabric.height * 5, -1, np.int64),
+        "clock": np.zeros(14, np.int64),
+        "wavelets": np.zeros(queues * _places(fabric), WAVELET),
+        "routing": np.zeros((2, 3, queues + 3 * AHEAD), np.int32),
+        "listed": np.zeros((2, 3), np.int64),
+        "link": np.full(fabric.width * fabric.height * 5, -1, np.int32),
         "open": np.full(nodes, -1, np.int8),
         "running": np.zeros((count, _MICRO_THREADS), np.int32),
-        "active": np.zeros((count, places), np.int32),
+        "active": np.zeros((count + 1) * places, np.int32),
         "line_next": _line_starts(layout),
-        "tile_seen": np.full(fabric.width * fabric.height, -1, np.int64),
+        "tile_seen": np.full(fabric.width * fabric.height, -1, np.int32),
         "budget": np.maximum(layout.group_rate, PACE),
         "memory8": memory,
         "memory16": memory.view(np.uint16),
         "memory32": memory.view(np.uint32),
-        "waking": np.arange(count, dtype=np.int32),
+        "waking": np.arange(count + 3 * AHEAD, dtype=np.int32) % max(1, count),
     }
-    ints = {"routing": 2 * queues, "blocked": 2 * queues, "moved": 2 * queues, "freed": 2 * queues}
-    ints |= {"timer_core": 8 * count + 8, "call_instruction": count + 8, "due_calls": count + 8}
+    ints = {
+        "freed": queues,
+        "timer_core": 8 * count + 8,
+        "call_instruction": count + 8,
+        "due_calls": count + 8,
+    }
     ints |= {"counter": sum(core.counters for core in cores), "at": nodes}
     longs = {"timer_time": 8 * count + 8, "call_time": count + 8, "budget_time": len(fabric.rates)}
     state |= {name: np.zeros(size, np.int32) for name, size in ints.items()}
@@ -344,9 +380,19 @@ def _line_starts(layout: Layout) -> NDArray[np.int64]:
     return np.concatenate([np.zeros(min(1, len(layout.line_end)), np.int64), layout.line_end[:-1]])
 
 
-def _memory_offsets(cores: Sequence[Core]) -> NDArray[np.int64]:
-    sizes = [-(-core.memory_bytes // 8) * 8 for core in cores]
-    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+def _memories(cores: Sequence[Core]) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """Of every core the first word of its memory and the stride from word to word; and the words of all."""
+    firsts: list[int] = []
+    strides: list[int] = []
+    end = 0
+    for _, same in groupby(
+        enumerate(cores), lambda c: (c[1].block, c[1].memory_bytes, c[0] * (c[1].block < 0))
+    ):
+        count, words = len(list(same)), -(-cores[len(firsts)].memory_bytes // 8) * 2
+        firsts += range(end, end + count)
+        strides += [count] * count
+        end += count * words
+    return np.array(firsts, np.int64), np.array(strides, np.int64), end
 
 
 def _offsets(lengths: Sequence[int]) -> NDArray[np.int32]:

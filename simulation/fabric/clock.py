@@ -25,6 +25,7 @@ from wsc.simulation.fabric.state import (
     NOW,
     STUCK,
     TIMERS,
+    TURN,
     WAKING,
     Layout,
     State,
@@ -88,7 +89,8 @@ def _cycle(layout: Layout, state: State) -> None:
     state.clock[NEXT] = NEVER
     step_routers(layout, state)
     step_cores(layout, state)
-    release(layout, state)
+    release(state)
+    state.clock[TURN] = 1 - state.clock[TURN]
 
 
 @inlined

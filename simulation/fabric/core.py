@@ -10,8 +10,9 @@ from wsc.simulation.fabric.jit import inlined
 from wsc.simulation.fabric.lanes import combine
 from wsc.simulation.fabric.memory import load, memory_use, store
 from wsc.simulation.fabric.parts import PACE
-from wsc.simulation.fabric.router import pop, push, seen, wake
-from wsc.simulation.fabric.state import CALLS, LEFT, MOVED, NEVER, NOW, TIMERS, WAKING, Layout, State
+from wsc.simulation.fabric.prefetch import prefetch
+from wsc.simulation.fabric.router import first_at, has_word, must_wait, pop, push, seen, wake
+from wsc.simulation.fabric.state import AHEAD, CALLS, LEFT, MOVED, NEVER, NOW, TIMERS, WAKING, Layout, State
 from wsc.simulation.fabric.timers import add
 
 
@@ -21,6 +22,7 @@ def step_cores(layout: Layout, state: State) -> None:
     count = state.clock[WAKING]
     kept = 0
     for i in range(count):
+        _ask(layout, state, i)
         core = state.waking[i]
         if _visit(layout, state, core):
             state.waking[kept] = core
@@ -28,6 +30,26 @@ def step_cores(layout: Layout, state: State) -> None:
         else:
             state.cores[core].woken = False
     state.clock[WAKING] = kept
+
+
+@inlined
+def _ask(layout: Layout, state: State, place: int) -> None:
+    """Ask for what the cores need whose turn comes a little later."""
+    core = state.waking[place + 3 * AHEAD]
+    prefetch(state.cores, core)
+    prefetch(state.active, core * layout.figures[6])
+    first = state.waking[place + 2 * AHEAD] * layout.figures[6]
+    prefetch(state.transfers, state.active[first])
+    prefetch(state.transfers, state.active[first + 1])
+    core = state.waking[place + AHEAD]
+    own = state.cores[core]
+    for i in range(2):
+        moving = state.transfers[state.active[core * layout.figures[6] + i]]
+        queue = max(np.int64(moving.source), np.int64(moving.target))
+        prefetch(state.queues, queue)
+        prefetch(state.wavelets, queue * layout.figures[5])
+        word = np.int64(moving.progress + max(moving.read_at, moving.write_at))
+        prefetch(state.memory32, own.memory + own.stride * word)
 
 
 @inlined
@@ -59,13 +81,13 @@ def _end_transfers(layout: Layout, state: State, core: int) -> bool:
     now, kept = state.clock[NOW], 0
     count = own.active
     for i in range(count):
-        transfer = state.active[core, i]
+        transfer = state.active[core * layout.figures[6] + i]
         moving = state.transfers[transfer]
         after = moving.after
         if moving.start == NEVER and state.transfers[after].start < 0:
             moving.start = -state.transfers[after].start + moving.delay
         if moving.progress < moving.words or moving.due > now * PACE:
-            state.active[core, kept] = transfer
+            state.active[core * layout.figures[6] + kept] = transfer
             kept += 1
         else:
             moving.start = -now  # ended
@@ -157,7 +179,7 @@ def _set_off(layout: Layout, state: State, core: int, instruction: int) -> None:
         moving = state.transfers[transfer]
         start = NEVER if moving.after >= 0 else now + moving.delay
         moving.start = start
-        state.active[core, own.active] = transfer
+        state.active[core * layout.figures[6] + own.active] = transfer
         own.active += 1
     state.instructions[instruction].left = end - first
 
@@ -169,7 +191,7 @@ def _can_go(layout: Layout, state: State, core: int, instruction: int) -> bool:
     transfers = layout.transfer_first[instruction + 1] - layout.transfer_first[instruction]
     if own.running == state.running.shape[1]:
         return False
-    if own.active + transfers > state.active.shape[1]:
+    if own.active + transfers > layout.figures[6]:
         return False
     for i in range(layout.wait_first[instruction], layout.wait_first[instruction + 1]):
         if state.counter[first + layout.wait_counter[i]] < layout.wait_least[i]:
@@ -179,10 +201,7 @@ def _can_go(layout: Layout, state: State, core: int, instruction: int) -> bool:
         return True
     for i in range(triggers[0], triggers[1]):
         queue = layout.trigger_queue[i]
-        if (
-            state.queues[queue].count
-            and state.wavelets[queue, state.queues[queue].head].ready <= state.clock[NOW]
-        ):
+        if has_word(layout, state, queue, state.clock[NOW]):
             return True
     own.listens = True
     return False
@@ -200,7 +219,7 @@ def _set_check(layout: Layout, state: State, core: int) -> None:
         if end > now:
             soonest = min(soonest, end)
     for i in range(own.active):
-        moving = state.transfers[state.active[core, i]]
+        moving = state.transfers[state.active[core * layout.figures[6] + i]]
         if moving.progress >= moving.words:
             soonest = min(soonest, now + 1)
     own.check = now + 1 if own.listens else soonest
@@ -210,52 +229,53 @@ def _set_check(layout: Layout, state: State, core: int) -> None:
 @inlined
 def _move(layout: Layout, state: State, core: int) -> bool:
     """A word of every transfer: one in and one out of the ramp, memory as its ports and banks allow; oldest first."""
-    now, count = state.clock[NOW], state.cores[core].active
+    own = state.cores[core]
+    now, count = state.clock[NOW], own.active
     came, left, busy = False, False, False
-    read, written, banks = layout.figures[2], layout.figures[3], np.int64(0)
+    read, written, banks = layout.figures[1], layout.figures[2], np.int64(0)
     for i in range(count):
-        transfer = state.active[core, i]
+        transfer = state.active[core * layout.figures[6] + i]
         moving = state.transfers[transfer]
         if moving.progress >= moving.words or moving.start > now:
             continue
         source, target = moving.source, moving.target
         if (source >= 0 and came) or (target >= 0 and left):
             continue
-        reads, writes = 4 * moving.reads, 4 * moving.writes
+        reads, writes = 4 if moving.reads else 0, 4 if moving.writes else 0
+        ramp = source >= 0 or target >= 0
         while moving.progress < moving.words:
-            need = memory_use(layout, state, transfer)
-            if (need & banks) or reads > read or writes > written or not _able(layout, state, core, transfer):
+            if reads > read or writes > written or not _able(layout, state, transfer, now):
+                break
+            if count > 1 or not ramp:  # else no other word can be in its way
+                need = memory_use(layout, state, transfer)
+                if need & banks:
+                    break
+                banks |= need
+            if own.group >= 0 and not _within_rate(layout, state, own.group):
                 break
             _transfer_word(layout, state, core, transfer)
-            read, written, banks, busy = read - reads, written - writes, banks | need, True
-            if source >= 0 or target >= 0:  # else it is a copy, which goes as fast as the ports let it
+            read, written, busy = read - reads, written - writes, True
+            if ramp:  # else it is a copy, which goes as fast as the ports let it
                 came, left = came or source >= 0, left or target >= 0
                 break
     return busy
 
 
 @inlined
-def _able(layout: Layout, state: State, core: int, transfer: int) -> bool:
+def _able(layout: Layout, state: State, transfer: int, now: int) -> bool:
     """Whether a word is there, has room where it goes, and is due."""
     moving = state.transfers[transfer]
-    now = state.clock[NOW]
     if moving.due >= (now + 1) * PACE:
         return False
-    source, target, behind = moving.source, moving.target, moving.behind
-    if source >= 0 and (
-        state.queues[source].count == 0 or state.wavelets[source, state.queues[source].head].ready > now
-    ):
+    if moving.source >= 0 and not has_word(layout, state, moving.source, now):
         return False
-    if target >= 0 and state.queues[target].room <= 0 and state.queues[target].credits:
+    if moving.target >= 0 and must_wait(state, moving.target, now):
         return False
-    if (
-        behind >= 0
-        and state.transfers[behind].progress <= moving.progress
-        and state.transfers[behind].start >= 0
-    ):
-        return False
-    group = state.cores[core].group
-    return group < 0 or _within_rate(layout, state, group)
+    behind = moving.behind
+    if behind < 0:
+        return True
+    before = state.transfers[behind]
+    return before.start < 0 or (before.progress > moving.progress and not moving.whole)
 
 
 @inlined
@@ -279,16 +299,16 @@ def _transfer_word(layout: Layout, state: State, core: int, transfer: int) -> No
     source, target = moving.source, moving.target
     word = np.uint32(0)
     if moving.reads:
-        word = load(layout, state, core, layout.reads[transfer], at)
+        word = load(layout, state, core, transfer)
     if source >= 0:
-        came = state.wavelets[source, state.queues[source].head].word
+        came = state.wavelets[first_at(layout, state, source)].word
         fn = moving.fn
         word = combine(fn, moving.lanes, np.uint32(word), came) if fn else came
-        pop(state, source)
+        pop(layout, state, source)
     if moving.writes:
-        store(layout, state, core, layout.writes[transfer], at, np.uint32(word))
+        store(layout, state, core, transfer, np.uint32(word))
     if target >= 0:
-        last = at + 1 == moving.words
+        last = 1 if at + 1 == moving.words else 0
         passed = 1 if source >= 0 else 0  # a cycle between the ramps for what is passed on
         push(layout, state, target, np.uint32(word), last, now + passed + layout.figures[0])
     if moving.background and own.issue_free > now:
@@ -311,7 +331,7 @@ def _set_alarm(layout: Layout, state: State, core: int) -> bool:
         if end > now:
             soonest = min(soonest, end)
     for i in range(own.active):
-        transfer = state.active[core, i]
+        transfer = state.active[core * layout.figures[6] + i]
         moving = state.transfers[transfer]
         if moving.start > now:
             soonest = min(soonest, moving.start)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import networkx as nx
 
 from wsc.simulation.fabric.assemble import Assembled
-from wsc.simulation.fabric.parts import OPPOSITE, PORTS, RAMP, STEPS
-from wsc.simulation.fabric.state import FAULT_AT, NOW
+from wsc.simulation.fabric.parts import PORTS
+from wsc.simulation.fabric.state import FAULT_AT, NOW, PORT, State
 
 _MOST = 8  # waits that are told where there is no circle
 
@@ -55,7 +55,7 @@ def _waits(parts: Assembled) -> Iterator[tuple[Place, Place, str]]:
             yield from _queue_waits(parts, queue)
     for core in range(len(parts.cores)):
         for i in range(int(state.cores["active"][core])):
-            yield from _transfer_waits(parts, core, int(state.active[core, i]))
+            yield from _transfer_waits(parts, core, int(state.active[core * layout.figures[6] + i]))
         for line in range(layout.line_first[core], layout.line_first[core + 1]):
             if state.line_next[line] < layout.line_end[line]:
                 yield from _issue_waits(parts, core, int(state.line_next[line]))
@@ -69,14 +69,14 @@ def _queue_waits(parts: Assembled, queue: int) -> Iterator[tuple[Place, Place, s
         yield here, ("core", int(parts.state.queues["core"][queue])), "the core to take a word"
         return
     position = int(layout.sequence[layout.node_first[node] + state.at[node]])
-    if not (int(layout.node_inputs[node, position]) >> int(parts.state.queues["port"][queue])) & 1:
+    if not (int(layout.node_inputs[node, position]) >> _port(parts, queue)) & 1:
         for port in range(5):
             other = int(layout.node_queues[node, port])
             if other >= 0 and (int(layout.node_inputs[node, position]) >> port) & 1:
                 yield here, ("queue", other), f"a message from the {PORTS[port]} to pass first"
         return
     for target in layout.node_outputs[node, position]:
-        if target >= 0 and state.queues["room"][target] <= 0:
+        if target >= 0 and _is_full(state, target):
             yield here, ("queue", int(target)), f"room in {_queue_name(parts, int(target))}"
 
 
@@ -85,7 +85,7 @@ def _transfer_waits(parts: Assembled, core: int, transfer: int) -> Iterator[tupl
     source, target = int(state.transfers["source"][transfer]), int(state.transfers["target"][transfer])
     if source >= 0 and not state.queues["count"][source]:
         yield here, ("queue", source), f"a word in {_queue_name(parts, source)}"
-    if target >= 0 and state.queues["room"][target] <= 0:
+    if target >= 0 and _is_full(state, target):
         yield here, ("queue", target), f"room in {_queue_name(parts, target)}"
 
 
@@ -116,29 +116,15 @@ def _queue_name(parts: Assembled, queue: int) -> str:
     routes = parts.network.routes
     node = int(parts.state.queues["node"][queue])
     if node >= 0:
-        route, port = routes[node], PORTS[int(parts.state.queues["port"][queue])]
+        route, port = routes[node], PORTS[_port(parts, queue)]
         return f"the {port} queue of colour {route.color} at ({route.x}, {route.y})"
     core, color = next(key for key, number in parts.network.ends.items() if number == queue)
     return f"the queue of colour {color} behind the ramp of ({parts.cores[core].x}, {parts.cores[core].y})"
 
 
-def feeders(parts: Assembled, queue: int) -> Iterator[Place]:
-    """Who may put words into a queue: the core before a ramp, or the queues of the router upstream."""
-    network = parts.network
-    node, port = int(parts.state.queues["node"][queue]), int(parts.state.queues["port"][queue])
-    if port == RAMP:
-        yield "core", int(parts.state.queues["core"][queue])
-        return
-    upstream = node
-    if node >= 0:
-        route = network.routes[node]
-        step = STEPS[port]
-        upstream = network.node[route.x + step[0], route.y + step[1], route.color]
-    else:
-        core, color = next(key for key, number in network.ends.items() if number == queue)
-        upstream = network.node[parts.cores[core].x, parts.cores[core].y, color]
-    leaves = RAMP if node < 0 else OPPOSITE[port]
-    for source in network.routes[upstream].positions:
-        if leaves in source.outputs:
-            for entry in source.inputs:
-                yield "queue", network.inputs[upstream, entry]
+def _port(parts: Assembled, queue: int) -> int:
+    return int(parts.state.queues["place"][queue]) & PORT
+
+
+def _is_full(state: State, queue: int) -> bool:
+    return bool(state.queues["count"][queue] >= state.queues["capacity"][queue])

@@ -24,6 +24,7 @@ STEPS = ((0, -1), (0, 1), (1, 0), (-1, 0))  # of x and y, for the first four por
 MOST_POSITIONS = 4
 PACE = 1024  # of a transfer that takes a cycle a word; paces count in this part of a cycle
 
+_MOST_PLACES = 30_000
 COMBINE = ("", "sum", "max", "min")
 
 
@@ -59,6 +60,8 @@ class Fabric:
             raise ValueError("a fabric has cores and banks, and hops and ramps take a cycle or more")
         if self.queue_words < 2:
             raise ValueError("a queue needs room for two wavelets to pass on one every cycle")
+        if self.queue_words + max(self.hop_cycles, self.ramp_cycles) > _MOST_PLACES:
+            raise ValueError(f"a queue and the way to it hold {_MOST_PLACES:,} wavelets at most")
         if self.read_bytes < 4 or self.write_bytes < 4:
             raise ValueError("a memory port passes a word a cycle or more")
 
@@ -114,7 +117,7 @@ class Transfer:
 
     Where it both reads and receives, `combine` says how ("sum", "max", "min"), on `lanes`. It starts `delay` cycles
     after its instruction, or after transfer `after` of the instruction has ended, and never gets ahead of transfer
-    `behind`. A message ends with its last word.
+    `behind`, or begins only when that has ended, if it is to be `whole`. A message ends with its last word.
     """
 
     words: int
@@ -128,6 +131,7 @@ class Transfer:
     delay: int = 0
     after: int = -1
     behind: int = -1
+    whole: bool = False
 
     def __post_init__(self) -> None:
         if self.words < 1 or self.pace < 1:
@@ -166,7 +170,8 @@ class Instruction:
 class Core:
     """The core at (x, y): `queues` of instructions, each in order; the issue chooses among their heads.
 
-    `group` names an entry of the fabric's rates, or none.
+    `group` names an entry of the fabric's rates, or none. Cores that follow each other, with memories of one size and
+    one `block`, have them side by side: word by word, since they walk over them in step.
     """
 
     x: int
@@ -175,3 +180,4 @@ class Core:
     counters: int = 0
     memory_bytes: int = 0
     group: int = -1
+    block: int = -1

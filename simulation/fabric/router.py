@@ -8,17 +8,25 @@ import numpy as np
 
 from wsc.simulation.fabric.jit import inlined
 from wsc.simulation.fabric.parts import RAMP
+from wsc.simulation.fabric.prefetch import prefetch
 from wsc.simulation.fabric.state import (
     ACTIVE,
+    AHEAD,
+    BLOCKED,
     COLLIDED,
     FAULT,
     FAULT_AT,
     FREED,
     MOVED,
+    NEW,
     NEXT,
+    NO_CREDITS,
     NOW,
     OVERFLOWED,
-    ROUTING,
+    PASSED,
+    PORT,
+    PORT_BITS,
+    TURN,
     WAKING,
     Layout,
     State,
@@ -26,39 +34,66 @@ from wsc.simulation.fabric.state import (
 
 
 @inlined
-def push(layout: Layout, state: State, queue: int, word: np.uint32, last: bool, ready: int) -> None:
+def is_full(state: State, queue: int, now: int) -> bool:
+    """Whether a queue has no room in this cycle; that of a word which has just left it is seen from the next on."""
+    own = state.queues[queue]
+    return own.count + (own.popped == now) >= own.capacity
+
+
+@inlined
+def must_wait(state: State, queue: int, now: int) -> bool:
+    """Whether a wavelet for a queue has to wait for room."""
+    return is_full(state, queue, now) and not state.queues[queue].place & NO_CREDITS
+
+
+@inlined
+def push(layout: Layout, state: State, queue: int, word: np.uint32, last: int, ready: int) -> None:
     """Put a wavelet into a queue; it may go on from cycle `ready`. Notes an overflow where there is no room."""
     own = state.queues[queue]
-    places = state.wavelets.shape[1]
-    if own.room <= 0:
+    if is_full(state, queue, state.clock[NOW]):
         state.clock[FAULT] = OVERFLOWED
         state.clock[FAULT_AT] = queue
         return
-    place = own.head + own.count
-    place = place - places if place >= places else place
-    put = state.wavelets[queue, place]
+    places = layout.figures[5]
+    put = state.wavelets[queue * places + ((own.head + own.count) & (places - 1))]
     put.word = word
-    put.last = last
-    put.ready = ready
+    put.when = np.uint32(2 * ready + last)
     own.count += 1
-    own.room -= 1
     if own.node < 0:
         core = own.core
         state.cores[core].until = max(state.cores[core].until, ready)
         wake(state, core)
-    elif own.count == 1:  # one that held some is in the list already
-        state.routing[state.clock[ROUTING]] = queue
-        state.clock[ROUTING] += 1
+    elif own.count == 1:  # one that held some is in a list already
+        turn = 1 - state.clock[TURN]
+        state.routing[turn, NEW, state.listed[turn, NEW]] = queue
+        state.listed[turn, NEW] += 1
 
 
 @inlined
-def pop(state: State, queue: int) -> None:
+def pop(layout: Layout, state: State, queue: int) -> None:
     """Take the first wavelet; others see the room from the next cycle on."""
     own = state.queues[queue]
-    own.head = own.head + 1 if own.head + 1 < state.wavelets.shape[1] else 0
+    own.head = (own.head + 1) & (layout.figures[5] - 1)
     own.count -= 1
-    state.freed[state.clock[FREED]] = queue
-    state.clock[FREED] += 1
+    own.popped = state.clock[NOW]
+    if own.core >= 0 and own.node >= 0:  # a core may wait for the room
+        state.freed[state.clock[FREED]] = queue
+        state.clock[FREED] += 1
+
+
+@inlined
+def first_at(layout: Layout, state: State, queue: int) -> int:
+    """Where the first wavelet of a queue lies."""
+    return queue * layout.figures[5] + state.queues[queue].head
+
+
+@inlined
+def has_word(layout: Layout, state: State, queue: int, now: int) -> bool:
+    """Whether a wavelet may be taken from a queue in this cycle."""
+    own = state.queues[queue]
+    return (
+        own.count > 0 and np.int64(state.wavelets[first_at(layout, state, queue)].when >> np.uint32(1)) <= now
+    )
 
 
 @inlined
@@ -79,61 +114,66 @@ def seen(state: State, tile: int) -> None:
 
 
 @inlined
-def release(layout: Layout, state: State) -> None:
-    """Give back the room of what was taken in this cycle."""
+def release(state: State) -> None:
+    """Wake the cores that may send again, since a word left their queue in this cycle."""
     for i in range(state.clock[FREED]):
-        own = state.queues[state.freed[i]]
-        own.room += 1
-        if own.port == RAMP and own.core >= 0:
-            wake(state, own.core)
+        wake(state, state.queues[state.freed[i]].core)
     state.clock[FREED] = 0
 
 
 @inlined
 def step_routers(layout: Layout, state: State) -> None:
     """Pass on at most one wavelet a queue and a link. Those that had to wait go before the others next time."""
-    count = state.clock[ROUTING]
-    blocked, moved = 0, 0
-    state.clock[ROUTING] = 0
-    for i in range(count):
-        state.blocked[i] = state.routing[i]
-    for i in range(count):
-        queue = state.blocked[i]
-        own = state.queues[queue]
-        seen(state, own.tile)
-        ready = state.wavelets[queue, own.head].ready
-        coming = ready > state.clock[NOW]  # it has not waited yet
-        if coming:
-            state.clock[NEXT] = min(state.clock[NEXT], ready)
-        if coming or _pass_on(layout, state, queue):
-            if own.count:
-                state.moved[moved] = queue
+    now, turn = state.clock[NOW], state.clock[TURN]
+    blocked, passed, moved, soonest = 0, 0, 0, state.clock[NEXT]
+    for part in range(3):
+        for i in range(state.listed[turn, part]):
+            later = state.routing[turn, part, i + 2 * AHEAD]
+            prefetch(state.queues, later)
+            later = state.routing[turn, part, i + AHEAD]
+            prefetch(state.wavelets, later * layout.figures[5])
+            prefetch(state.queues, np.int64(state.queues[later].onward))
+            queue = state.routing[turn, part, i]
+            own = state.queues[queue]
+            seen(state, own.place >> PORT_BITS)
+            first = state.wavelets[first_at(layout, state, queue)]
+            ready = np.int64(first.when >> np.uint32(1))
+            if ready > now:  # it has not waited yet
+                soonest = min(soonest, ready)
+            else:
+                onward = own.onward
+                if onward < 0:
+                    goes = _pass_on(layout, state, queue)
+                else:
+                    link = state.queues[onward].link
+                    goes = state.link[link] != now and not must_wait(state, onward, now)
+                    if goes:
+                        state.link[link] = now
+                        word, last = first.word, first.when & np.uint32(1)
+                        pop(layout, state, queue)
+                        push(layout, state, onward, word, last, now + state.queues[onward].way)
+                if not goes:
+                    state.routing[1 - turn, BLOCKED, blocked] = queue
+                    blocked += 1
+                    continue
                 moved += 1
-        else:
-            state.blocked[blocked] = queue
-            blocked += 1
-    _order(state, blocked, moved)
-
-
-@inlined
-def _order(state: State, blocked: int, moved: int) -> None:
-    """Whoever waited first, then who moved on, then who is new."""
-    fresh = state.clock[ROUTING]
-    for i in range(fresh - 1, -1, -1):
-        state.routing[i + blocked + moved] = state.routing[i]
-    for i in range(blocked):
-        state.routing[i] = state.blocked[i]
-    for i in range(moved):
-        state.routing[blocked + i] = state.moved[i]
-    state.clock[ROUTING] = blocked + moved + fresh
+            if own.count:
+                state.routing[1 - turn, PASSED, passed] = queue
+                passed += 1
+    state.listed[1 - turn, BLOCKED] = blocked
+    state.listed[1 - turn, PASSED] = passed
+    for part in range(3):
+        state.listed[turn, part] = 0
+    state.clock[NEXT] = soonest
+    state.clock[MOVED] += moved
 
 
 @inlined
 def _pass_on(layout: Layout, state: State, queue: int) -> bool:
     """Pass the first wavelet of a queue to all outputs of its node's position, if all can take it now."""
     own = state.queues[queue]
-    now, head = state.clock[NOW], own.head
-    node, port = own.node, own.port
+    now = state.clock[NOW]
+    node, port = own.node, own.place & PORT
     position = layout.sequence[layout.node_first[node] + state.at[node]]
     inputs = layout.node_inputs[node, position]
     if not (inputs >> port) & 1:
@@ -146,11 +186,11 @@ def _pass_on(layout: Layout, state: State, queue: int) -> bool:
         target = layout.node_outputs[node, position, i]
         if target < 0:
             break
-        to = state.queues[target]
-        if state.link[to.link] == now or (to.room <= 0 and to.credits):
+        if state.link[state.queues[target].link] == now or must_wait(state, target, now):
             return False
-    word, last = state.wavelets[queue, head].word, state.wavelets[queue, head].last
-    pop(state, queue)
+    first = state.wavelets[first_at(layout, state, queue)]
+    word, last = first.word, np.int64(first.when & np.uint32(1))
+    pop(layout, state, queue)
     for i in range(layout.node_outputs.shape[2]):
         target = layout.node_outputs[node, position, i]
         if target < 0:
@@ -161,7 +201,6 @@ def _pass_on(layout: Layout, state: State, queue: int) -> bool:
     state.open[node] = -1 if last else port
     if last:
         state.at[node] = state.at[node] + 1 if state.at[node] + 1 < layout.node_length[node] else 0
-    state.clock[MOVED] += 1
     return True
 
 
@@ -170,11 +209,10 @@ def _collides(layout: Layout, state: State, node: int, inputs: int, port: int) -
     """Whether a wavelet meets another of its colour: one that is there too, or a message that has not ended."""
     if state.open[node] >= 0 and state.open[node] != port:
         return True
-    for other in range(5):
+    for other in range(RAMP + 1):
         queue = layout.node_queues[node, other]
         if other == port or not (inputs >> other) & 1:
             continue
-        own = state.queues[queue]
-        if own.count and state.wavelets[queue, own.head].ready <= state.clock[NOW]:
+        if has_word(layout, state, queue, state.clock[NOW]):
             return True
     return False

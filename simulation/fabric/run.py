@@ -13,7 +13,18 @@ from wsc.simulation.fabric.assemble import assemble
 from wsc.simulation.fabric.clock import advance
 from wsc.simulation.fabric.diagnose import describe_collision, describe_deadlock, describe_overflow
 from wsc.simulation.fabric.parts import Core, Fabric, Route
-from wsc.simulation.fabric.state import ACTIVE, CALLING, COLLIDED, DUE, LIMIT, NOW, OVERFLOWED, STUCK, State
+from wsc.simulation.fabric.state import (
+    ACTIVE,
+    CALLING,
+    COLLIDED,
+    DUE,
+    LIMIT,
+    MOST_CYCLES,
+    NOW,
+    OVERFLOWED,
+    STUCK,
+    State,
+)
 
 
 @dataclass(frozen=True)
@@ -30,11 +41,18 @@ class Machine:
     def __init__(self, fabric: Fabric, routes: Sequence[Route], cores: Sequence[Core]) -> None:
         self._parts = assemble(fabric, routes, cores)
 
-    def memory(self, first: int, count: int = 1) -> NDArray[np.uint8]:
-        """The memory of `count` cores of one size from core `first` on: [core, byte], to read and to write."""
-        start = int(self._parts.state.cores["memory"][first])
-        size = -(-self._parts.cores[first].memory_bytes // 8) * 8
-        return self._parts.state.memory8[start : start + count * size].reshape(count, size)
+    def memory(self, core: int) -> NDArray[np.uint8]:
+        """The bytes of a core's memory, to read and to write; of one that is not in a block with others."""
+        words = self.words(core, 1)
+        return words.reshape(-1).view(np.uint8)
+
+    def words(self, first: int, count: int) -> NDArray[np.uint32]:
+        """The memory of the `count` cores of a block from core `first` on, to read and to write: [word, core]."""
+        state = self._parts.state
+        start, size = int(state.cores["memory"][first]), -(-self._parts.cores[first].memory_bytes // 8) * 2
+        if count != int(state.cores["stride"][first]):
+            raise ValueError(f"{count} cores from core {first} on are no block")
+        return state.memory32[start : start + count * size].reshape(size, count)
 
     @property
     def cycles(self) -> int:
@@ -60,13 +78,13 @@ class Machine:
         times: NDArray[np.int64] = self._parts.state.instructions["done"]
         return times
 
-    def run(self, host: Callable[[Call], None] | None = None, limit: int = 1 << 40) -> int:
+    def run(self, host: Callable[[Call], None] | None = None, limit: int = MOST_CYCLES) -> int:
         """Run to the end and return its cycle; `host` carries out calls, which then are done.
 
         Raises SimulationError at a deadlock, with the circle of who waits for whom, where two wavelets collide, where
-        one finds a full queue that it could not wait for, and at cycle `limit`.
+        one finds a full queue that it could not wait for, and at cycle `limit` (2^31 - 1 at most).
         """
-        parts = self._parts
+        parts, limit = self._parts, min(limit, MOST_CYCLES)
         while (stop := int(advance(parts.layout, parts.state, limit))) == CALLING:
             due = parts.state.due_calls[: parts.state.clock[DUE]]
             for call in _grouped(parts.state, due):

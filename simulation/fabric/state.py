@@ -14,32 +14,37 @@ Records = NDArray[np.void]
 NEVER = np.int64(1) << 62
 
 # places in `State.clock`
-NOW, ROUTING, WAKING, TIMERS, CALLS, FREED, ACTIVE, LEFT, FAULT, FAULT_AT, NEXT, MOVED, DUE = range(13)
+NOW, WAKING, TIMERS, CALLS, FREED, ACTIVE, LEFT, FAULT, FAULT_AT, NEXT, MOVED, DUE, TURN, FRESH = range(14)
 # what a run stops for
 DONE, CALLING, STUCK, COLLIDED, OVERFLOWED, LIMIT = range(6)
+# lists of queues that hold something: those that had to wait, those that passed one on, those that were empty
+BLOCKED, PASSED, NEW = range(3)
+PORT_BITS, NO_CREDITS, PORT = 4, 8, 7  # of `place`
+MOST_CYCLES = (1 << 31) - 1  # cycles count in 31 bits where wavelets wait
+AHEAD = 5  # how many turns before its own something is asked for
+PLAIN, TABLE = 1, 2  # how a transfer walks over memory: word after word, or as a table says
 
 # Records: what is used together lies together, whether it changes or not. Columns would cost a cache line a figure.
-# A queue holds wavelets of one colour: at a router's input, or at a core behind the ramp.
+# A queue holds wavelets of one colour: at a router's input, or at a core behind the ramp. Half a cache line.
 QUEUE = np.dtype(
     [
-        ("node", "i4"),  # -1 at a core
-        ("port", "i4"),
         ("core", "i4"),  # who is woken: by words at a core, by room behind a core; else -1
-        ("tile", "i4"),
-        ("head", "i4"),
-        ("count", "i4"),
-        ("room", "i4"),  # at the start of the cycle
+        ("place", "i4"),  # tile << 4, 8 where nothing waits for room, and the port
         ("link", "i4"),  # tile * 5 + port: where its words leave the router before it
-        ("way", "i4"),  # cycles over that link
-        ("credits", "?"),
+        ("onward", "i4"),  # the queue that all its words go to; -1 where its node says where
+        ("node", "i4"),  # -1 at a core
+        ("popped", "i4"),  # the cycle in which a word last left it: others see that room from the next on
+        ("head", "i2"),
+        ("count", "i2"),
+        ("capacity", "i2"),
+        ("way", "i2"),  # cycles over that link
     ],
     align=True,
 )
 WAVELET = np.dtype(
     [
-        ("ready", "i8"),  # from which cycle it may go on
         ("word", "u4"),
-        ("last", "?"),  # whether it ends a message
+        ("when", "u4"),  # twice the cycle from which it may go on, and 1 where it ends a message
     ],
     align=True,
 )
@@ -49,12 +54,13 @@ CORE = np.dtype(
         ("alarm", "i8"),  # the timer that is set, or NEVER
         ("issue_free", "i8"),
         ("check", "i8"),  # from this cycle on something may end or be issued
-        ("memory", "i8"),  # its first byte
+        ("memory", "i8"),  # its first word
         ("tile", "i4"),
         ("group", "i4"),
         ("counters", "i4"),  # its first
-        ("running", "i4"),  # instructions under way
-        ("active", "i4"),  # transfers under way
+        ("stride", "i4"),  # from a word of its memory to the next
+        ("running", "i2"),  # instructions under way
+        ("active", "i2"),  # transfers under way
         ("woken", "?"),
         ("listens", "?"),  # an instruction waits for a word alone
     ],
@@ -74,7 +80,7 @@ INSTRUCTION = np.dtype(
     ],
     align=True,
 )
-TRANSFER = np.dtype(
+TRANSFER = np.dtype(  # a cache line
     [
         ("start", "i8"),
         ("due", "i8"),  # of its next word, in parts of PACE
@@ -86,10 +92,13 @@ TRANSFER = np.dtype(
         ("delay", "i4"),
         ("after", "i4"),  # transfer, or -1
         ("behind", "i4"),
+        ("read_at", "i4"),  # the core's word that it begins with, where it walks word after word
+        ("write_at", "i4"),
         ("fn", "i1"),
         ("lanes", "i1"),
-        ("reads", "?"),
-        ("writes", "?"),
+        ("reads", "i1"),  # PLAIN, TABLE or 0
+        ("writes", "i1"),
+        ("whole", "?"),  # the one that it is behind ends first
         ("background", "?"),
     ],
     align=True,
@@ -99,7 +108,10 @@ TRANSFER = np.dtype(
 class Layout(NamedTuple):
     """What doesn't change. A *node* is a colour at a router. Transfers and instructions count through all cores."""
 
-    figures: Longs  # ramp, hop, read bytes, write bytes, banks, pace
+    figures: (
+        Longs  # ramp, read bytes, write bytes, banks, banks - 1 if a power of two else -1, places of a queue,
+        # and of a core's transfers under way
+    )
     node_inputs: Ints  # [node, position]: mask of ports
     node_outputs: Ints  # [node, position, place]: queues, then -1
     node_queues: Ints  # [node, port]: queue, or -1
@@ -125,15 +137,14 @@ class State(NamedTuple):
 
     clock: Longs
     queues: Records
-    wavelets: Records  # [queue, place]
+    wavelets: Records  # queue after queue
     cores: Records
     instructions: Records
     transfers: Records
-    routing: Ints  # queues that hold something
-    blocked: Ints  # scratch
-    moved: Ints
-    freed: Ints
-    link: Longs  # [tile * 5 + port]: the cycle in which it was last used
+    routing: Ints  # [turn, list, place]: queues of this cycle, and of the next
+    listed: Longs  # [turn, list]: how many
+    freed: Ints  # queues behind a core that have room again
+    link: Ints  # [tile * 5 + port]: the cycle in which it was last used
     at: Ints  # of a node: place in its sequence
     open: NDArray[np.int8]  # of a node: port whose message is on its way, or -1
     waking: Ints  # cores to look at
@@ -144,11 +155,11 @@ class State(NamedTuple):
     due_calls: Ints  # instructions that end now, and that the host has to carry out
     line_next: Longs
     running: Ints  # [core, place]: instructions under way
-    active: Ints  # [core, place]: transfers under way
+    active: Ints  # core after core: transfers under way
     counter: Ints
     budget: Longs  # of a group, in parts of a word
     budget_time: Longs
-    tile_seen: Longs  # the last cycle in which a tile did something
-    memory8: NDArray[np.uint8]  # of all cores, one after another
+    tile_seen: Ints  # the last cycle in which a tile did something
+    memory8: NDArray[np.uint8]  # of all cores, block after block
     memory16: NDArray[np.uint16]
     memory32: NDArray[np.uint32]

@@ -14,14 +14,24 @@ from wsc.compiler.ops.base import Array
 
 
 @dataclass(frozen=True)
-class _Ring:
+class Ring:
     """The slots of every part: how many elements were ever put into them, and how many handed on."""
 
     put: Array
     gone: Array
 
     @staticmethod
-    def of(op: Append | Filled, parts: int, count: int) -> _Ring:
+    def around(op: Append, cache: Buffer, parts: int, count: int) -> tuple[Ring, Ring, int]:
+        """Before and after an element more, and the slots of a part; raises SimulationError where one has none left."""
+        slots = cache.layout.cuts[op.dim][-1].tile
+        before, after = Ring.of(op, parts, count), Ring.of(op, parts, count + 1)
+        if (after.put - after.gone).max() > slots:
+            full = int(np.argmax(after.put - after.gone))
+            raise SimulationError(f"%{cache.name}: part {full} of '{op.axis}' has {slots} slots, all taken")
+        return before, after, slots
+
+    @staticmethod
+    def of(op: Append | Filled, parts: int, count: int) -> Ring:
         """After `count` elements; in balance a part hands on what the parts after it take."""
         balanced = count if op.balanced else min(count, op.start)
         rounds, more = divmod(balanced, parts)
@@ -31,17 +41,13 @@ class _Ring:
         put = rounds * (parts - number) + np.maximum(0, more - number)
         gone = rounds * (parts - number - 1) + np.maximum(0, more - number - 1)
         put[0] += count - balanced
-        return _Ring(put, gone)
+        return Ring(put, gone)
 
 
 def append(op: Append, mesh: Mesh, cache: Buffer, fresh: Array, tiles: Array, length: Array) -> Array:
     """The cache with one element more; raises SimulationError where a part has no slot left."""
     axis, dim, parts = mesh.index(op.axis), len(mesh.axes) + op.dim, mesh[op.axis].parts
-    slots, count = cache.layout.cuts[op.dim][-1].tile, int(length.flat[0])
-    before, after = _Ring.of(op, parts, count), _Ring.of(op, parts, count + 1)
-    if (after.put - after.gone).max() > slots:
-        full = int(np.argmax(after.put - after.gone))
-        raise SimulationError(f"%{cache.name}: part {full} of '{op.axis}' has {slots} slots, all taken")
+    before, after, slots = Ring.around(op, cache, parts, int(length.flat[0]))
     lines = np.moveaxis(np.array(tiles), (axis, dim), (0, 1))
     old = lines.copy()
     new = np.moveaxis(fresh, (axis, dim), (0, 1))[:, 0]
@@ -54,7 +60,7 @@ def append(op: Append, mesh: Mesh, cache: Buffer, fresh: Array, tiles: Array, le
 def filled(op: Filled, mesh: Mesh, result: Buffer, length: Array) -> Array:
     """Truth values of the slots, of shape mesh + tile."""
     parts, slots = mesh[op.axis].parts, result.layout.cuts[op.dim][-1].tile
-    ring = _Ring.of(op, parts, int(length.flat[0]))
+    ring = Ring.of(op, parts, int(length.flat[0]))
     age = (np.arange(slots) - ring.gone[:, None]) % slots
     taken = age < (ring.put - ring.gone)[:, None]
     shape = mesh.shape + result.tile_type.shape

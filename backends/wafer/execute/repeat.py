@@ -57,9 +57,21 @@ def insert(mesh: Mesh, buffer: Buffer, dim: int, tiles: Array, places: Array, va
     """The tiles with slices along `dim` at global places replaced; `places` and `value` are tiles too."""
     here, exists = buffer.layout.positions(mesh, buffer.type.shape)[dim]
     lead = len(mesh.axes)
+    return _replaced(tiles, here, exists, dim, places, value, lead)
+
+
+def replaced(tiles: Array, here: Array, exists: Array, dim: int, places: Array, value: Array) -> Array:
+    """As `insert`, on some cores, whose number is the first extent of every array."""
+    return _replaced(tiles, here, exists, dim, places, value, 1)
+
+
+def _replaced(
+    tiles: Array, here: Array, exists: Array, dim: int, places: Array, value: Array, lead: int
+) -> Array:
     result = tiles.copy()
+    rank = tiles.ndim - lead
     for n in range(places.shape[lead]):
-        place = places[..., n].reshape(mesh.shape + (1,) * buffer.type.rank)
+        place = places[..., n].reshape(places.shape[:lead] + (1,) * rank)
         piece = np.take(value, [n], axis=lead + dim)
         result = np.where((here == place) & exists, piece, result)
     return result

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wsc.backends.wafer.instructions import AllToAll, Halo, Keep, Shift
+from wsc.backends.wafer.instructions import AllToAll, Exchange, Halo, Keep
 from wsc.backends.wafer.movement.parts import (
     OPERAND,
     RESULT,
@@ -16,98 +16,13 @@ from wsc.backends.wafer.movement.parts import (
     Region,
     Span,
     copy,
+    holders,
     numbered,
-    tile_words,
     words_of,
 )
 from wsc.backends.wafer.program import Buffer
-from wsc.backends.wafer.trees import ring_numbers
-from wsc.compiler.errors import AlgorithmError
 
-_TASKS = 2  # one that sends and one that receives
-
-
-def shift(op: Shift, region: Region, operand: Buffer, result: Buffer) -> Expansion:
-    """Every part's tile, or its pieces, to the one that is to have it.
-
-    What moves within its memory waits for its room: a part takes no word before it has sent the one in its place.
-    """
-    made = Expansion()
-    parts, pieces = region.mesh[op.axis].parts, op.pieces or 1
-    if operand.name == result.name and pieces > 1:
-        raise AlgorithmError(
-            "the cycle-level simulator shifts no pieces within one buffer: simulate at the fast level"
-        )
-    numbers = ring_numbers(parts, op.ring)
-    order = np.arange(parts) if op.enter else np.argsort(numbers)
-    spans = _cut(operand, op.dim, pieces)
-    size = operand.type.dtype.bytes
-    words = [tile_words(operand) if e is None else words_of(e.size, size) for e in spans]
-    for line in region.lines(op.axis):
-        by = op.by * _skew(op, region, line[0])
-        moves = []
-        for part in range(parts):
-            for piece in range(pieces):
-                place = (int(numbers[part]) * pieces + piece + by) % (parts * pieces)
-                moves.append((int(order[place // pieces]), place % pieces, part, piece))
-        moves.sort(key=lambda m: (-abs(m[0] - m[2]), m))
-        _shift_line(made, region, line, moves, (spans, words), operand.name == result.name)
-    return made
-
-
-def _cut(operand: Buffer, dim: int | None, pieces: int) -> list[Elements | None]:
-    """Elements of each piece of a tile; None for all of it."""
-    if dim is None or pieces == 1:
-        return [None]
-    extent = operand.tile_type.shape[dim] // pieces
-    whole = numbered(operand.tile_type)
-    return [np.take(whole, range(p * extent, (p + 1) * extent), axis=dim).ravel() for p in range(pieces)]
-
-
-def _shift_line(
-    made: Expansion,
-    region: Region,
-    line: Sequence[int],
-    moves: Sequence[tuple[int, int, int, int]],
-    cut: tuple[list[Elements | None], list[int]],
-    in_place: bool,
-) -> None:
-    """Moves (part, piece of it, to part, as piece) between the cores of a line, the farthest first."""
-    spans, words = cut
-    latest: dict[int, int] = {}
-    messages = {}
-    for core in line:
-        made.work(core).tasks = _TASKS
-    for source, taken, target, piece in moves:
-        legs = made.work(line[source]).legs
-        if source == target:
-            if not in_place:
-                legs.append(copy(words[taken], Span(OPERAND, spans[taken]), Span(RESULT, spans[piece])))
-            continue
-        message = made.send(region.places[line[source]], [region.places[line[target]]], words[taken])
-        messages[source, taken] = message
-        reads, before = Span(OPERAND, spans[taken]), latest.get(source, -1)
-        legs.append(Leg(words[taken], sends=message, reads=reads, after=before, paced=True))
-        latest[source] = len(legs) - 1
-    for source, taken, target, piece in moves:
-        if source != target:
-            behind = latest[target] if in_place else -1
-            leg = Leg(
-                words[taken],
-                receives=messages[source, taken],
-                writes=Span(RESULT, spans[piece]),
-                behind=behind,
-                paced=True,
-            )
-            made.work(line[target]).legs.append(leg)
-
-
-def _skew(op: Shift, region: Region, core: int) -> int:
-    """How many times `by` the line of a core shifts."""
-    if op.skew is None:
-        return 1
-    part = int(np.unravel_index(core, region.mesh.shape)[region.mesh.index(op.skew)])
-    return int(ring_numbers(region.mesh[op.skew].parts, op.ring)[part])
+TASKS = 2  # of an exchange: one that sends and one that receives
 
 
 def all_to_all(op: AllToAll, region: Region, operand: Buffer, result: Buffer) -> Expansion:
@@ -155,7 +70,7 @@ def _exchange(
     """Pieces by (source, target) between the cores of a line; each core sends its own one after another."""
     latest: dict[int, int] = {}
     for core in line:
-        made.work(core).tasks = _TASKS if len(line) > 1 else 1
+        made.work(core).tasks = TASKS if len(line) > 1 else 1
     for source, target in pairs:
         taken, place = cut[source, target]
         words = words_of(taken.size, size)
@@ -214,3 +129,57 @@ def halo(op: Halo, region: Region, operand: Buffer, result: Buffer) -> Expansion
                 cut[part + 1, part] = edge(core, *after)
         _exchange(made, region, line, sorted(cut, key=lambda pair: (pair[0] == pair[1], pair)), cut, size)
     return made
+
+
+def exchange(op: Exchange, region: Region, operand: Buffer, result: Buffer) -> Expansion:
+    """Every element from the core that owns it to those whose tile holds it; a core sends to the farthest first.
+
+    A core starts a task for every core that it hears from, and one to send.
+    """
+    made = Expansion()
+    latest: dict[int, int] = {}
+    pairs = _flows(region, operand, result)
+    for source, target in sorted(pairs, key=lambda pair: (-_distance(region, *pair), pair)):
+        taken, place = pairs[source, target]
+        words = words_of(taken.size, operand.type.dtype.bytes)
+        reads, writes = Span(OPERAND, taken), Span(RESULT, place)
+        if source == target:
+            made.work(source).legs.append(copy(words, reads, writes))
+            continue
+        message = made.send(region.places[source], [region.places[target]], words)
+        sender = made.work(source).legs
+        sender.append(Leg(words, sends=message, reads=reads, after=latest.get(source, -1)))
+        latest[source] = len(sender) - 1
+        made.work(target).legs.append(Leg(words, receives=message, writes=writes))
+    for work in made.works[0].values():
+        work.tasks = 1 + sum(leg.receives >= 0 for leg in work.legs)
+    return made
+
+
+def _flows(
+    region: Region, operand: Buffer, result: Buffer
+) -> dict[tuple[int, int], tuple[Elements, Elements]]:
+    """Elements by (source, target): by number in the tile that they lie in, and in that where they go."""
+    mesh, shape = region.mesh, operand.type.shape
+    tile, lead = operand.layout.tile(shape), len(mesh.shape)
+    full = (*mesh.shape, *tile)
+    cores = np.arange(len(region.places)).reshape(mesh.shape + (1,) * len(tile))
+    offsets = numbered(operand.tile_type).reshape((1,) * lead + tile)
+    owner, offset = (
+        operand.layout.collect(mesh, np.broadcast_to(of, full), shape).ravel() for of in (cores, offsets)
+    )
+    numbers = np.arange(1, operand.type.elements + 1).reshape(shape)
+    wanted = result.layout.distribute(mesh, numbers).reshape(len(region.places), -1)
+    found = {}
+    for target in holders(mesh, result.layout.at):
+        place = np.flatnonzero(wanted[target])
+        element = wanted[target][place] - 1
+        for source in np.unique(owner[element]).tolist():
+            chosen = owner[element] == source
+            found[source, target] = offset[element[chosen]], place[chosen]
+    return found
+
+
+def _distance(region: Region, source: int, target: int) -> int:
+    a, b = region.places[source], region.places[target]
+    return abs(a[0] - b[0]) + abs(a[1] - b[1])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from wsc.backends.wafer.instructions import AllReduce, ReduceTo
+import numpy as np
+
+from wsc.backends.wafer.instructions import AllReduce, ReduceInto, ReduceTo
 from wsc.backends.wafer.movement.parts import (
     OPERAND,
     RESULT,
@@ -13,11 +15,12 @@ from wsc.backends.wafer.movement.parts import (
     Region,
     Span,
     copy,
+    numbered,
     tile_words,
 )
+from wsc.backends.wafer.movement.rings import ring_all_reduce
 from wsc.backends.wafer.program import Buffer
-from wsc.backends.wafer.trees import Phases, reduction_tree, rooted_tree
-from wsc.compiler.errors import AlgorithmError
+from wsc.backends.wafer.trees import Phases, reduction_tree, ring_numbers, rooted_tree
 
 
 def reduce_to(op: ReduceTo, region: Region, operand: Buffer, result: Buffer) -> Expansion:
@@ -32,9 +35,7 @@ def reduce_to(op: ReduceTo, region: Region, operand: Buffer, result: Buffer) -> 
 def all_reduce(op: AllReduce, region: Region, operand: Buffer, result: Buffer) -> Expansion:
     """To the root along a chain or the algorithm's tree, and from there to all; trees start a task in between."""
     if op.algorithm == "ring":
-        raise AlgorithmError(
-            "the cycle-level simulator does not carry out all_reduce on a ring: simulate at the fast level"
-        )
+        return ring_all_reduce(op, region, operand)
     parts, root = region.mesh[op.axis].parts, op.root or 0
     tree = rooted_tree(parts, op.algorithm or "chain", op.group, root)
     words = tile_words(operand)
@@ -64,22 +65,47 @@ def spread_back(
         made.work(core).legs.append(Leg(words, receives=message, writes=Span(RESULT)))
 
 
+def reduce_into(op: ReduceInto, region: Region, operand: Buffer, result: Buffer) -> Expansion:
+    """In run s to the part whose block it is, along chains from both ends; its root is another from run to run."""
+    mesh, parts, words = region.mesh, region.mesh[op.axis].parts, tile_words(operand)
+    runs = parts * op.pieces if op.skew is None else mesh[op.skew].parts
+    made = Expansion(works=[{} for _ in range(runs)])
+    extent = result.tile_type.shape[op.dim] // op.pieces
+    whole = numbered(result.tile_type)
+    for run in range(runs):
+        for line in region.lines(op.axis):
+            root, piece = divmod(_block(op, region, line[0], run), op.pieces)
+            if root >= parts:
+                continue
+            taken = range(piece * extent, (piece + 1) * extent)
+            writes = Span(RESULT, np.take(whole, taken, axis=op.dim).ravel())
+            tree = rooted_tree(parts, "chain", None, root)
+            reduce_line(made, region, line, tree, words, "sum", root, run, writes)
+            made.work(line[root], run).control = True
+    return made
+
+
+def _block(op: ReduceInto, region: Region, core: int, run: int) -> int:
+    """The block that the line of a core sums up in a run."""
+    if op.skew is None:
+        return run
+    numbers = ring_numbers(region.mesh[op.skew].parts, op.ring)
+    part = int(np.unravel_index(core, region.mesh.shape)[region.mesh.index(op.skew)])
+    return int(np.argsort(numbers)[(numbers[part] + run) % len(numbers)])
+
+
 def reduce_line(
-    made: Expansion,
-    region: Region,
-    line: Sequence[int],
-    tree: Sequence[Phases],
-    words: int,
-    fn: str,
-    root: int = 0,
-) -> None:
+    made: Expansion, region: Region, line: Sequence[int], tree: Sequence[Phases], words: int, fn: str,
+    root: int = 0, variant: int = 0, result: Span | None = None,
+) -> None:  # fmt: skip
     """Messages and work of one line, whose root has the result in the end.
 
     A part receives on one lane and sends on the other, since it does both at once: the two colours of the measured
     kernels (Luczynski et al., HPDC 2024), whose routers let a later phase pass when the phase before has ended there.
     """
+    result = result or Span(RESULT)
     if len(line) == 1:
-        made.work(line[0]).legs.append(copy(words, Span(OPERAND), Span(RESULT)))
+        made.work(line[0], variant).legs.append(copy(words, Span(OPERAND), result))
         return
     parents = {source: part for part, phases in enumerate(tree) for sources in phases for source in sources}
     lanes = _lanes(tree, root)
@@ -89,10 +115,13 @@ def reduce_line(
         if part != root
     }
     for part, phases in enumerate(tree):
-        made.work(line[part]).legs += _legs(phases, sent, sent.get(part, -1), words, fn)
+        legs = _legs(phases, sent, sent.get(part, -1), words, fn, result)
+        made.work(line[part], variant).legs += legs
 
 
-def _legs(phases: Phases, sent: dict[int, int], onward: int, words: int, fn: str) -> Iterator[Leg]:
+def _legs(
+    phases: Phases, sent: dict[int, int], onward: int, words: int, fn: str, result: Span
+) -> Iterator[Leg]:
     """Take the sources one after another into memory; what is there then is added to the last as it passes."""
     sources = [(source, number) for number, sources in enumerate(phases) for source in sources]
     if not sources:
@@ -105,12 +134,12 @@ def _legs(phases: Phases, sent: dict[int, int], onward: int, words: int, fn: str
             receives=sent[source],
             sends=onward if last else -1,
             reads=kept,
-            writes=Span(RESULT) if not last or onward < 0 else None,
+            writes=result if not last or onward < 0 else None,
             combine=fn,
             after=at - 1,
             tasks=number - phase,
         )
-        kept, phase = Span(RESULT), number
+        kept, phase = result, number
 
 
 def _lanes(tree: Sequence[Phases], root: int) -> list[int]:

@@ -24,15 +24,11 @@ from wsc.backends.wafer.program import Buffer
 def multicast(op: Multicast, region: Region, operand: Buffer, result: Buffer) -> Expansion:
     """From part `root` of the axes to all their parts, along x and then from there along y."""
     made = Expansion()
-    axes = [region.mesh.index(axis) for axis in op.axes]
-    cores = np.arange(len(region.places)).reshape(region.mesh.shape)
-    groups = np.moveaxis(cores, axes, range(len(axes)))
-    groups = groups.reshape(int(np.prod(groups.shape[: len(axes)])), -1)
-    root = np.ravel_multi_index([op.root or 0] * len(axes), [region.mesh.shape[a] for a in axes])
-    for group in groups.T:
-        source = int(group[root])
-        others = [int(core) for core in group if core != source]
-        spread(made, region, source, others, tile_words(operand))
+    shape = [region.mesh[axis].parts for axis in op.axes]
+    root = int(np.ravel_multi_index([op.root or 0] * len(shape), shape))
+    for group in region.groups(op.axes):
+        others = [core for core in group if core != group[root]]
+        spread(made, region, group[root], others, tile_words(operand))
     return made
 
 

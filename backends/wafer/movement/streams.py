@@ -19,10 +19,10 @@ from wsc.backends.wafer.movement.parts import (
     Region,
     Span,
     Work,
+    holders,
     words_of,
 )
 from wsc.backends.wafer.program import HOST, Endpoint, Program, Stream
-from wsc.compiler.layout import Mesh
 from wsc.compiler.ops.base import Array
 from wsc.compiler.ops.movement import Pad
 
@@ -176,16 +176,9 @@ def _targets(
     kernel = program.kernel(end.kernel)
     layout, mesh = kernel[end.buffer].layout, kernel.mesh
     tiles = layout.distribute(mesh, numbers).reshape(kernel.cores, -1)
-    for core in _holders(mesh, layout.at):
+    for core in holders(mesh, layout.at):
         place = np.flatnonzero(tiles[core])
         yield core, place, tiles[core][place]
-
-
-def _holders(mesh: Mesh, at: tuple[str, ...]) -> list[int]:
-    """Cores on part 0 of the axes that the tensor lies at."""
-    cores = np.arange(mesh.width * mesh.height).reshape(mesh.shape)
-    held = cores[tuple(slice(0, 1) if axis.name in at else slice(None) for axis in mesh.axes)]
-    return [int(core) for core in held.ravel()]
 
 
 def _place(program: Program, end: Endpoint, core: int) -> Place:

@@ -19,6 +19,7 @@ from wsc.backends.wafer.simulate.costs import (
     lookup_cost,
     multiply_add_cost,
 )
+from wsc.backends.wafer.simulate.lines import link_words
 from wsc.backends.wafer.simulate.loops import loop_cost
 from wsc.backends.wafer.simulate.moves import move_cost
 from wsc.backends.wafer.simulate.network import Network, build_network
@@ -115,11 +116,14 @@ def _filled_cost(
 
 
 def _loaded(machine: Wafer, kernel: Kernel, buffer: Buffer) -> Cost:
-    """The whole tensor over the edge, and its last word to the farthest core; the core only starts it."""
-    startup = machine.core.task_startup_cycles
+    """The whole tensor over the edge, and its last word to the farthest core.
+
+    The core starts it, and gives a cycle to every word of its tile.
+    """
+    busy = machine.core.task_startup_cycles + link_words(machine, buffer.tile_type.bytes)
     edge = ceil(buffer.type.bytes / machine.edge_bytes_per_cycle)
     flight = (kernel.width + kernel.height) * machine.fabric.hop_cycles + 2 * machine.fabric.ramp_cycles
-    return Cost(MOVEMENT, startup, edge + flight, edge_cycles=edge)
+    return Cost(MOVEMENT, busy, edge + flight, edge_cycles=edge)
 
 
 def _repeated(steps: int, costs: Sequence[Cost]) -> Cost:

@@ -51,10 +51,10 @@ def receiving(words: int, color: int, base: int = 0, **more: Any) -> Instruction
 
 def filled(machine: Machine, core: int, words: int) -> np.ndarray:
     """Numbers in a core's memory, as words."""
-    memory = machine.memory(core)[0].view(np.uint32)
+    memory = machine.memory(core).view(np.uint32)
     memory[:words] = np.arange(1, words + 1)
     return memory[:words].copy()
 
 
 def found(machine: Machine, core: int, words: int, base: int = 0) -> np.ndarray:
-    return machine.memory(core)[0].view(np.uint32)[base // 4 : base // 4 + words].copy()
+    return machine.memory(core).view(np.uint32)[base // 4 : base // 4 + words].copy()

@@ -98,6 +98,7 @@ def test_with_back_pressure_nothing_overflows() -> None:
     ("bad", "message"),
     [
         (lambda: fabric(1, queue_words=1), "a queue needs room for two wavelets"),
+        (lambda: fabric(1, queue_words=40_000), "hold 30,000 wavelets at most"),
         (lambda: fabric(0), "a fabric has cores and banks"),
         (lambda: Route(0, 0, 0, ()), "a colour has 1 to 4 positions, not 0"),
         (lambda: Route(0, 0, 0, (Position((WEST,), (EAST,)),), (1,)), "a sequence names positions"),

@@ -57,10 +57,10 @@ def test_a_reduce_of_two_cores_adds_for_a_cycle() -> None:
     add = Transfer(8, receives=0, reads=Access(0), writes=Access(64), combine="sum")
     row[1].queues.append([Instruction("add", 0, 8, triggers=(0,), transfers=(add,))])
     machine = Machine(fabric(2), eastwards(2, 0, 1), row)
-    machine.memory(0)[0].view(np.float32)[:8] = np.arange(8)
-    machine.memory(1)[0].view(np.float32)[:8] = 10
+    machine.memory(0).view(np.float32)[:8] = np.arange(8)
+    machine.memory(1).view(np.float32)[:8] = 10
     at_the_edge(machine, 8 + 1 + 2 * 2 + 1)
-    np.testing.assert_array_equal(machine.memory(1)[0].view(np.float32)[16:24], 10 + np.arange(8))
+    np.testing.assert_array_equal(machine.memory(1).view(np.float32)[16:24], 10 + np.arange(8))
 
 
 def test_what_is_passed_on_takes_two_ramps_an_addition_and_a_hop() -> None:
@@ -136,6 +136,8 @@ def shared_bank(banks: int) -> Machine:
 def test_transfers_wait_for_a_bank_that_another_uses() -> None:
     assert shared_bank(8).run() == 17  # the second starts a cycle later, and then they are in step
     assert shared_bank(1).run() == 32
+    assert shared_bank(5).run() == 16  # 128 words apart, and 256: three banks further, and one
+    assert shared_bank(3).run() == 32  # each takes two of three
 
 
 def test_two_colours_share_a_link_word_by_word() -> None:
@@ -156,3 +158,25 @@ def test_two_colours_share_a_link_word_by_word() -> None:
 
 def test_the_same_fabric_takes_the_same_cycles() -> None:
     assert {line(5, 30).run() for _ in range(3)} == {38}
+
+
+def test_memories_side_by_side_are_those_of_single_cores() -> None:
+    """Three cores of a block send narrow elements to the next; each has only its own."""
+    table = np.array([5, 0, 3, 2], np.int32)
+    row = [Core(x, 0, counters=1, memory_bytes=64, block=7) for x in range(4)]
+    send = Transfer(2, sends=0, reads=Access(8, table, 2))
+    row[0].queues.append([Instruction("send", 0, 2, transfers=(send,))])
+    for core in row[1:]:
+        take = Transfer(2, receives=0, writes=Access(16, table[::-1].copy(), 2))
+        core.queues.append([Instruction("receive", 0, 2, triggers=(0,), transfers=(take,))])
+    machine = Machine(fabric(4), eastwards(4, 0), row)
+    words = machine.words(0, 4)
+    words[2:5, 0] = [0x20001, 0x40003, 0x60005]
+    at_the_edge(machine, 2 + 3 + 2 * 2)
+    expected = [4, 0xFFFF, 6, 1, 0xFFFF, 3]
+    for core in range(1, 4):
+        halves = np.ascontiguousarray(words[4:7, core]).view(np.uint16)
+        assert halves.tolist() == expected
+    assert words[:4, 1:].min() == 0xFFFFFFFF
+    with pytest.raises(ValueError, match="2 cores from core 0 on are no block"):
+        machine.words(0, 2)

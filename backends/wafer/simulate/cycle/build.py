@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from wsc.backends.wafer.colors import Colored
-from wsc.backends.wafer.instructions import Lookup, MultiplyAdd, Recv, Send, Wait
+from wsc.backends.wafer.instructions import Append, Load, Recv, Send, Wait
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.movement.parts import Place, Region, Work
 from wsc.backends.wafer.movement.program import Movements, expand_program, family
 from wsc.backends.wafer.movement.streams import StreamExpansion
-from wsc.backends.wafer.program import HOST, Buffer, Kernel, Loop, Program
-from wsc.backends.wafer.simulate.costs import local_cost, lookup_cost, multiply_add_cost
-from wsc.backends.wafer.simulate.cycle.memory import place
-from wsc.backends.wafer.simulate.cycle.unroll import Run, Unrolled, is_compute, rooms
+from wsc.backends.wafer.program import HOST, Buffer, Kernel, Program
+from wsc.backends.wafer.simulate.cycle.local import computes, computing_cycles
+from wsc.backends.wafer.simulate.cycle.memory import handed, place
+from wsc.backends.wafer.simulate.cycle.unroll import Run, Unrolled, rooms, stride
 from wsc.backends.wafer.simulate.cycle.works import Memory, Tables, Wiring
 from wsc.backends.wafer.text import print_instruction
 from wsc.compiler.errors import SimulationError
 from wsc.compiler.ir.types import TensorType
 from wsc.compiler.layout import Layout
-from wsc.compiler.ops.base import Op
 from wsc.simulation.fabric import Core, Fabric, Instruction, Position, Route
 
 _INWARD, _OUTWARD = 0, 1  # groups of the host's cores
 _NO_WORK = Work(tasks=0)
+
+
+# what the host's cores send to a kernel: core, first byte, buffer, number of the content, and whose tiles
+Loaded = tuple[int, int, Buffer, int, list[int]]
 
 
 @dataclass(eq=False)
@@ -36,6 +40,7 @@ class Placed:
     memories: dict[str, Memory]
     copies: dict[str, int]
     calls: dict[int, Run] = field(default_factory=dict)
+    loads: list[Loaded] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -91,51 +96,96 @@ class _Kernel:
     ) -> None:
         self.kernel, self.moves, self.wiring, self.built = kernel, moves, wiring, built
         capacity = {s.name: s.capacity for s in program.streams}
-        self.unrolled = Unrolled(kernel, rooms(kernel, capacity), inputs)
+        chains = {number: chain for (name, number), chain in moves.chains.items() if name == kernel.name}
+        self.unrolled = Unrolled(kernel, rooms(kernel, capacity), inputs, chains)
         self.region = Region.of(kernel)
         memories, self.bytes = place(kernel, self.unrolled.copies)
         self.placed = Placed(kernel, len(built.cores), memories, self.unrolled.copies)
         outputs = {b.name for b in kernel.buffers if b.role == "output"}
-        self.ending = {n for n, i in enumerate(kernel.instructions()) if i.result in outputs}
-        self.loops = {n for n, i in enumerate(kernel.instructions()) if isinstance(i.op, Loop)}
-        self.inputs = inputs
+        self.ending = {
+            n for n, i in enumerate(kernel.instructions()) if i.result in outputs or kernel.in_order
+        }
         built.kernels.append(self.placed)
 
     def add(self) -> None:
-        """Cores with their queues, one for every instruction that is not in a loop."""
-        queues = len(self.kernel.once) + len(self.kernel.body)
-        counters = len(self.unrolled.counters)
+        """Cores with their queues, one for every instruction that is not in a loop, or in order a single one."""
+        self.counters = len(self.unrolled.counters)
+        appends = [i for i in self.kernel.flat_instructions() if isinstance(i.op, Append)]
+        counters = self.counters * (3 if appends else 1)  # what an append takes out, and hands on, counts too
+        block = len(self.built.kernels)
         cores = [
-            Core(x + 1, y, [[] for _ in range(queues)], counters, self.bytes) for x, y in self.region.places
+            Core(x + 1, y, [[] for _ in range(self.unrolled.queues)], counters, self.bytes, block=block)
+            for x, y in self.region.places
         ]
         self.built.cores += cores
-        per_input = len(self.unrolled.runs) // self.inputs
         for position, run in enumerate(self.unrolled.runs):
-            made = self._compute(run) if is_compute(run) else None
-            name = f"{self.kernel.name}: {print_instruction(run.instruction)}"
-            works = None if made else self._works(run)
-            for number, core in enumerate(cores):
-                instruction = made or self._moved(run, name, number, works or ({}, ()))
-                core.queues[run.queue].append(instruction)
+            ends = self.built.ends[bisect_right(self.unrolled.starts, position) - 1]
+            for made in self._instructions(run):
+                for core, instruction in zip(cores, made, strict=True):
+                    core.queues[run.queue].append(instruction)
                 if run.queue in self.ending:
-                    self.built.ends[position // per_input].append(instruction)
+                    ends += made
+        self._add_edge()
+
+    def _instructions(self, run: Run) -> Iterator[list[Instruction]]:
+        """What a run is on every core: one instruction, or the steps of an append."""
+        if computes(run.instruction):
+            yield [self._compute(run)] * self.kernel.cores
+        elif isinstance(run.instruction.op, Append):
+            yield from self._append(run)
+        else:
+            yield self._moved(run, *self._works(run))
+
+    def _append(self, run: Run) -> Iterator[list[Instruction]]:
+        """An element is taken out of its slots, handed on, and one put in; without balance only that."""
+        works, colors = self._works(run)
+        last = run
+        if works:
+            taken, there = (run.counter + n * self.counters for n in (1, 2))
+            yield [self._compute(replace(run, counter=taken, taking=True))] * self.kernel.cores
+            out, into = (self.placed.memories[name] for name in handed(run.instruction))
+            handing = replace(run, counter=there, waits=((taken, run.number + 1),))
+            yield self._moved(handing, works, colors, (out, into))
+            last = replace(run, waits=((there, run.number + 1),))
+        yield [self._compute(last)] * self.kernel.cores
+
+    def _add_edge(self) -> None:
+        """The host's cores send what loads bring, in the order of the runs."""
+        loads = [run for run in self.unrolled.runs if isinstance(run.instruction.op, Load)]
+        held: dict[tuple[int, str, int], int] = {}
+        lines: dict[int, list[Instruction]] = {}
+        for run in loads:
+            buffer = self.kernel[run.instruction.result]
+            made = self.moves.within[self.kernel.name, run.counter]
+            colors = self.moves.colored.color[family(self.kernel.name, run.counter)]
+            for at, (work, tiles) in made.edge.items():
+                number = _host_core(self.built, at, _INWARD)
+                core = self.built.cores[number]
+                key = number, buffer.name, run.content
+                if key not in held:
+                    held[key] = core.memory_bytes
+                    self.placed.loads.append((number, core.memory_bytes, buffer, run.content, tiles))
+                    core.memory_bytes += len(tiles) * stride(buffer)
+                memory = Memory(_words_of(buffer.type), held[key])
+                line = lines.setdefault(number, [])
+                waits = ((core.counters, len(line)),) if line else ()
+                name = f"the host at row {core.y}, {print_instruction(run.instruction)}"
+                line.append(
+                    self.wiring.instruction(
+                        work, colors, memory, memory, (0, 0), name, core.counters, waits, len(line), False
+                    )
+                )
+        for number, line in lines.items():
+            self.built.cores[number].queues.append(line)
+            self.built.cores[number].counters += 1
 
     def _compute(self, run: Run) -> Instruction:
         """The same on every core; the host of the simulation computes the result when it is done."""
         number = sum(len(k.calls) for k in self.built.kernels)
         self.placed.calls[number] = run
-        machine, op = self.wiring.machine, run.instruction.op
-        types = [self.kernel[name].tile_type for name in run.instruction.operands]
-        result = self.kernel[run.instruction.result].tile_type
-        if isinstance(op, MultiplyAdd):
-            cost = multiply_add_cost(machine, op, types, result)
-        elif isinstance(op, Lookup):
-            cost = lookup_cost(machine, types[0], types[1])
-        else:
-            assert isinstance(op, Op)
-            cost = local_cost(machine, op, types, result)
+        cycles = computing_cycles(self.wiring.machine, self.kernel, run.instruction)
         name = f"{self.kernel.name}: {print_instruction(run.instruction)}"
-        return Instruction(name, run.counter, max(1, cost.occupancy), run.waits, call=number, age=run.age)
+        return Instruction(name, run.counter, max(1, cycles), run.waits, call=number, age=run.age)
 
     def _works(self, run: Run) -> tuple[dict[int, Work], tuple[int, ...]]:
         """The work of every core in a run, and the colours of its messages."""
@@ -151,11 +201,11 @@ class _Kernel:
             }
             return at, colors.get(family("stream", op.stream), ())
         made = self.moves.within[self.kernel.name, run.counter]
-        if run.number % len(made.works) != run.step % len(made.works):
+        if not self.kernel.in_order and run.number % len(made.works) != run.step % len(made.works):
             raise SimulationError(
                 f"kernel '{self.kernel.name}' runs a loop of {op.kind} again that does not end where it began"
             )
-        return made.works[run.number % len(made.works)], colors.get(family(self.kernel.name, run.counter), ())
+        return made.works[run.step % len(made.works)], colors.get(family(self.kernel.name, run.counter), ())
 
     def _at(self, stream: StreamExpansion, place: Place, target: bool) -> int:
         """The core of the region at a place of a stream's end."""
@@ -166,17 +216,24 @@ class _Kernel:
         return self.region.places.index(place)
 
     def _moved(
-        self, run: Run, name: str, core: int, works: tuple[dict[int, Work], tuple[int, ...]]
-    ) -> Instruction:
-        by_core, colors = works
-        names = run.instruction.operands
-        operand = self.placed.memories[names[0]] if names else None
-        result = self.placed.memories.get(run.instruction.result)
+        self, run: Run, by_core: dict[int, Work], colors: tuple[int, ...],
+        memories: tuple[Memory, Memory] | None = None,
+    ) -> list[Instruction]:  # fmt: skip
+        """A movement on every core, between its operand and its result, or other memories."""
+        name = f"{self.kernel.name}: {print_instruction(run.instruction)}"
+        names, found = run.instruction.operands, self.placed.memories
+        operand = found[names[0]] if names else None
+        result = found.get(run.instruction.result)
         copies = run.operands[0] if names else 0, run.result
-        return self.wiring.instruction(
-            by_core.get(core, _NO_WORK), colors, operand, result, copies, name, run.counter, run.waits, run.age,
-            run.queue in self.loops,
-        )  # fmt: skip
+        if memories is not None:
+            (operand, result), copies = memories, (0, 0)
+        return [
+            self.wiring.instruction(
+                by_core.get(core, _NO_WORK), colors, operand, result, copies, name, run.counter, run.waits,
+                run.age, run.looped,
+            )
+            for core in range(self.kernel.cores)
+        ]  # fmt: skip
 
 
 def _add_host(stream: StreamExpansion, colored: Colored, wiring: Wiring, built: Built, inputs: int) -> None:
@@ -220,8 +277,11 @@ def _host_runs(
 
 def _payload(stream: StreamExpansion) -> Buffer:
     """The host's words, as a buffer of the tensor's element type."""
-    kind = stream.stream.target.type.dtype
-    return Buffer("payload", TensorType(kind, (1,)), Layout(((),)), "local")
+    return _words_of(stream.stream.target.type)
+
+
+def _words_of(type: TensorType) -> Buffer:
+    return Buffer("payload", TensorType(type.dtype, (1,)), Layout(((),)), "local")
 
 
 def _host_core(built: Built, at: Place, group: int) -> int:

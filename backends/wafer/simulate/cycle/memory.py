@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 from wsc.backends.wafer.execute.compute import existing
 from wsc.backends.wafer.execute.move import held
-from wsc.backends.wafer.instructions import Halo
+from wsc.backends.wafer.instructions import Append, Halo, ReduceInto
 from wsc.backends.wafer.movement.streams import pads
-from wsc.backends.wafer.program import Buffer, Kernel, Program
+from wsc.backends.wafer.program import RESIDENT, Buffer, Instruction, Kernel, Loop, Program
 from wsc.backends.wafer.simulate.cycle.unroll import stride
 from wsc.backends.wafer.simulate.cycle.works import Memory
-from wsc.compiler.layout import Mesh
+from wsc.compiler.layout import Layout, Mesh
 from wsc.compiler.ops.base import Array
 
-Bytes = NDArray[np.uint8]
+Words = NDArray[np.uint32]  # [word, core]: the memory of a kernel's cores
 
 
 def place(kernel: Kernel, copies: Mapping[str, int]) -> tuple[dict[str, Memory], int]:
@@ -26,37 +26,61 @@ def place(kernel: Kernel, copies: Mapping[str, int]) -> tuple[dict[str, Memory],
     for buffer in kernel.buffers:
         found[buffer.name] = Memory(buffer, end)
         end += copies[buffer.name] * stride(buffer)
+    for instruction in kernel.flat_instructions():
+        if isinstance(instruction.op, Append):
+            kind = kernel[instruction.operands[0]].tile_type
+            for name in handed(instruction):
+                found[name] = Memory(Buffer(name, kind, Layout(((),) * kind.rank), "local"), end)
+                end += stride(found[name].buffer)
     return found, end
 
 
-def tiles(view: Bytes, memory: Memory, copy: int, cores: Sequence[int]) -> Array:
+def handed(append: Instruction) -> tuple[str, str]:
+    """Memory for the element that an append hands on, and for the one that comes."""
+    return f"{append.result}'out", f"{append.result}'in"
+
+
+def tiles(view: Words, memory: Memory, copy: int, cores: Sequence[int]) -> Array:
     """The tiles of some cores, of shape (cores, *tile); `view` is the memory of a kernel's cores."""
     kind = memory.buffer.tile_type
-    at = memory.at(copy)
-    raw = view[list(cores), at : at + kind.bytes]
+    raw = _bytes(view, memory, copy, cores)[:, : kind.bytes]
     return np.ascontiguousarray(raw).view(kind.dtype.numpy).reshape(len(cores), *kind.shape)
 
 
-def store(view: Bytes, memory: Memory, copy: int, cores: Sequence[int], value: Array) -> None:
+def store(view: Words, memory: Memory, copy: int, cores: Sequence[int], value: Array) -> None:
     """Put tiles into the memory of some cores."""
     kind = memory.buffer.tile_type
-    at = memory.at(copy)
-    raw = np.ascontiguousarray(value, kind.dtype.numpy).reshape(len(cores), -1).view(np.uint8)
-    view[list(cores), at : at + kind.bytes] = raw
+    first = memory.at(copy) // 4
+    raw = _bytes(view, memory, copy, cores)
+    raw[:, : kind.bytes] = (
+        np.ascontiguousarray(value, kind.dtype.numpy).reshape(len(cores), -1).view(np.uint8)
+    )
+    words = raw.view(np.uint32)
+    view[first : first + words.shape[1], list(cores)] = words.T
+
+
+def _bytes(view: Words, memory: Memory, copy: int, cores: Sequence[int]) -> NDArray[np.uint8]:
+    """A copy of what the cores hold, up to the end of the last word: [core, byte]."""
+    first = memory.at(copy) // 4
+    count = stride(memory.buffer) // 4
+    words = view[first : first + count, list(cores)]
+    return np.ascontiguousarray(words.T).view(np.uint8).reshape(len(cores), 4 * count)
 
 
 def load(
-    program: Program, kernel: Kernel, view: Bytes, memories: Mapping[str, Memory],
+    program: Program, kernel: Kernel, view: Words, memories: Mapping[str, Memory],
     copies: Mapping[str, int], arrays: Mapping[str, Array],
 ) -> None:  # fmt: skip
     """Fill memory before the start: weights and inputs; zeros, or what a halo fills with, where tiles do not exist."""
     cores = range(kernel.cores)
-    fills = {i.result: i.op.fill for i in kernel.instructions() if isinstance(i.op, Halo)}
+    loops = [i.op for i in kernel.flat_instructions() if isinstance(i.op, Loop)]
+    sums = {i.result for loop in loops for i in loop.body if isinstance(i.op, ReduceInto)}
+    fills = {i.result: i.op.fill for i in kernel.flat_instructions() if isinstance(i.op, Halo)}
     padded = {s.target.buffer: pads(s) for s in program.streams if s.target.kernel == kernel.name}
     for buffer in kernel.buffers:
         memory = memories[buffer.name]
-        if buffer.role in ("weight", "input"):
-            for copy, dense in enumerate(_parts(kernel, buffer, arrays[buffer.key])):
+        if buffer.role in RESIDENT:
+            for copy, dense in enumerate(_parts(kernel, buffer, arrays)):
                 value = buffer.layout.distribute(kernel.mesh, dense)
                 value = held(kernel.mesh, buffer.layout, value) if buffer.role == "input" else value
                 store(
@@ -69,14 +93,19 @@ def load(
             continue
         for copy in range(copies[buffer.name]):
             _clear(view, memory, copy, kernel.mesh, fills.get(buffer.name, 0.0), padded.get(buffer.name))
+            if buffer.name in sums:  # nothing else may be where no step puts anything
+                store(view, memory, copy, cores, np.zeros_like(tiles(view, memory, copy, cores)))
 
 
-def _parts(kernel: Kernel, buffer: Buffer, dense: Array) -> list[Array]:
-    return np.split(dense, kernel.chunks, axis=buffer.chunk_dim) if buffer.chunk_dim >= 0 else [dense]
+def _parts(kernel: Kernel, buffer: Buffer, arrays: Mapping[str, Array]) -> list[Array]:
+    """The contents of a buffer: for every chunk, or every step of a repeat."""
+    if buffer.chunk_dim >= 0:
+        return np.split(arrays[buffer.key], kernel.chunks, axis=buffer.chunk_dim)
+    return [arrays[name].reshape(buffer.type.shape) for name in buffer.names]
 
 
-def _clear(view: Bytes, memory: Memory, copy: int, mesh: Mesh, fill: float, pad: float | None) -> None:
-    cores = range(len(view))
+def _clear(view: Words, memory: Memory, copy: int, mesh: Mesh, fill: float, pad: float | None) -> None:
+    cores = range(view.shape[1])
     mask = existing(mesh, memory.buffer)
     value = tiles(view, memory, copy, cores)
     if pad is not None:

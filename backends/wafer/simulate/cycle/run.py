@@ -7,17 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wsc.backends.wafer.instructions import lines_of
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.movement.streams import StreamExpansion
-from wsc.backends.wafer.program import HOST, Loop, Program, Repeat
-from wsc.backends.wafer.simulate.cycle.build import Built, build
+from wsc.backends.wafer.program import HOST, Buffer, Program
+from wsc.backends.wafer.simulate.cycle.build import Built, Placed, build
 from wsc.backends.wafer.simulate.cycle.local import Local
 from wsc.backends.wafer.simulate.cycle.memory import load, tiles
-from wsc.backends.wafer.simulate.cycle.works import Memory
+from wsc.backends.wafer.simulate.cycle.unroll import stride
 from wsc.backends.wafer.simulate.prepare import check_program
 from wsc.compiler.errors import AlgorithmError, DoesNotFit, SimulationError
-from wsc.compiler.ops.base import Array, Op
+from wsc.compiler.ops.base import Array
 from wsc.simulation.fabric import Call, Machine
 
 MOST_CORES = 64 * 64
@@ -74,33 +73,35 @@ def simulate_cycles(
     fabric.run(lambda call: _carry_out(built, locals_, call), most_cycles)
     done = fabric.done_by_identity()
     times = tuple(max((done[id(i)] for i in ends), default=0) for ends in built.ends)
-    outputs = tuple(_output(program, built, fabric, moves.streams, name) for name, _ in program.outputs)
+    outputs = tuple(
+        _output(program, built, fabric, moves.streams, name).reshape(type.shape)
+        for name, type in program.outputs
+    )
     colored = moves.colored
     return CycleResult(times, outputs, colored.used, colored.most_positions, fabric.active_core_cycles)
 
 
 def _refuse(program: Program) -> None:
     """Raise AlgorithmError for what only the fast simulator knows."""
-    for kernel in program.kernels:
-        roles = {buffer.role for buffer in kernel.buffers}
-        repeats = any(isinstance(i.op, Repeat) for i in kernel.instructions())
-        lines = any("*" in axis for i in kernel.flat_instructions() for axis in _lines(i.op))
-        if kernel.in_order or repeats or lines or program.wafers > 1 or roles & {"state", "fetched"}:
-            raise AlgorithmError(
-                f"the cycle-level simulator takes pipelines and single algorithms, and kernel '{kernel.name}' runs"
-                " layer after layer, keeps state or spans wafers: simulate at the fast level"
-            )
-
-
-def _lines(op: object) -> tuple[str, ...]:
-    return () if isinstance(op, (Op, Loop, Repeat)) else lines_of(op)  # type: ignore[arg-type]
+    if program.wafers > 1:
+        raise AlgorithmError(
+            f"the cycle-level simulator takes programs of one wafer, and '{program.name}' runs on {program.wafers}:"
+            " simulate at the fast level"
+        )
 
 
 def _load(program: Program, built: Built, fabric: Machine, arrays: Mapping[str, Array]) -> list[Local]:
     found = []
     for placed in built.kernels:
-        view = fabric.memory(placed.first, placed.kernel.cores)
+        view = fabric.words(placed.first, placed.kernel.cores)
         load(program, placed.kernel, view, placed.memories, placed.copies, arrays)
+        for core, start, buffer, content, owners in placed.loads:
+            dense = arrays[buffer.names[content]].reshape(buffer.type.shape)
+            tiles = buffer.layout.distribute(placed.kernel.mesh, dense)
+            raw = np.ascontiguousarray(tiles.reshape(placed.kernel.cores, -1)[owners]).view(np.uint8)
+            size = stride(buffer)
+            padded = np.pad(raw.reshape(len(owners), -1), ((0, 0), (0, size - buffer.tile_type.bytes)))
+            fabric.memory(core)[start : start + padded.size] = padded.ravel()
         found.append(Local(placed.kernel, placed.memories, view))
     return found
 
@@ -127,7 +128,7 @@ def _feed(built: Built, fabric: Machine, stream: StreamExpansion, given: Mapping
         words = [np.pad(flat[e], (0, -e.size % lanes)) for e in payload]
         raw = np.concatenate(words).view(np.uint8)
         start = built.starts[key]
-        fabric.memory(built.hosts[key])[0, start : start + raw.size] = raw
+        fabric.memory(built.hosts[key])[start : start + raw.size] = raw
 
 
 def _output(
@@ -139,10 +140,9 @@ def _output(
             return _gathered(built, fabric, stream)
     for placed in built.kernels:
         for buffer in placed.kernel.buffers:
-            if buffer.role == "output" and buffer.key == name:
-                return _collected(
-                    fabric, placed.first, placed.memories[buffer.name], placed.kernel.cores, built
-                )
+            names = buffer.after if buffer.role == "state" else (buffer.key,)
+            if buffer.role in ("output", "state") and name in names:
+                return _collected(fabric, placed, buffer, names.index(name))
     raise SimulationError(f"nothing brings output '{name}' to the host")
 
 
@@ -156,7 +156,7 @@ def _gathered(built: Built, fabric: Machine, stream: StreamExpansion) -> Array:
         if key not in built.hosts or place[0] < 0:
             continue
         at = built.starts[key]
-        raw = fabric.memory(built.hosts[key])[0]
+        raw = fabric.memory(built.hosts[key])
         for elements in payload:
             size = elements.size * kind.itemsize
             dense[elements] = raw[at : at + size].view(kind)
@@ -164,8 +164,8 @@ def _gathered(built: Built, fabric: Machine, stream: StreamExpansion) -> Array:
     return dense.reshape(end.type.shape)
 
 
-def _collected(fabric: Machine, first: int, memory: Memory, cores: int, built: Built) -> Array:
-    mesh = next(k.kernel.mesh for k in built.kernels if k.first == first)
-    buffer = memory.buffer
-    value = tiles(fabric.memory(first, cores), memory, 0, range(cores))
+def _collected(fabric: Machine, placed: Placed, buffer: Buffer, copy: int) -> Array:
+    mesh, cores = placed.kernel.mesh, placed.kernel.cores
+    view = fabric.words(placed.first, cores)
+    value = tiles(view, placed.memories[buffer.name], copy, range(cores))
     return buffer.layout.collect(mesh, value.reshape(*mesh.shape, *value.shape[1:]), buffer.type.shape)

@@ -129,6 +129,7 @@ class Wiring:
             leg.tasks * core.task_startup_cycles if after >= 0 else start,
             after,
             leg.behind,
+            leg.whole,
         )
 
     def _access(
