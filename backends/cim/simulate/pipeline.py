@@ -233,10 +233,7 @@ class Pipeline:
         if not self.prepared.reloads:
             return
         self.round = -1
-        write = max(
-            (r.costs.write for r in self.runners.values() if r.costs.stage.round == number), default=0
-        )
-        Call(self.env, write, lambda _: self._start_round(number))
+        Call(self.env, self.prepared.fills[number], lambda _: self._start_round(number))
 
     def _start_round(self, number: int) -> None:
         self.round = number
