@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Literal
 
-from benchmarks.cim_networks import NETWORKS
-from benchmarks.cim_sets import Row, Rows, least, sizes
+from benchmarks.cim_networks import known
+from benchmarks.cim_sets import Row, Rows, least
 from benchmarks.cim_validation import (
     MACROS,
     macro_error,
@@ -36,9 +36,9 @@ def evidence(rows: Rows) -> list[Evidence]:
 
 def _compilers(rows: Rows) -> Iterator[Evidence]:
     puma = [
-        puma_cycles(r["program"]) / float(r["cycles_1ns"]) - 1
+        cycles / float(r["cycles_1ns"]) - 1
         for r in rows.puma
-        if len(sizes(r["program"])) > 1
+        if (cycles := puma_cycles(r["program"])) is not None
     ]
     yield from of_errors(
         puma,
@@ -48,7 +48,7 @@ def _compilers(rows: Rows) -> Iterator[Evidence]:
     )
     told = []
     for row in rows.pimcomp:
-        if row["model"] in NETWORKS:
+        if known(row["model"]):
             trace = pimcomp_trace(row["model"])
             pairs = (
                 (row["GA_HT_interval_ns"], trace.interval_cycles),

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from benchmarks.cim_more_networks import caffenet, inception_v3, mobilenetv2, shufflenet
+
 
 def conv(
     inputs: int,
@@ -156,14 +158,27 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "squeezenet": squeezenet,
     "squeezenet1_0": lambda: squeezenet(7),
     "googlenet": googlenet,
+    "inception_v3": inception_v3,
+    "mobilenetv2": mobilenetv2,
+    "shufflenet": shufflenet,
+    "caffenet": caffenet,
+    "rcnn-ilsvrc13": lambda: caffenet(200),
     "vgg8": vgg8,
 }
+
+
+_ALIASES = {"".join(c for c in name if c.isalnum()): name for name in NETWORKS}
+
+
+def known(name: str) -> str:
+    """The name among NETWORKS that is meant, whatever its case and signs; "" for none."""
+    return _ALIASES.get("".join(c for c in name.lower() if c.isalnum()), "")
 
 
 def network(name: str, size: int = 224) -> tuple[nn.Module, tuple[Tensor, ...]]:
     """A network and one image of `size` pixels a side; raises KeyError for a name that is not among NETWORKS."""
     torch.manual_seed(0)
-    return NETWORKS[name](), (torch.randn(1, 3, size, size),)
+    return NETWORKS[known(name)](), (torch.randn(1, 3, size, size),)
 
 
 def mlp(sizes: Sequence[int]) -> tuple[nn.Module, tuple[Tensor, ...]]:

@@ -6,7 +6,6 @@ Files are told apart by their columns, so that any folder with files of the same
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,12 +74,3 @@ def least(text: str) -> float | None:
         float(part) for part in text.replace("/", "-").split("-") if part.replace(".", "", 1).isdigit()
     ]
     return min(numbers, default=None)
-
-
-def sizes(program: str) -> tuple[int, ...]:
-    """Layer sizes of `fc 128x128` or `mlp_l4 1024-1024-2048-1024-10`; none for another kind of program."""
-    words = program.split()
-    if len(words) != 2 or not (words[0] == "fc" or words[0].startswith("mlp")):
-        return ()
-    parts: Iterable[str] = words[1].replace("x", "-").split("-")
-    return tuple(int(part) for part in parts if part.isdigit())

@@ -9,7 +9,7 @@ from math import ceil
 from wsc.backends.cim.estimate import accumulator_bytes
 from wsc.backends.cim.mapping import Part
 from wsc.backends.cim.plan import Plan
-from wsc.backends.cim.program import HOST, Piece, Port, Product, Program, Stage, Step, Stream
+from wsc.backends.cim.program import Piece, Port, Product, Program, Stage, Step
 from wsc.compiler.ir.graph import Node
 from wsc.compiler.passes.rewrite import weight_key
 
@@ -33,7 +33,7 @@ def emit(plan: Plan) -> Program:
         outputs=tuple(Port(name, graph[name].type) for name in graph.outputs),
         weights=weights,
         stages=stages,
-        streams=_homed(plan, stages),
+        streams=plan.streams,
     )
 
 
@@ -138,39 +138,3 @@ def _loads(product: Product, part: Part, positions: int) -> int:
     }
     elements = sum(min(product.block_rows, product.rows - row * product.block_rows) for _, row in rows)
     return elements * positions * product.input_bits // 8
-
-
-def _homed(plan: Plan, stages: Sequence[Stage]) -> tuple[Stream, ...]:
-    """Streams with the tiles that keep their chunks: the target's, and further ones where those are full."""
-    room = [plan.machine.tile.buffer_bytes] * (plan.chips * plan.machine.tiles_per_chip)
-    by_name = {stage.name: stage for stage in stages}
-    homed = []
-    for stream in plan.streams:
-        if stream.target == HOST:
-            homed.append(stream)
-            continue
-        near = by_name[stream.target].tiles
-        homed.append(replace(stream, homes=_take(room, near, stream.capacity * stream.chunk_bytes)))
-    return tuple(homed)
-
-
-def _take(room: list[int], near: tuple[int, ...], wanted: int) -> tuple[int, ...]:
-    """Tiles with room for so many bytes in all, near ones first; takes what they give."""
-    share = ceil(wanted / len(near))
-    if all(room[tile] >= share for tile in near):
-        for tile in near:
-            room[tile] -= share
-        return near
-    order = sorted(
-        range(len(room)), key=lambda tile: (tile not in near, min(abs(tile - n) for n in (near[0], near[-1])))
-    )
-    taken = []
-    for tile in order:
-        given = min(room[tile], wanted)
-        if given > 0:
-            room[tile] -= given
-            wanted -= given
-            taken.append(tile)
-        if wanted <= 0:
-            break
-    return tuple(taken or near[:1])

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from math import ceil
+
+from wsc.backends.cim.balance import balance_at, units_for
 from wsc.backends.cim.plan import Plan, mean_cycles
 from wsc.backends.cim.rewriting import Shape, array_cycles, lane_cycles, shapes_of
 from wsc.backends.cim.sizing import write_cycles
 from wsc.compiler.ops import Attention, Contract
+
+EVEN = 1.2  # the slowest stage over the mean, up to which a pipeline counts as balanced
 
 
 def plan_facts(plan: Plan) -> tuple[tuple[str, str], ...]:
@@ -61,11 +66,26 @@ def _balance(plan: Plan) -> str:
     ratio = max(cycles) / mean_cycles(plan)
     said = f"slowest crossbar stage {ratio:.2f} times the mean, up to {copies:,} copies"
     if plan.slowest_bound:
-        units = plan.chips * plan.machine.units_per_chip
-        said += (
-            f"; with {units:,} units no choice of copies makes it faster than {plan.slowest_bound:,} cycles"
-        )
+        said += f"; {_balance_bound(plan)}"
     return said
+
+
+def _balance_bound(plan: Plan) -> str:
+    """What no choice of copies beats within the units there are, and how many units an even pipeline would take."""
+    units = plan.chips * plan.machine.units_per_chip
+    said = f"with {units:,} units no choice of copies makes it faster than {plan.slowest_bound:,} cycles"
+    menus = [sizing.options for sizing in plan.sizings if sizing.product]
+    best = balance_at(menus, plan.slowest_bound)
+    if best is None or best.ratio <= EVEN:
+        return said
+    least = ceil(best.limit / EVEN)
+    fast = sum(menu[0].cycles < least for menu in menus)
+    said += (
+        f", {best.ratio:.2f} times the mean at best (stages below {least:,} cycles with a single copy: "
+        f"{fast} of {len(menus)})"
+    )
+    enough = units_for(menus, EVEN)
+    return f"{said}; {EVEN} times the mean takes {enough.units:,} units" if enough else said
 
 
 def _digital(plan: Plan) -> str:

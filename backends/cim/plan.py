@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from wsc.backends.cim.buffers import BuffersFullError, kept
 from wsc.backends.cim.estimate import product_interval
 from wsc.backends.cim.machine import CimMachine
 from wsc.backends.cim.mapping import Mapping, digital_tiles, pack, refuse, reload
 from wsc.backends.cim.program import HOST, Stream
 from wsc.backends.cim.sizing import Option, Sizing, size
 from wsc.backends.cim.stages import Cut, cut
-from wsc.backends.cim.streams import make_streams
+from wsc.backends.cim.streams import least_room, make_streams
 from wsc.compiler.errors import DoesNotFit
 from wsc.compiler.ir.graph import Graph
 from wsc.placement.grid import Wire, place_on_grid
@@ -48,9 +49,29 @@ class Plan:
 
 
 def make_plan(graph: Graph, machine: CimMachine) -> Plan:
-    """Decide; raises DoesNotFit with the number of chips that would be needed."""
+    """Decide; raises DoesNotFit with the number of chips that would be needed.
+
+    Chips are taken for the weights, and more where the streams find no room in the tiles' buffers.
+    """
     pieces = cut(graph)
     chips = _chips(pieces, machine)
+    while True:
+        try:
+            return _planned(pieces, machine, chips)
+        except BuffersFullError as full:
+            wanted = max(chips + 1, ceil(chips * full.need / full.have))
+            if wanted > machine.chip.chips:
+                raise DoesNotFit(
+                    f"The values between the stages of '{graph.name}' need {full.need:,} bytes of buffers at least, and "
+                    f"the tiles of '{machine.name}' have {full.have // chips:,} a chip: {wanted:,} chips are needed. A "
+                    f"machine file with chip.chips = {wanted:,} or a larger tile.buffer_bytes, fewer bits (--dtype "
+                    "int8), or a smaller input would do."
+                ) from full
+            chips = wanted
+
+
+def _planned(pieces: Cut, machine: CimMachine, chips: int) -> Plan:
+    """The plan on so many chips; raises BuffersFullError, DoesNotFit."""
     budget = chips * machine.units_per_chip
     sizings = tuple(size(pieces, draft, machine, budget) for draft in pieces.drafts)
     options, mapping, bound = _choose(sizings, machine, chips)
@@ -59,6 +80,9 @@ def make_plan(graph: Graph, machine: CimMachine) -> Plan:
     chosen = digital_tiles(pieces, sizings, mapping, machine, tiles, limit)
     names = _names(sizings)
     streams = make_streams(pieces, sizings, options, names)
+    near = dict(zip(names, chosen, strict=True))
+    needed = least_room(streams, dict(zip(names, mapping.rounds, strict=True)))
+    streams = kept(streams, needed, near, tiles, machine.tile.buffer_bytes)
     places = _place(streams, names, chosen, machine, chips)
     return Plan(machine, pieces, names, sizings, options, mapping, chosen, chips, places, streams, bound)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import ceil
 
@@ -70,8 +70,8 @@ def _stream(
 
 
 def _with_room(streams: list[Stream]) -> tuple[Stream, ...]:
-    """Streams with the room that an eager schedule of one input takes, and some slack; so no order of events blocks."""
-    most = least_room(streams)
+    """Streams with the room that they want: that of sources which run ahead as far as they can, and some slack."""
+    most = _room(streams, ahead=True)
     return tuple(
         s
         if s.target == HOST
@@ -80,13 +80,25 @@ def _with_room(streams: list[Stream]) -> tuple[Stream, ...]:
     )
 
 
-def least_room(streams: Sequence[Stream]) -> list[int]:
-    """Chunks that each stream holds at most where every stage runs as soon as it can, inputs one chunk at a time.
+def least_room(streams: Sequence[Stream], rounds: Mapping[str, int] | None = None) -> list[int]:
+    """Chunks that each stream must hold so that the pipeline moves; all of them where its target is a round later.
 
+    Every stage runs as soon as it can, but a chunk's readers before its maker, and inputs come one chunk at a time.
     The schedule is a valid one, so a pipeline with that much room never deadlocks: more room or other delays only
     let stages run earlier.
     """
-    schedule = _Eager(streams)
+    room = _room(streams, ahead=False)
+    later = [bool(rounds) and _later(s, rounds or {}) for s in streams]
+    return [s.source_chunks if late else r for s, r, late in zip(streams, room, later, strict=True)]
+
+
+def _later(stream: Stream, rounds: Mapping[str, int]) -> bool:
+    return HOST not in (stream.source, stream.target) and rounds[stream.source] != rounds[stream.target]
+
+
+def _room(streams: Sequence[Stream], ahead: bool) -> list[int]:
+    """The most chunks that each stream holds in a schedule in which stages run `ahead` of their readers, or do not."""
+    schedule = _Eager(streams, ahead)
     hosts = [i for i, s in enumerate(streams) if s.source == HOST]
     while feeding := [i for i in hosts if schedule.produced[i] < streams[i].source_chunks]:
         # The input of which the smallest part is there is next, so that several inputs come side by side.
@@ -98,8 +110,9 @@ def least_room(streams: Sequence[Stream]) -> list[int]:
 class _Eager:
     """One input through the pipeline, no time passing."""
 
-    def __init__(self, streams: Sequence[Stream]) -> None:
+    def __init__(self, streams: Sequence[Stream], ahead: bool) -> None:
         self.streams = streams
+        self.ahead = ahead
         self.produced = [0] * len(streams)
         self.released = [0] * len(streams)
         self.most = [1] * len(streams)
@@ -117,7 +130,9 @@ class _Eager:
         ready = self._deliver([stream])
         while ready:
             stage = ready.pop()
-            while self._can(stage):
+            if not self.ahead and self._can(stage):
+                ready += [stage, *self._fire(stage)]
+            while self.ahead and self._can(stage):
                 ready += [other for other in self._fire(stage) if other not in ready]
 
     def _deliver(self, streams: list[int]) -> list[str]:

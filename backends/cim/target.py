@@ -18,6 +18,7 @@ from wsc.backends.cim.rewriting import rewritten
 from wsc.backends.cim.simulate import simulate
 from wsc.backends.cim.simulate.bound import lower_bound
 from wsc.backends.cim.simulate.floorplan import floorplan
+from wsc.backends.cim.simulate.timeline import timeline
 from wsc.backends.cim.text import parse_program, print_program
 from wsc.backends.cim.variants import capacity, variants
 from wsc.backends.cim.verify import verify
@@ -30,6 +31,7 @@ from wsc.compiler.machine import Capacity, read_machine
 from wsc.compiler.ops.base import Array
 from wsc.compiler.passes.quantize import precision_named
 from wsc.simulation.floorplan import Floorplan
+from wsc.simulation.timeline import Timeline
 from wsc.simulation.trace import Trace
 
 
@@ -102,6 +104,9 @@ class CimTarget(Target):
         made = (stage.product for stage in program.stages if stage.product)
         products = (product.weight for product in made if not product.rewritten)
         return frozenset(products) | {key for _, key, _ in program.weights}
+
+    def timeline(self, program: Program, machine: CimMachine, inputs: int) -> Timeline:
+        return timeline(program, machine, inputs)
 
     def floorplan(self, program: Program, machine: CimMachine, trace: Trace) -> Floorplan:
         return floorplan(program, machine, trace)

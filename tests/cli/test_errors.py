@@ -94,6 +94,15 @@ def test_crossbars_that_cannot_be(folder: Path, name: str) -> None:
     golden(name, wsc("compile", "mlp.py", "-t", "mine.toml"))
 
 
+def test_buffers_that_run_out(folder: Path) -> None:
+    text = (Path(__file__).parents[2] / "backends/cim/machines/isaac.toml").read_text()
+    Path("mine.toml").write_text(
+        text.replace("buffer_bytes = { value = 65536,", "buffer_bytes = { value = 1,")
+    )
+    golden("buffers_run_out", wsc("compile", "mlp.py", "-t", "mine.toml", "-D", "width=1024"))
+    assert not Path("build").exists()
+
+
 @pytest.fixture
 def null_machine(folder: Path) -> Callable[[int], str]:
     """null_machine(memory_bytes): the path of a machine file."""

@@ -3,16 +3,19 @@
 A chunk of a stage takes the bus of its tiles to load inputs, their arrays (and turns to issue products) to multiply,
 the links for partial sums, and the lanes for additions and steps. Tiles' buses, turns and lanes are shared by all
 stages that have pieces there, and links by all transfers, first come, first served. The next chunk loads while one
-multiplies; lanes work on a third.
+multiplies; lanes work on a third. A product needs what it multiplies; what only the steps after it read may come while
+it is made, and until then one chunk's sums wait.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 
 import numpy as np
+from numpy.typing import NDArray
 from simpy import Environment
 
 from wsc.backends.cim.program import HOST, Stream
@@ -20,6 +23,8 @@ from wsc.backends.cim.simulate.prepare import Prepared, StageCosts, StreamCosts
 from wsc.compiler.errors import SimulationError
 from wsc.simulation.events import Call
 from wsc.simulation.links import Links
+
+Watch = Callable[[str, str, int, int], None]
 
 
 @dataclass(eq=False)
@@ -47,7 +52,9 @@ class Runner:
     """A stage under way."""
 
     costs: StageCosts
-    inputs: list[Flow] = field(default_factory=list)
+    inputs: list[Flow] = field(default_factory=list)  # what a chunk needs to begin
+    late: list[Flow] = field(default_factory=list)  # what only the steps after the product need
+    waiting: deque[int] = field(default_factory=deque)  # chunks whose sums are there, and late inputs are not
     outputs: list[Flow] = field(default_factory=list)
     fired: int = 0
     loading: bool = False
@@ -65,9 +72,19 @@ class Runner:
 
 
 class Pipeline:
-    """A program on its way through `inputs` inputs; stops as soon as the outputs' times are `enough`."""
+    """A program on its way through `inputs` inputs; stops as soon as the outputs' times are `enough`.
 
-    def __init__(self, prepared: Prepared, enough: Callable[[list[int]], bool], inputs: float = inf) -> None:
+    `watch` is told what a stage or a stream does as it is planned: its name, what, the first cycle and how many.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        enough: Callable[[list[int]], bool],
+        inputs: float = inf,
+        watch: Watch | None = None,
+    ) -> None:
+        self.watch = watch
         self.prepared = prepared
         self.env = Environment()
         self.enough = enough
@@ -85,7 +102,10 @@ class Pipeline:
             if flow.stream.source != HOST:
                 self.runners[flow.stream.source].outputs.append(flow)
             if flow.stream.target != HOST:
-                self.runners[flow.stream.target].inputs.append(flow)
+                runner = self.runners[flow.stream.target]
+                product = runner.costs.stage.product
+                begins = product is None or flow.stream.tensor in product.read
+                (runner.inputs if begins else runner.late).append(flow)
 
     def run(self) -> list[int]:
         """Cycles at which the outputs are complete; raises SimulationError where nothing moves any more."""
@@ -114,12 +134,16 @@ class Pipeline:
         flow.sent += 1
         now = int(self.env.now)
         start = self.links.reserve(now, flow.costs.path)
+        if self.watch is not None:
+            self.watch(flow.stream.name, "stream", start, flow.costs.path.arrival)
         Call(self.env, start - now + flow.costs.path.arrival, lambda _: self._arrive(flow))
 
     def _arrive(self, flow: Flow) -> None:
         flow.arrived += 1
         if flow.stream.target != HOST:
-            self._look(self.runners[flow.stream.target])
+            runner = self.runners[flow.stream.target]
+            self._go_on(runner)
+            self._look(runner)
             return
         complete = min(sink.arrived // sink.stream.source_chunks for sink in self.sinks)
         if complete > len(self.times):
@@ -133,7 +157,9 @@ class Pipeline:
         """Start the next chunk of a stage if it can."""
         if runner.loading or runner.fired >= self.inputs * runner.costs.stage.chunks:
             return
-        if runner.costs.stage.round != self.round or not self._has_inputs(runner):
+        if runner.waiting or runner.costs.stage.round != self.round:
+            return
+        if not self._are_there(runner.inputs, *runner.position):
             return
         if not all(self._may_book(runner, flow) for flow in runner.outputs):
             if runner.blocked_since is None:
@@ -141,11 +167,9 @@ class Pipeline:
             return
         self._fire(runner)
 
-    def _has_inputs(self, runner: Runner) -> bool:
-        number, chunk = runner.position
+    def _are_there(self, flows: list[Flow], number: int, chunk: int) -> bool:
         return all(
-            flow.arrived >= number * flow.stream.source_chunks + flow.stream.needed(chunk)
-            for flow in runner.inputs
+            flow.arrived >= number * flow.stream.source_chunks + flow.stream.needed(chunk) for flow in flows
         )
 
     def _gives(self, runner: Runner, flow: Flow, fired: int) -> bool:
@@ -180,6 +204,8 @@ class Pipeline:
         start = np.maximum(loaded, free)
         runner.arrays_free = start + costs.product
         end = runner.arrays_free + costs.tail
+        if self.watch is not None:
+            self._tell(runner, begun, start, number)
         if costs.issue.any():
             self.turns[tiles] = np.maximum(self.turns[tiles], loaded) + costs.issue
             end = np.maximum(end, self.turns[tiles])
@@ -191,6 +217,18 @@ class Pipeline:
         Call(self.env, max(0, next_load - now), lambda _: self._loaded(runner))
         Call(self.env, max(0, int(end.max()) - now), lambda _: self._multiplied(runner, number))
 
+    def _tell(self, runner: Runner, begun: NDArray[np.int64], start: NDArray[np.int64], number: int) -> None:
+        """Tell what the tile that begins to multiply last does with a chunk."""
+        assert self.watch is not None
+        costs, slowest = runner.costs, int(start.argmax())
+        name, first = costs.stage.name, int(begun[slowest])
+        if loads := int(costs.load[slowest]):
+            self.watch(name, "load", first, loads)
+        if costs.rewrite and number % costs.stage.chunks == 0:
+            self.watch(name, "write", int(start[slowest]) - costs.rewrite, costs.rewrite)
+        if costs.product:
+            self.watch(name, "product", int(start[slowest]), costs.product + costs.tail)
+
     def _loaded(self, runner: Runner) -> None:
         runner.loading = False
         self._look(runner)
@@ -198,23 +236,49 @@ class Pipeline:
     def _multiplied(self, runner: Runner, number: int) -> None:
         """Inputs are done with; partial sums travel, then the lanes take over."""
         costs, now = runner.costs, int(self.env.now)
-        input_number, chunk = divmod(number, costs.stage.chunks)
-        for flow in runner.inputs:
+        self._release(runner, runner.inputs, number)
+        arrived = now
+        if costs.partial.resources.size:
+            leaves = self.links.reserve(now, costs.partial)
+            arrived = leaves + costs.partial.arrival
+            if self.watch is not None:
+                self.watch(costs.stage.name, "partial sums", leaves, costs.partial.arrival)
+        Call(self.env, arrived - now, lambda _: self._reduced(runner, number))
+
+    def _release(self, runner: Runner, flows: list[Flow], number: int) -> None:
+        """Give back the room of what no later chunk reads."""
+        input_number, chunk = divmod(number, runner.costs.stage.chunks)
+        for flow in flows:
             flow.released = input_number * flow.stream.source_chunks + flow.stream.freed(chunk)
             if flow.stream.source == HOST:
                 self._feed(flow)
             else:
                 self._look(self.runners[flow.stream.source])
-        arrived = now
-        if costs.partial.resources.size:
-            arrived = self.links.reserve(now, costs.partial) + costs.partial.arrival
-        Call(self.env, arrived - now, lambda _: self._reduced(runner, number))
 
     def _reduced(self, runner: Runner, number: int) -> None:
+        """The sums of a chunk are there."""
+        runner.waiting.append(number)
+        self._go_on(runner)
+
+    def _go_on(self, runner: Runner) -> None:
+        """Lanes take the chunks whose sums wait, as soon as what the steps read besides is there."""
+        while runner.waiting:
+            position = divmod(runner.waiting[0], runner.costs.stage.chunks)
+            if not self._are_there(runner.late, *position):
+                return
+            self._steps(runner, runner.waiting.popleft())
+            self._look(runner)
+
+    def _steps(self, runner: Runner, number: int) -> None:
         costs, now = runner.costs, int(self.env.now)
         tiles = costs.tiles
-        end = np.maximum(self.lanes[tiles], now) + costs.digital
+        begun = np.maximum(self.lanes[tiles], now)
+        end = begun + costs.digital
+        if self.watch is not None and costs.digital.any():
+            slowest = int(end.argmax())
+            self.watch(costs.stage.name, "lanes", int(begun[slowest]), int(costs.digital[slowest]))
         self.lanes[tiles] = end
+        Call(self.env, max(0, int(end.max()) - now), lambda _: self._release(runner, runner.late, number))
         # Chunks leave in order.
         runner.last_end = max(runner.last_end, int(end.max()))
         Call(self.env, runner.last_end - now, lambda _: self._finished(runner, number))
@@ -233,10 +297,7 @@ class Pipeline:
         if not self.prepared.reloads:
             return
         self.round = -1
-        write = max(
-            (r.costs.write for r in self.runners.values() if r.costs.stage.round == number), default=0
-        )
-        Call(self.env, write, lambda _: self._start_round(number))
+        Call(self.env, self.prepared.fills[number], lambda _: self._start_round(number))
 
     def _start_round(self, number: int) -> None:
         self.round = number

@@ -60,6 +60,7 @@ class Prepared:
     streams: tuple[StreamCosts, ...]
     links: int
     reloads: bool
+    fills: tuple[int, ...]  # cycles to fill the arrays for each round, where they are reloaded
 
 
 def prepare(program: Program, machine: CimMachine) -> Prepared:
@@ -69,7 +70,21 @@ def prepare(program: Program, machine: CimMachine) -> Prepared:
     reloads = program.rounds > 1 or any(stage.passes > 1 for stage in program.stages)
     stages = tuple(_stage(program, stage, machine, network, reloads) for stage in program.stages)
     streams = tuple(_stream(program, stream, network) for stream in program.streams)
-    return Prepared(program, machine, stages, streams, len(network.numbers), reloads)
+    fills = tuple(_fill(stages, machine, number) for number in range(program.rounds))
+    return Prepared(program, machine, stages, streams, len(network.numbers), reloads, fills)
+
+
+def _fill(stages: Sequence[StageCosts], machine: CimMachine, number: int) -> int:
+    """Cycles to fill the arrays for a round: all side by side, row by row, as fast as the host sends the weights."""
+    products = [costs for costs in stages if costs.stage.round == number and costs.write]
+    sent = sum(weight_bytes(costs.stage) for costs in products) / machine.chip.host_bytes_per_cycle
+    return ceil(max([sent, *(costs.write for costs in products)]))
+
+
+def weight_bytes(stage: Stage) -> int:
+    """Bytes of the weights of a stage."""
+    p = stage.product
+    return p.weight_type.elements * p.weight_bits // 8 if p and not p.rewritten else 0
 
 
 def _check(program: Program, machine: CimMachine) -> None:
@@ -89,6 +104,21 @@ def _check(program: Program, machine: CimMachine) -> None:
             f"it takes {most:,} units in one tile, and there are {machine.units_per_tile:,}"
         )
     _check_arrays(program, machine)
+    _check_buffers(program, machine)
+
+
+def _check_buffers(program: Program, machine: CimMachine) -> None:
+    """Raise SimulationError where streams would keep more in a tile than its buffer holds."""
+    taken: dict[int, int] = defaultdict(int)
+    for stream in program.streams:
+        for tile in stream.homes:
+            taken[tile] += ceil(stream.capacity * stream.chunk_bytes / len(stream.homes))
+    tile, most = max(taken.items(), key=lambda item: item[1], default=(0, 0))
+    if most > machine.tile.buffer_bytes:
+        raise SimulationError(
+            f"the buffer of tile {tile} overflows: streams keep {most:,} bytes there, and it holds "
+            f"{machine.tile.buffer_bytes:,}"
+        )
 
 
 def _check_arrays(program: Program, machine: CimMachine) -> None:
