@@ -45,6 +45,9 @@ class Task:
             other.followers.append(self)
 
 
+Watch = Callable[[Task, float, float], None]  # is told when a task began and ended, in seconds
+
+
 @dataclass(eq=False)
 class Spent:
     """Seconds of the stream "compute": in kernels, by what bounds them, and in collectives that hold it up."""
@@ -138,11 +141,13 @@ class Exchange:
         work: Callable[[Task], Work],
         company: Callable[[Task], tuple[int, ...]],
         partner: Callable[[Task], int],
+        watch: Watch | None = None,
     ) -> None:
         self.engine = engine
         self._work = work
         self._company = company
         self._partner = partner
+        self._watch = watch
         self._meetings: dict[tuple[object, ...], deque[_Meeting]] = {}
         self._arrived: dict[tuple[str, int, int], int] = {}
         self._expecting: dict[tuple[str, int, int], deque[Task]] = {}
@@ -172,6 +177,8 @@ class Exchange:
         def done() -> None:
             for one in together:
                 _account(one, work, self.engine.now - begun)
+                if self._watch:
+                    self._watch(one, begun, self.engine.now)
             if isinstance(task.instruction, Send):
                 self._deliver(task)
             for one in together:
