@@ -12,6 +12,7 @@ from wsc.backends.gpu_cluster.instructions import (
     Call,
     Communicate,
     Free,
+    Host,
     Instruction,
     Keep,
     Launch,
@@ -155,7 +156,7 @@ class Exchange:
     def start(self, task: Task) -> None:
         """A task's turn has come."""
         match task.instruction:
-            case Launch() | Call():
+            case Launch() | Call() | Host():
                 self._run(task, (task,))
             case Communicate():
                 self._meet(task)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from wsc.backends.gpu_cluster.instructions import Call, Communicate, Instruction, Launch, Recv, Send
+from wsc.backends.gpu_cluster.instructions import Call, Communicate, Host, Instruction, Launch, Recv, Send
 from wsc.backends.gpu_cluster.machine import Cluster
 from wsc.backends.gpu_cluster.program import (
     Block,
@@ -176,6 +176,8 @@ class _Run:
         match task.instruction:
             case Launch(kernel=kernel):
                 return self.costs.kernel(kernel)
+            case Host(operations=count):
+                return self.costs.host(count)
             case Communicate() as collective:
                 return self.costs.collective(collective, task.rank.color)
             case Send() as message:
