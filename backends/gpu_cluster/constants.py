@@ -29,6 +29,7 @@ class Products(Part):
 
     floor_seconds: Rate  # of any kernel in a CUDA graph
     l2_efficiency: Rate  # of the L2's peak bandwidth, loading tiles
+    copy_rate: Rate  # of a stream of reads that the memory keeps up where as much is written
     overlap_power: Rate  # arithmetic and memory overlap: the p of their p-norm
     split_seconds: Rate  # the second kernel that adds the parts of a product split over k
     quantize_bytes_per_element: Rate  # memory moved to scale a tensor to fp8 by its largest element

@@ -127,6 +127,14 @@ class Wait:
 
 
 @dataclass(frozen=True)
+class Host:
+    """Operations of the host that launch no kernel, such as views, and hold up the kernels that wait for them."""
+
+    kind: ClassVar[str] = "host"
+    operations: int
+
+
+@dataclass(frozen=True)
 class Call:
     """A block, `times` times one after another, on the stream "compute"; it ends when all that it issued has ended."""
 
@@ -147,4 +155,4 @@ class Repeat:
 
 
 Issued = Launch | Communicate | Send | Recv | Call
-Instruction = Issued | Alloc | Free | Keep | Wait | Repeat
+Instruction = Issued | Alloc | Free | Keep | Wait | Host | Repeat

@@ -68,6 +68,7 @@ class Gpu(Part):
         Share  # of the speed of arithmetic among GPUs of one kind, a standard deviation over the mean
     )
     launch_seconds: Rate  # of the host, from one kernel launched to the next
+    view_seconds: Rate  # of the host, for an operation that launches no kernel
     attention_library: Text  # whose fused attention is modelled
     nvlink_bytes_per_second: Rate  # one way, all links of the GPU
     nvlink_reduces: Flag  # NVLS: the switches of the domain add and multicast

@@ -19,6 +19,7 @@ from wsc.backends.gpu_cluster.simulate.bound import lower_bound
 from wsc.backends.gpu_cluster.simulate.capacity import capacity
 from wsc.backends.gpu_cluster.simulate.floorplan import floorplan
 from wsc.backends.gpu_cluster.simulate.report import simulate
+from wsc.backends.gpu_cluster.simulate.timeline import timeline
 from wsc.backends.gpu_cluster.text import parse_program, print_program
 from wsc.backends.gpu_cluster.verify import verify
 from wsc.backends.target import Progress, Target
@@ -29,6 +30,7 @@ from wsc.compiler.ir.model import Model
 from wsc.compiler.machine import Capacity
 from wsc.compiler.ops.base import Array
 from wsc.simulation.floorplan import Floorplan
+from wsc.simulation.timeline import Timeline
 from wsc.simulation.trace import Trace
 
 
@@ -80,6 +82,9 @@ class GpuClusterTarget(Target):
         progress: Progress | None = None,
     ) -> tuple[Array, ...]:
         return execute(program, weights, inputs, progress)
+
+    def timeline(self, program: Program, machine: Cluster, inputs: int) -> Timeline:
+        return timeline(program, machine, inputs)
 
     def lower_bound(self, program: Program, machine: Cluster) -> int:
         return lower_bound(program, machine)

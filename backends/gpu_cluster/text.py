@@ -33,6 +33,7 @@ from wsc.backends.gpu_cluster.instructions import (
     Call,
     Communicate,
     Free,
+    Host,
     Instruction,
     Keep,
     Launch,
@@ -73,7 +74,7 @@ _KERNELS: Mapping[str, type[Kernel]] = {
     "quantize": Quantize,
 }
 _KERNEL_NAMES = {kind: name for name, kind in _KERNELS.items()}
-_PLAIN = {kind.kind: kind for kind in (Send, Recv, Alloc, Free, Keep, Wait, Call)}
+_PLAIN = {kind.kind: kind for kind in (Send, Recv, Alloc, Free, Keep, Wait, Host, Call)}
 _COLLECTIVES = get_args(CollectiveKind)
 
 

@@ -1,5 +1,6 @@
 """The command line on clusters: any number of GPUs by name, code written, mistakes told."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,13 @@ def test_code_of_another_target_is_refused(folder: Path) -> None:
 def test_a_cluster_file_that_is_wrong(folder: Path, name: str) -> None:
     Path("c.toml").write_text(CLUSTERS[name])
     golden(name, wsc("compile", "m.py", "-t", "c.toml"))
+
+
+def test_a_timeline_of_ranks_is_written(folder: Path) -> None:
+    assert wsc("compile", "m.py", "-t", "h100x2").code == 0
+    assert wsc("trace", "build/m", "--format", "json").code == 0
+    events = json.loads(Path("build/m/timeline.json").read_text())["traceEvents"]
+    assert {event["name"] for event in events if event["ph"] == "X"}
+    named = [event["args"]["name"] for event in events if event["ph"] == "M"]
+    assert "compute" in named
+    assert any("rank 0" in name for name in named)

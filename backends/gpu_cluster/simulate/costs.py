@@ -40,6 +40,10 @@ class Costs:
             self._kernels[kernel] = Work(memory=seconds) if streams else Work(arithmetic=seconds * pace)
         return self._kernels[kernel]
 
+    def host(self, operations: int) -> Work:
+        """Work of operations of the host alone; a captured graph has none."""
+        return Work(latency=0.0 if self.program.graphs else operations * self.cluster.gpu.view_seconds)
+
     def collective(self, instruction: Communicate, color: int) -> Work:
         """Work of a collective in which ranks of a colour take part."""
         key = (instruction.kind, instruction.bytes, instruction.axes, instruction.one_shot, color)

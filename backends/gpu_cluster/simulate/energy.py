@@ -16,6 +16,7 @@ from wsc.backends.gpu_cluster.machine import Cluster, Gpu
 from wsc.backends.gpu_cluster.program import Program, class_of_ranks
 from wsc.backends.gpu_cluster.simulate.fold import Folding, fold
 from wsc.backends.gpu_cluster.simulate.kernels import kernel_seconds
+from wsc.backends.gpu_cluster.simulate.memory import turning_round
 from wsc.backends.gpu_cluster.simulate.run import ClusterTrace
 from wsc.simulation.trace import EnergyPart
 
@@ -88,7 +89,10 @@ def kernel_energy(kernel: Kernel, gpu: Gpu, seconds: float) -> Energy:
     work, power = kernel_work(kernel), gpu.power
     peak = gpu.peak(kernel.precision) if isinstance(kernel, Gemm | Attention) else gpu.vector_flops_per_second
     matrix = min(1.0, work.flops / (peak * gpu.calibration.tensor_efficiency * seconds))
-    memory = min(1.0, work.hbm_bytes / (gpu.hbm_bytes_per_second * gpu.calibration.hbm_efficiency * seconds))
+    streamed = work.hbm_bytes / (gpu.hbm_bytes_per_second * gpu.calibration.hbm_efficiency)
+    if isinstance(kernel, Pointwise):
+        streamed *= turning_round(kernel, gpu)
+    memory = min(1.0, streamed / seconds)
     watts = power.idle_watts
     watts += matrix * (power.tensor_bound_watts - power.idle_watts)
     watts += memory * (power.memory_bound_watts - power.idle_watts)

@@ -27,9 +27,16 @@ def stream_seconds(moved: Bytes, gpu: Gpu) -> Bytes:
     return seconds
 
 
+def turning_round(kernel: Pointwise, gpu: Gpu) -> float:
+    """How many times longer than reads a stream takes for what it writes: the memory turns round in between."""
+    moved = kernel.bytes_read + kernel.bytes_written
+    mixed = 2 * min(kernel.bytes_read, kernel.bytes_written) / moved if moved else 0.0
+    return 1 + (1 / gpu.common.products.copy_rate - 1) * mixed
+
+
 def pointwise_seconds(kernel: Pointwise, gpu: Gpu) -> float:
     """Seconds of a kernel that streams memory, in a CUDA graph."""
-    stream = stream_seconds(float(kernel.bytes_read + kernel.bytes_written), gpu)
+    stream = stream_seconds(float(kernel.bytes_read + kernel.bytes_written), gpu) * turning_round(kernel, gpu)
     return kernel_floor_seconds(gpu) + max(stream, kernel.flops / gpu.vector_flops_per_second)
 
 

@@ -12,6 +12,7 @@ from wsc.backends.gpu_cluster.instructions import (
     Call,
     Communicate,
     Free,
+    Host,
     Instruction,
     Keep,
     Launch,
@@ -43,6 +44,9 @@ class Task:
         if other is not None and not other.done:
             self.waiting += 1
             other.followers.append(self)
+
+
+Watch = Callable[[Task, float, float], None]  # is told when a task began and ended, in seconds
 
 
 @dataclass(eq=False)
@@ -138,11 +142,13 @@ class Exchange:
         work: Callable[[Task], Work],
         company: Callable[[Task], tuple[int, ...]],
         partner: Callable[[Task], int],
+        watch: Watch | None = None,
     ) -> None:
         self.engine = engine
         self._work = work
         self._company = company
         self._partner = partner
+        self._watch = watch
         self._meetings: dict[tuple[object, ...], deque[_Meeting]] = {}
         self._arrived: dict[tuple[str, int, int], int] = {}
         self._expecting: dict[tuple[str, int, int], deque[Task]] = {}
@@ -150,7 +156,7 @@ class Exchange:
     def start(self, task: Task) -> None:
         """A task's turn has come."""
         match task.instruction:
-            case Launch() | Call():
+            case Launch() | Call() | Host():
                 self._run(task, (task,))
             case Communicate():
                 self._meet(task)
@@ -172,6 +178,8 @@ class Exchange:
         def done() -> None:
             for one in together:
                 _account(one, work, self.engine.now - begun)
+                if self._watch:
+                    self._watch(one, begun, self.engine.now)
             if isinstance(task.instruction, Send):
                 self._deliver(task)
             for one in together:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from wsc.backends.gpu_cluster.instructions import Call, Communicate, Instruction, Launch, Recv, Send
+from wsc.backends.gpu_cluster.instructions import Call, Communicate, Host, Instruction, Launch, Recv, Send
 from wsc.backends.gpu_cluster.machine import Cluster
 from wsc.backends.gpu_cluster.program import (
     Block,
@@ -24,7 +24,14 @@ from wsc.backends.gpu_cluster.simulate.fold import (
     group_of,
     neighbours,
 )
-from wsc.backends.gpu_cluster.simulate.ranks import END_OF_ROUND, Exchange, SimulatedRank, Spent, Task
+from wsc.backends.gpu_cluster.simulate.ranks import (
+    END_OF_ROUND,
+    Exchange,
+    SimulatedRank,
+    Spent,
+    Task,
+    Watch,
+)
 from wsc.compiler.errors import SimulationError
 
 
@@ -63,10 +70,15 @@ class ClusterTrace:
 
 
 def simulate_program(
-    program: Program, cluster: Cluster, slowdown: Mapping[int, float] | None = None, rounds: int = 1
+    program: Program,
+    cluster: Cluster,
+    slowdown: Mapping[int, float] | None = None,
+    rounds: int = 1,
+    watch: Watch | None = None,
 ) -> ClusterTrace:
     """Run the program `rounds` times in a row; `slowdown` makes stragglers: rank to the factor its kernels take longer.
 
+    `watch` is told of everything that takes time on a kind of rank, a block that is taken as a whole as one.
     Raises SimulationError where the cluster is too small, a rank's memory overflows, collectives do not match, or
     ranks wait for each other for ever.
     """
@@ -76,7 +88,7 @@ def simulate_program(
         raise SimulationError(
             f"stragglers are ranks from 0 to {program.ranks - 1} with factors above 0: {slow}"
         )
-    return _Run(program, cluster, fold(program, cluster, slow), slow, rounds).trace()
+    return _Run(program, cluster, fold(program, cluster, slow), slow, rounds, watch).trace()
 
 
 def _check(program: Program, cluster: Cluster) -> None:
@@ -98,7 +110,13 @@ class _Run:
     """One simulation."""
 
     def __init__(
-        self, program: Program, cluster: Cluster, folding: Folding, slow: Mapping[int, float], rounds: int
+        self,
+        program: Program,
+        cluster: Cluster,
+        folding: Folding,
+        slow: Mapping[int, float],
+        rounds: int,
+        watch: Watch | None,
     ) -> None:
         self.program = program
         self.folding = folding
@@ -109,7 +127,7 @@ class _Run:
         self._companies: dict[tuple[int, tuple[str, ...]], tuple[int, ...]] = {}
         self._partners: dict[tuple[int, str, int], int] = {}
         self._profiles: dict[tuple[int, str], Work | None] = {}
-        exchange = Exchange(self.engine, self._work, self._company, self._partner)
+        exchange = Exchange(self.engine, self._work, self._company, self._partner, watch)
         self.simulated: list[SimulatedRank] = []
         for color, members in enumerate(folding.members):
             gpu = Gpu(slow.get(int(members[0]), 1.0))
@@ -158,6 +176,8 @@ class _Run:
         match task.instruction:
             case Launch(kernel=kernel):
                 return self.costs.kernel(kernel)
+            case Host(operations=count):
+                return self.costs.host(count)
             case Communicate() as collective:
                 return self.costs.collective(collective, task.rank.color)
             case Send() as message:

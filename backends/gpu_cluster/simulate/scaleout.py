@@ -62,7 +62,9 @@ def scaleout_choices(collective: Collective, cluster: Cluster, bandwidth_share: 
         yield _ring(collective, protocol, way, cluster)
         if collective.kind in ("all_reduce", "broadcast"):
             yield _tree(collective, protocol, way, cluster)
-    if way.span.ranks_per_domain > 1 and collective.kind != "broadcast":
+    if (
+        way.span.ranks_per_domain > 1 and collective.kind == "all_reduce"
+    ):  # NCCL gathers and scatters by rings alone
         yield _hierarchy(collective, cluster, bandwidth_share)
 
 

@@ -26,6 +26,11 @@ class Blocks:
         """All of them; a block comes after those that it calls."""
         return tuple(self._made.values())
 
+    def keep(self, name: str, body: tuple[Instruction, ...]) -> str:
+        """Add a block that is made elsewhere, once; returns its name."""
+        self._made.setdefault(name, Block(name, body))
+        return name
+
     def part(self, what: str, kind: Pass) -> str:
         """The name of the block of a layer, the embedding or the head."""
         name = f"{what} {_VERB[kind]}"

@@ -110,7 +110,8 @@ class Parallelism:
     pass behind gradients of weights (its gathers alone without `overlap_sums`), `overlap_pipeline` lets messages
     between stages pass while the rank computes. `gradient_bytes` is of an element as it is reduced, `accumulate_bytes`
     as it is summed up, by the product itself if `fused_accumulation`. `master_bytes` is the optimiser's state a
-    parameter: 12 is Adam with a copy of the weights in single precision.
+    parameter: 12 is Adam with a copy of the weights in single precision. `gather` says what fully sharded weights are
+    gathered by (`sharded.py`): units, as FSDP does, or matrices, as DeepSpeed did in 2021.
     """
 
     data: int = 1
@@ -136,6 +137,7 @@ class Parallelism:
     gradient_bytes: int = 4
     accumulate_bytes: int = 4
     master_bytes: int = 12
+    gather: Literal["unit", "matrix"] = "unit"
 
     @property
     def ranks(self) -> int:
@@ -208,6 +210,11 @@ def check(shape: TransformerShape, plan: Parallelism) -> None:
         )
     if plan.stages > shape.layers + 2:
         raise UserError(f"{plan.stages} stages are more than {shape.layers} layers and the embeddings")
+    if plan.gather == "matrix" and (plan.shard < 3 or plan.overlap_data or shape.experts):
+        raise UserError(
+            "weights are gathered matrix by matrix (gather = 'matrix') where they are fully sharded (shard = 3), in "
+            "the open (overlap_data = False) and without experts"
+        )
     if plan.shard == 3 and plan.pipeline > 1:
         raise UserError("fully sharded weights (shard = 3) and pipeline stages are not planned together")
 

@@ -29,10 +29,9 @@ from wsc.backends.gpu_cluster.transformer.layer import LayerWriter
 from wsc.backends.gpu_cluster.transformer.loops import rolled
 from wsc.backends.gpu_cluster.transformer.schedule import Action, Actions, actions
 from wsc.backends.gpu_cluster.transformer.shape import Parallelism, TransformerShape, check, fits
+from wsc.backends.gpu_cluster.transformer.sharded import gathered_bytes, sharded_passes
 from wsc.backends.gpu_cluster.transformer.sizes import Sizes
 from wsc.backends.gpu_cluster.transformer.stages import Stage, even_stages
-
-AHEAD = 2  # units of weights that are gathered before they are used, where weights are fully sharded
 
 
 def training_program(
@@ -77,7 +76,10 @@ class RankWriter:
         """All of it."""
         self._states()
         if self.plan.shard == 3:
-            self._sharded_passes()
+            self.out += sharded_passes(self)
+            self._sum_norms()
+            if self.plan.gather == "unit":
+                self.out.append(Wait(("summed",)))
         else:
             self._gather_weights()
             passes: list[Instruction] = []
@@ -137,12 +139,7 @@ class RankWriter:
     def workspace_bytes(self) -> int:
         """Bytes that a pass takes for itself, and, where weights are fully sharded, those gathered ahead."""
         workspace = LayerWriter(self.shape, self.plan).workspace_bytes
-        return workspace + (self._gathered_bytes() if self.plan.shard == 3 else 0)
-
-    def _gathered_bytes(self) -> int:
-        units = [self._unit(part) for part, _ in parts_of(self.own(0), "F")]
-        unit = max(self.dense_parameters(unit) + self.expert_parameters(unit) for unit in units)
-        return AHEAD * unit * (self.plan.element + self.plan.accumulate_bytes)
+        return workspace + (gathered_bytes(self) if self.plan.shard == 3 else 0)
 
     def kept_bytes(self, chunk: int) -> int:
         """Bytes that a chunk keeps of one microbatch."""
@@ -211,21 +208,22 @@ class RankWriter:
             after = (f"weights {action.chunk}.{number}",) if gathers else ()
             yield Call(self.blocks.part(part, action.kind), event="passed", after=after)
             if sums:
-                yield from self._sum_gradients(self._unit(part), ("passed",), "sums")
+                yield from self._sum_gradients(self.unit(part), ("passed",), "sums")
 
     def _gradients_are_summed(self) -> bool:
         return self.plan.data * self.plan.context > 1
 
     # -- over data-parallel ranks
 
-    def _unit(self, part: str) -> Stage:
+    def unit(self, part: str) -> Stage:
+        """A stage of a layer, the embedding or the head alone."""
         return {
             "layer": Stage(1),
             "embedding": Stage(0, embedding=True),
             "head": Stage(0, head=True),
         }[part]
 
-    def _over_data(
+    def over_data(
         self, kind: CollectiveKind, what: str, stage: Stage, size: int, **issue: object
     ) -> Iterator[Instruction]:
         """A collective over the ranks that hold the same parameters, `size` bytes each."""
@@ -244,7 +242,7 @@ class RankWriter:
     ) -> Iterator[Instruction]:
         kind: CollectiveKind = "reduce_scatter" if self.plan.shard else "all_reduce"
         size = self.plan.gradient_bytes
-        yield from self._over_data(
+        yield from self.over_data(
             kind,
             "gradients",
             stage,
@@ -261,13 +259,13 @@ class RankWriter:
         for chunk in range(self.plan.virtual):
             stage = self.own(chunk)
             if not self.plan.overlap_data:
-                self.out += self._over_data("all_gather", "weights", stage, self.plan.element)
+                self.out += self.over_data("all_gather", "weights", stage, self.plan.element)
                 continue
             units = [part for part, times in parts_of(stage, "F") for _ in range(times)]
             for number, part in enumerate(units):
                 event = f"weights {chunk}.{number}"
-                self.out += self._over_data(
-                    "all_gather", "weights", self._unit(part), self.plan.element, stream="gather", event=event
+                self.out += self.over_data(
+                    "all_gather", "weights", self.unit(part), self.plan.element, stream="gather", event=event
                 )
 
     def _reduce_rest(self) -> None:
@@ -306,56 +304,6 @@ class RankWriter:
             Recv("embedding", "pipeline", steps, bytes),
             pointwise("embedding.sum_gradients", 2 * bytes, bytes),
         ]
-
-    # -- fully sharded weights
-
-    def _sharded_passes(self) -> None:
-        """Each unit's weights are gathered before use, forward and backward, and its gradients scattered after.
-
-        Gathers run ahead of their use by no more than AHEAD units, which is what is held of gathered weights.
-        """
-        stage = self.own(0)
-        self.out.append(Alloc("gathered", self._gathered_bytes()))
-        for action in self.order:
-            kind = action.kind
-            if kind == "F":
-                self.out.append(Alloc("activations 0", self.kept_bytes(0)))
-            for number, part in enumerate(
-                part for part, times in parts_of(stage, kind) for _ in range(times)
-            ):
-                self._sharded_unit(number, part, action)
-            if kind == "B":
-                self.out.append(Free("activations 0"))
-        self._sum_norms()
-        self.out.append(Wait(("summed",)))
-
-    def _sharded_unit(self, number: int, part: str, action: Action) -> None:
-        """Gather, compute, scatter."""
-        hidden, place, stage = self.plan.overlap_data, number % (AHEAD + 1), self._unit(part)
-        slot = (f"used {place}",) if hidden else ("passed",)  # the gathered weights that make room
-        stream, gathered = ("gather", f"gathered {place}") if hidden else (COMPUTE, "")
-        self.out += self._over_data(
-            "all_gather", "weights", stage, self.plan.element, stream=stream, event=gathered, after=slot
-        )
-        self.out.append(
-            Call(
-                self.blocks.part(part, action.kind),
-                event=f"used {place}" if hidden else "passed",
-                after=(gathered,) if hidden else (),
-            )
-        )
-        if action.kind == "B":
-            out = "scatter" if hidden else COMPUTE
-            done = (f"used {place}",) if hidden else ()
-            self.out += self._over_data(
-                "reduce_scatter",
-                "gradients",
-                stage,
-                self.plan.gradient_bytes,
-                stream=out,
-                event="summed",
-                after=done,
-            )
 
     # -- the step
 
