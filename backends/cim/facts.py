@@ -42,7 +42,7 @@ def _cells(plan: Plan) -> float:
     for sizing, option in zip(plan.sizings, plan.options, strict=True):
         if sizing.product:
             p = sizing.product
-            used += option.copies * p.groups * p.rows * p.columns
+            used += option.copies * p.weight_type.elements
             have += option.units * plan.machine.unit_rows * plan.machine.unit_weights(p.weight_bits)
     return used / have if have else 0.0
 

@@ -59,8 +59,11 @@ def make_product(graph: Graph, node: Node, machine: CimMachine, positions: int) 
     if node.type.elements // columns <= _FEW:
         together = min(together, _NARROW)  # turns do not matter, and narrow blocks fill what others leave
     array = machine.array
-    used = min(width * together, columns)
+    groups = prod(extents[c] for c in role.groups)
     rows = prod(extents[c] for c in role.rows)
+    packed = 1 if not weight.is_weight else groups_together(groups, rows, columns, machine.unit_rows, width)
+    groups, rows, columns = groups // packed, rows * packed, columns * packed
+    used = min(width * together, columns)
     driven = min(rows, machine.unit_rows) * (2 if array.encoding == "differential_rows" else 1)
     slices = machine.slices(weight_bits)
     per_array = ceil(min(width, used) * slices / array.arrays_per_unit)
@@ -75,7 +78,8 @@ def make_product(graph: Graph, node: Node, machine: CimMachine, positions: int) 
         weight=weight_key(weight) if weight.is_weight else weight.name,
         weight_type=weight.type,
         rewritten=not weight.is_weight,
-        groups=prod(extents[c] for c in role.groups),
+        packed=packed,
+        groups=groups,
         rows=rows,
         columns=columns,
         encoding=array.encoding,
@@ -89,6 +93,15 @@ def make_product(graph: Graph, node: Node, machine: CimMachine, positions: int) 
         block_units=together,
         loop=loop,
     )
+
+
+def groups_together(groups: int, rows: int, columns: int, unit_rows: int, width: int) -> int:
+    """How many groups share a unit, each in its own rows and columns; a divisor of their number.
+
+    What lies beside the diagonal holds zeros: a product for many groups takes one turn in place of many.
+    """
+    most = min(unit_rows // rows, width // columns)
+    return max((n for n in range(1, most + 1) if groups % n == 0), default=1)
 
 
 def block_units(product: Product, machine: CimMachine, block: int) -> int:

@@ -62,10 +62,10 @@ def make_plan(graph: Graph, machine: CimMachine) -> Plan:
             wanted = max(chips + 1, ceil(chips * full.need / full.have))
             if wanted > machine.chip.chips:
                 raise DoesNotFit(
-                    f"The values between the stages of '{graph.name}' need {full.need:,} bytes of buffers at least, and "
-                    f"the tiles of '{machine.name}' have {full.have // chips:,} a chip: {wanted:,} chips are needed. A "
-                    f"machine file with chip.chips = {wanted:,} or a larger tile.buffer_bytes, fewer bits (--dtype "
-                    "int8), or a smaller input would do."
+                    f"The values between the stages of '{graph.name}' need {full.need:,} bytes of buffers at least, "
+                    f"and the tiles of '{machine.name}' have {full.have // chips:,} a chip: {wanted:,} chips are "
+                    f"needed. A machine file with chip.chips = {wanted:,} or a larger tile.buffer_bytes, fewer bits "
+                    "(--dtype int8), or a smaller input would do."
                 ) from full
             chips = wanted
 

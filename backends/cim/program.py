@@ -56,7 +56,8 @@ class Product:
     """`result` = `op` of `operand` and a weight: a matrix [groups, rows, columns] cut into blocks of units.
 
     Where `rewritten`, the matrix is an activation of the name `weight`, whole before the first chunk, and is written
-    into the arrays for every input. A block is `block_rows` x `block_columns` weights on `block_units` units. Blocks
+    into the arrays for every input. Each of the `groups` matrices holds `packed` of the op's groups, on its diagonal. A
+    block is `block_rows` x `block_columns` weights on `block_units` units. Blocks
     are numbered group by group, in a group column of blocks by column, in a column row by row.
     """
 
@@ -68,6 +69,7 @@ class Product:
     weight: str
     weight_type: TensorType
     rewritten: bool
+    packed: int
     groups: int
     rows: int
     columns: int
@@ -121,7 +123,7 @@ class Product:
     @property
     def macs(self) -> int:
         """Multiply-adds of one input, without padding."""
-        return self.positions * self.groups * self.rows * self.columns
+        return self.positions * self.groups * self.rows * self.columns // self.packed
 
 
 @dataclass(frozen=True)

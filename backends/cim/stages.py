@@ -88,11 +88,6 @@ class Cut:
         return link(self.graph, node, dim).get((operand, source))
 
 
-def is_rewritten(graph: Graph, node: Node) -> bool:
-    """Whether a node is a product on crossbars by an activation that is written into them."""
-    return isinstance(node.op, IntegerContract) and not graph[node.inputs[1]].is_weight
-
-
 def link(graph: Graph, node: Node, dim: int) -> dict[tuple[int, int], Span]:
     """(operand, dimension) that a dimension of the result walks along, and how."""
     operands = graph.operand_types(node)
@@ -172,7 +167,7 @@ def _input_dim(graph: Graph, node: Node) -> int:
         dims = [
             (d, span)
             for dim in range(user.type.rank)
-            for (i, d), span in link(graph, user, dim).items()
+            for (i, d), span in _walk(graph, user, dim).items()
             if user.inputs[i] == node.name and node.type.shape[d] > 1
         ]
         windows = [d for d, span in dims if span.taps > 1 or span.stride > 1]
@@ -192,10 +187,15 @@ def _choose_dims(result: Cut, draft: Draft) -> None:
         dims[node.name] = _following(graph, node, inside, dims, rows)
 
 
+def _walk(graph: Graph, node: Node, dim: int) -> dict[tuple[int, int], Span]:
+    """`link`, but nothing where a product would walk along its matrix, which is there as a whole."""
+    found = link(graph, node, dim)
+    along_matrix = isinstance(node.op, IntegerContract) and any(operand == 1 for operand, _ in found)
+    return {} if along_matrix else found
+
+
 def _head_dim(graph: Graph, node: Node, dims: dict[str, int]) -> int:
-    links = {dim: link(graph, node, dim) for dim in range(node.type.rank) if node.type.shape[dim] > 1}
-    if is_rewritten(graph, node):  # the matrix is there as a whole before anything streams
-        links = {dim: found for dim, found in links.items() if all(i == 0 for i, _ in found)}
+    links = {dim: _walk(graph, node, dim) for dim in range(node.type.rank) if node.type.shape[dim] > 1}
     for i, name in enumerate(node.inputs):
         source = dims.get(name, WHOLE)
         for dim, found in links.items():

@@ -59,7 +59,8 @@ _PRODUCT = re.compile(
     rf"  product %(\S+) : ({TYPE}) = (contract_int\(.*\)) %(\S+) : ({TYPE}) ({STRING}|written %\S+) : ({TYPE})"
 )
 _MATRIX = re.compile(
-    r"    matrix (\d+)x(\d+)x(\d+) (\w+) weights (\d+)/(\d+) inputs (\d+)/(\d+) (\w+) block (\d+)x(\d+) units (\d+)"
+    r"    matrix (\d+)x(\d+)x(\d+)(?: packed (\d+))? (\w+) weights (\d+)/(\d+) inputs (\d+)/(\d+) (\w+) "
+    r"block (\d+)x(\d+) units (\d+)"
 )
 _WRITTEN = "written %"
 _LOOP = re.compile(r"repeat (\w+) (\d+)")
@@ -118,8 +119,9 @@ def _print_product(p: Product) -> Iterator[str]:
         f"  product %{p.result} : {p.type} = {print_op(p.op)} %{p.operand} : {p.operand_type} "
         f"{f'written %{p.weight}' if p.rewritten else _q(p.weight)} : {p.weight_type}"
     )
+    packed = f" packed {p.packed}" if p.packed > 1 else ""
     yield (
-        f"    matrix {p.groups}x{p.rows}x{p.columns} {p.encoding} weights {p.weight_bits}/{p.cell_bits} "
+        f"    matrix {p.groups}x{p.rows}x{p.columns}{packed} {p.encoding} weights {p.weight_bits}/{p.cell_bits} "
         f"inputs {p.input_bits}/{p.dac_bits} {p.input_encoding} block {p.block_rows}x{p.block_columns} "
         f"units {p.block_units}"
     )
@@ -216,8 +218,8 @@ class _Reader(Lines):
         m = self.match(_MATRIX)
         return Product(
             result, type, op, operand, operand_type, weight, weight_type, written,
-            int(m[1]), int(m[2]), int(m[3]), m[4], int(m[5]), int(m[6]), m[9], int(m[7]), int(m[8]),
-            int(m[10]), int(m[11]), int(m[12]), self.loop(4),
+            int(m[4] or 1), int(m[1]), int(m[2]), int(m[3]), m[5], int(m[6]), int(m[7]), m[10], int(m[8]), int(m[9]),
+            int(m[11]), int(m[12]), int(m[13]), self.loop(4),
         )  # fmt: skip
 
     def loop(self, indent: int) -> Loop:

@@ -98,7 +98,7 @@ def _missing_operands(program: Program, stage: Stage, product: Product) -> Itera
 def _product_faults(product: Product) -> Iterator[str]:
     if product.op.infer([product.operand_type, product.weight_type]) != product.type:
         yield f"%{product.result} is no {product.type}"
-    if product.groups * product.rows * product.columns != product.weight_type.elements:
+    if product.groups * product.rows * product.columns != product.weight_type.elements * product.packed:
         yield f"the matrix of %{product.result} is not the weight's size"
     if min(product.block_rows, product.block_columns, product.cell_bits, product.dac_bits) < 1:
         yield f"the blocks of %{product.result} are empty"

@@ -11,14 +11,21 @@ from wsc.compiler.ops.base import Array, Window
 
 
 def matrix(product: Product, weight: Array) -> Array:
-    """The weight as [groups, rows, columns]."""
+    """The weight as [groups, rows, columns]; groups that are packed into one matrix stand on its diagonal."""
     _, right, out = product.op.letters
     left = product.op.letters[0]
     groups = [c for c in right if c in left and c in out]
     rows = [c for c in right if c not in out]
     columns = [c for c in right if c in out and c not in left]
     order = [right.index(c) for c in (*groups, *rows, *columns)]
-    return weight.transpose(order).reshape(product.groups, product.rows, product.columns)
+    n = product.packed
+    single = weight.transpose(order).reshape(product.groups, n, product.rows // n, product.columns // n)
+    if n == 1:
+        return single[:, 0]
+    whole = np.zeros((product.groups, n, product.rows // n, n, product.columns // n), weight.dtype)
+    for i in range(n):
+        whole[:, i, :, i] = single[:, i]
+    return whole.reshape(product.groups, product.rows, product.columns)
 
 
 def vectors(product: Product, operand: Array) -> Array:
@@ -33,7 +40,9 @@ def vectors(product: Product, operand: Array) -> Array:
     rows = [c for c in right if c not in out]
     positions = [c for c in out if c in left and c not in groups]
     order = [left.index(c) for c in (*groups, *positions, *rows)]
-    return array.transpose(order).reshape(product.groups, product.positions, product.rows)
+    n = product.packed
+    single = array.transpose(order).reshape(product.groups, n, product.positions, product.rows // n)
+    return single.swapaxes(1, 2).reshape(product.groups, product.positions, product.rows)
 
 
 def restored(product: Product, result: Array) -> Array:
@@ -46,7 +55,9 @@ def restored(product: Product, result: Array) -> Array:
     size = dict(zip(out, product.type.shape, strict=True))
     if prod(size.values()) != result.size:
         raise ValueError(f"{result.shape} is not the result {product.type}")
-    return result.reshape([size[c] for c in letters]).transpose([letters.index(c) for c in out])
+    n = product.packed
+    single = result.reshape(product.groups, product.positions, n, product.columns // n).swapaxes(1, 2)
+    return single.reshape([size[c] for c in letters]).transpose([letters.index(c) for c in out])
 
 
 def _slide(array: Array, axis: int, window: Window) -> Array:

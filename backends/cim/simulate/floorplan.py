@@ -83,7 +83,7 @@ def _cells_used(program: Program, machine: CimMachine) -> dict[int, float]:
         if product is None:
             continue
         whole = product.blocks * product.block_rows * product.block_columns
-        filled = product.groups * product.rows * product.columns / whole
+        filled = product.weight_type.elements / whole
         for piece in stage.pieces:
             weights = piece.count * product.block_rows * product.block_columns * filled
             cells = weights * machine.slices(product.weight_bits)
