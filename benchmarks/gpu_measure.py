@@ -1,9 +1,10 @@
-"""Kernels of the model measured on a CUDA GPU, beside what the model gives for it.
+"""Kernels and written training steps measured on a CUDA GPU, beside what is modelled and simulated for them.
 
     python -m benchmarks.gpu_measure [--gpu h200]
 
-Without a CUDA GPU it prints the model's times alone. Each kernel runs from a CUDA graph that holds twenty of it, over
-operands that are exchanged from run to run so that the L2 does not hold them; the median of the replays counts.
+Without a CUDA GPU it prints the model's times alone. Each kernel runs from a CUDA graph that holds it many times, over
+as many operands by turns as the L2 cannot hold; the median of the replays counts. The steps are the code that is
+written for one GPU (benchmarks/gpu_measure_programs.py).
 """
 
 from __future__ import annotations
@@ -11,17 +12,22 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from math import ceil
 from statistics import median
 
 import torch
 
+from benchmarks.gpu_measure_programs import run_seconds, step_lines
 from benchmarks.gpu_micro import shipped_gpu
 from wsc.backends.gpu_cluster.clusters import gpu_names
-from wsc.backends.gpu_cluster.kernels import Attention, Gemm, Kernel, Pointwise
+from wsc.backends.gpu_cluster.kernels import Attention, Gemm, Kernel, Pointwise, Precision
 from wsc.backends.gpu_cluster.machine import Gpu
+from wsc.backends.gpu_cluster.simulate.energy import kernel_work
 from wsc.backends.gpu_cluster.simulate.kernels import kernel_seconds
 
 IN_A_GRAPH, REPLAYS, COPIES = 20, 15, 4
+L2_TIMES = 3  # what all operands together are at least, over the L2
 KERNELS: tuple[Kernel, ...] = (
     *(Gemm(m, 8192, 8192) for m in (1, 16, 128, 512, 2048, 8192)),
     *(Gemm(m, 1024, 16384) for m in (16, 256, 4096)),
@@ -61,29 +67,39 @@ def runner(kernel: Kernel, device: str, copy: int) -> Callable[[], object]:
         return torch.randn(*shape, device=device, dtype=torch.bfloat16)
 
     match kernel:
-        case Gemm(m=m, n=n, k=k):
+        case Gemm(m=m, n=n, k=k, batch=1, precision=Precision.BF16, accumulate=False):
             left, right = operand(m, k), operand(n, k)
             return lambda: torch.nn.functional.linear(left, right)
-        case Attention(batch=batch, heads=heads, q_len=queries, head_dim=head):
-            parts = [operand(batch, heads, queries, head) for _ in range(3)]
-            return lambda: torch.nn.functional.scaled_dot_product_attention(*parts, is_causal=kernel.causal)
-        case Pointwise(bytes_read=size):
+        case Attention("forward", batch, heads, kv_heads, queries, keys, head, Precision.BF16) if (
+            queries == keys
+        ):
+            query = operand(batch, heads, queries, head)
+            key, value = (operand(batch, kv_heads, keys, head) for _ in range(2))
+            options = {"is_causal": kernel.causal, "enable_gqa": heads != kv_heads}
+            return lambda: torch.nn.functional.scaled_dot_product_attention(query, key, value, **options)
+        case Pointwise(bytes_read=size, bytes_written=written) if size == written:
             source = operand(size // 2)
             return lambda: source.clone()
         case _:
             raise ValueError(f"{kernel} is not measured here")
 
 
-def measured_on_cuda(kernel: Kernel) -> float:
+def copies_of(kernel: Kernel, l2_bytes: int) -> int:
+    """How many operands to take by turns, so that none is still in the L2 when its turn comes again."""
+    return max(COPIES, ceil(L2_TIMES * l2_bytes / kernel_work(kernel).hbm_bytes))
+
+
+def measured_on_cuda(kernel: Kernel, l2_bytes: int) -> float:
     """Median seconds of one kernel on the CUDA device."""
-    calls = [runner(kernel, "cuda", copy) for copy in range(COPIES)]
+    calls = [runner(kernel, "cuda", copy) for copy in range(copies_of(kernel, l2_bytes))]
+    in_a_graph = max(IN_A_GRAPH, len(calls))
     for call in calls:  # libraries choose and compile outside the graph
         call()
     torch.cuda.synchronize()
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        for number in range(IN_A_GRAPH):
-            calls[number % COPIES]()
+        for number in range(in_a_graph):
+            calls[number % len(calls)]()
     times = []
     for _ in range(REPLAYS):
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
@@ -91,7 +107,7 @@ def measured_on_cuda(kernel: Kernel) -> float:
         graph.replay()
         end.record()
         torch.cuda.synchronize()
-        times.append(start.elapsed_time(end) / 1e3 / IN_A_GRAPH)
+        times.append(start.elapsed_time(end) / 1e3 / in_a_graph)
     return median(times)
 
 
@@ -111,8 +127,11 @@ def main() -> None:
     there = torch.cuda.is_available()
     name = name or (name_of_device(torch.cuda.get_device_name()) if there else "h200")
     print(f"{name}: modelled" + (", measured, error" if there else " (no CUDA GPU here to measure on)"))
-    for line in lines(shipped_gpu(name), measured_on_cuda if there else None):
+    gpu = shipped_gpu(name)
+    for line in lines(gpu, partial(measured_on_cuda, l2_bytes=gpu.l2_bytes) if there else None):
         print(line.text())
+    for text in step_lines(gpu, run_seconds if there else None):
+        print(text)
 
 
 if __name__ == "__main__":
