@@ -25,20 +25,32 @@ class Step:
     operands: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Awaited:
+    """Something that sets an event when it ends, and starts after others are set."""
+
+    event: str = ""
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Issued(Awaited):
+    """Something that goes to a stream."""
+
+    stream: str = COMPUTE
+
+
 @dataclass(frozen=True)
-class Launch:
+class Launch(Issued):
     """One kernel; `label` is what it is for. `steps` is what it computes, where the program can be executed."""
 
     kernel: Kernel
     label: str
     steps: tuple[Step, ...] = ()
-    stream: str = COMPUTE
-    event: str = ""
-    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Communicate:
+class Communicate(Issued):
     """A collective among the ranks that differ in `axes` alone; `bytes` counts as in `kernels.Collective`.
 
     Where the program can be executed, tiles of `operand` become tiles of `result`, put together or cut along `dim`
@@ -55,13 +67,10 @@ class Communicate:
     dim: int = -1
     other_dim: int = -1
     one_shot: bool = False
-    stream: str = COMPUTE
-    event: str = ""
-    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Send:
+class Send(Issued):
     """`bytes` to the rank `steps` further along `axis` (round the end). Messages of a channel arrive in order."""
 
     kind: ClassVar[str] = "send"
@@ -70,13 +79,10 @@ class Send:
     steps: int
     bytes: int
     operand: str = ""
-    stream: str = COMPUTE
-    event: str = ""
-    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Recv:
+class Recv(Issued):
     """Waits for the next message of a channel from the rank `steps` further along `axis`."""
 
     kind: ClassVar[str] = "recv"
@@ -85,9 +91,6 @@ class Recv:
     steps: int
     bytes: int
     result: str = ""
-    stream: str = COMPUTE
-    event: str = ""
-    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -135,14 +138,12 @@ class Host:
 
 
 @dataclass(frozen=True)
-class Call:
+class Call(Awaited):
     """A block, `times` times one after another, on the stream "compute"; it ends when all that it issued has ended."""
 
     kind: ClassVar[str] = "call"
     block: str
     times: int = 1
-    event: str = ""
-    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,5 +155,4 @@ class Repeat:
     body: tuple[Instruction, ...]
 
 
-Issued = Launch | Communicate | Send | Recv | Call
-Instruction = Issued | Alloc | Free | Keep | Wait | Host | Repeat
+Instruction = Launch | Communicate | Send | Recv | Call | Alloc | Free | Keep | Wait | Host | Repeat

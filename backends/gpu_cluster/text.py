@@ -25,7 +25,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any, get_args
 
 from wsc.backends.gpu_cluster.instructions import (
@@ -76,6 +76,7 @@ _KERNELS: Mapping[str, type[Kernel]] = {
 _KERNEL_NAMES = {kind: name for name, kind in _KERNELS.items()}
 _PLAIN = {kind.kind: kind for kind in (Send, Recv, Alloc, Free, Keep, Wait, Host, Call)}
 _COLLECTIVES = get_args(CollectiveKind)
+_LAST = ("stream", "event", "after")
 
 
 def print_program(program: Program) -> str:
@@ -130,8 +131,9 @@ def print_instruction(instruction: Instruction) -> str:
 
 
 def _given(record: Any, leave: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The fields of a record that differ from their defaults."""
-    values = {f.name: (getattr(record, f.name), f.default) for f in fields(record) if f.name not in leave}
+    """The fields of a record that differ from their defaults; the stream and what it waits for come last."""
+    own = sorted(fields(record), key=lambda f: _LAST.index(f.name) if f.name in _LAST else -1)
+    values = {f.name: (getattr(record, f.name), f.default) for f in own if f.name not in leave}
     kept = {
         name: value for name, (value, default) in values.items() if default is MISSING or value != default
     }
@@ -216,7 +218,7 @@ class _Reader(Lines):
             steps.append(self.take(_parse_step))
         if not steps:
             return launch
-        return Launch(launch.kernel, launch.label, tuple(steps), launch.stream, launch.event, launch.after)
+        return replace(launch, steps=tuple(steps))
 
 
 def _parse_header(line: str) -> tuple[str, str, int, bool]:
