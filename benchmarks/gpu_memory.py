@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from benchmarks.gpu_systems import GPT_SEQUENCE, GPT_VOCAB, KorthikantiRow, Measured, gpt, megatron, step
+from benchmarks.gpu_systems import GPT_SEQUENCE, GPT_VOCAB, KorthikantiRow, Measured, korthikanti_plan, step
 from wsc.backends.gpu_cluster.clusters import cluster_named
-from wsc.backends.gpu_cluster.transformer.shape import Parallelism
 
 TITLE = "Memory of a GPU, Korthikanti et al.'s formulas"
 STATE_BYTES = 18  # of a parameter: weights 2, gradients 4, Adam 12
@@ -32,15 +31,8 @@ def formula_bytes(row: KorthikantiRow) -> float:
 def memory(rows: Iterable[KorthikantiRow]) -> Iterator[Measured]:
     """Peak bytes of the first stage beside the formula's."""
     for row in rows:
-        shape = gpt(row.model, row.hidden, row.heads, row.layers, GPT_VOCAB, GPT_SEQUENCE)
-        plan = Parallelism(
-            data=row.dp,
-            tensor=row.tp,
-            pipeline=row.pp,
-            micro_batch=row.micro_batch,
-            global_batch=row.global_batch,
-        )
-        plan = replace(megatron(plan, row.interleave), recompute="selective")
+        shape, plan = korthikanti_plan(row)
+        plan = replace(plan, recompute="selective")
         trace = step(shape, plan, cluster_named(f"a100x{row.gpus}"))
         first = min(trace.ranks, key=lambda rank: rank.first)
         yield Measured(

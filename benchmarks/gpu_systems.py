@@ -153,27 +153,29 @@ def before_2022(plan: Parallelism) -> Parallelism:
     return replace(plan, fused_accumulation=False, accumulate_bytes=2, gradient_bytes=2, overlap_tensor=False)
 
 
+def korthikanti_plan(row: KorthikantiRow) -> tuple[TransformerShape, Parallelism]:
+    """The model and the plan of a row, without what differs between its two columns."""
+    plan = Parallelism(
+        data=row.dp,
+        tensor=row.tp,
+        pipeline=row.pp,
+        micro_batch=row.micro_batch,
+        global_batch=row.global_batch,
+    )
+    shape = gpt(row.model, row.hidden, row.heads, row.layers, GPT_VOCAB, GPT_SEQUENCE)
+    return shape, megatron(plan, row.interleave)
+
+
 def korthikanti(rows: Iterable[KorthikantiRow]) -> Iterator[Measured]:
     """Section 4.2.2 hides the extra gather of the backward pass behind a product, and no other collective."""
     for row in rows:
-        shape = gpt(row.model, row.hidden, row.heads, row.layers, GPT_VOCAB, GPT_SEQUENCE)
-        plan = Parallelism(
-            data=row.dp,
-            tensor=row.tp,
-            pipeline=row.pp,
-            micro_batch=row.micro_batch,
-            global_batch=row.global_batch,
-        )
+        shape, plan = korthikanti_plan(row)
         cluster = cluster_named(f"a100x{row.gpus}")
         for how, sequence, seconds in (
             ("full", False, row.full_recompute_s),
             ("selective", True, row.sequence_parallel_selective_s),
         ):
-            spread = replace(
-                megatron(plan, row.interleave),
-                recompute=how,  # type: ignore[arg-type]
-                sequence=sequence,
-            )
+            spread = replace(plan, recompute=how, sequence=sequence)  # type: ignore[arg-type]
             trace = step(shape, spread, cluster)
             yield Measured(KORTHIKANTI.title, f"{row.model}, {how}", "s", seconds, trace.seconds)
 

@@ -60,6 +60,11 @@ class RankClass:
     buffers: tuple[Buffer, ...] = ()
     outputs: tuple[tuple[int, str], ...] = ()
 
+    @property
+    def place(self) -> str:
+        """`where` as text, a space before each; nothing where it is all ranks."""
+        return "".join(f" {axis}={index}" for axis, index in self.where)
+
     @cached_property
     def _by_name(self) -> dict[str, Buffer]:
         return {b.name: b for b in self.buffers}

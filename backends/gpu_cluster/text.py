@@ -96,7 +96,7 @@ def print_program(program: Program) -> str:
 
 
 def _print_class(ranks: RankClass) -> list[str]:
-    head = "ranks" + "".join(f" {axis}={index}" for axis, index in ranks.where)
+    head = f"ranks{ranks.place}"
     outputs = [f"  output {number} %{name}" for number, name in ranks.outputs]
     return [head, *map(_print_buffer, ranks.buffers), *_print_body(ranks.body, 1), *outputs, "end"]
 

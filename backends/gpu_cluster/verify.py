@@ -46,14 +46,10 @@ def verify(program: Program) -> None:
             raise VerificationError(f"{where} leaves '{next(iter(left))}' taken")
         known.add(block.name)
     for ranks in program.classes:
-        _body(program, ranks.body, known, _where(ranks))
-        _memory(ranks.body, _where(ranks))
+        _body(program, ranks.body, known, f"ranks{ranks.place}")
+        _memory(ranks.body, f"ranks{ranks.place}")
         _buffers(ranks)
     _outputs(program)
-
-
-def _where(ranks: RankClass) -> str:
-    return "ranks" + "".join(f" {axis}={index}" for axis, index in ranks.where)
 
 
 def _classes(program: Program) -> None:
@@ -61,7 +57,7 @@ def _classes(program: Program) -> None:
     for ranks in program.classes:
         axes = [axis for axis, _ in ranks.where]
         if len(set(axes)) < len(axes) or any(not 0 <= i < sizes.get(a, 0) for a, i in ranks.where):
-            raise VerificationError(f"{_where(ranks)}: no such place in the mesh")
+            raise VerificationError(f"ranks{ranks.place}: no such place in the mesh")
     covered = sum(_size(sizes, ranks) for ranks in program.classes)
     if covered != program.ranks or (class_of_ranks(program) < 0).any():
         raise VerificationError(f"classes name {covered} ranks, and the mesh has {program.ranks}, each once")
@@ -124,7 +120,7 @@ def _memory(body: tuple[Instruction, ...], where: str) -> Counter[str]:
 
 
 def _buffers(ranks: RankClass) -> None:
-    where = _where(ranks)
+    where = f"ranks{ranks.place}"
     names = [buffer.name for buffer in ranks.buffers]
     if len(set(names)) < len(names):
         raise VerificationError(f"{where}: two buffers have one name")

@@ -65,17 +65,17 @@ def test_two_ranks(launched: dict[tuple[str, str], tuple[Path, Program]], name: 
         assert counted(report) == programmed(program, rank if mesh == "stages" else 0)
 
 
-def counted(report: dict[str, Any]) -> Counter[tuple[str, int]]:
-    return Counter({(kind, bytes): count for kind, bytes, count in report["collectives"]})
+def counted(report: dict[str, Any]) -> Counter[tuple[str, str, int]]:
+    return Counter({(kind, axis, bytes): count for kind, axis, bytes, count in report["collectives"]})
 
 
-def programmed(program: Program, stage: int) -> Counter[tuple[str, int]]:
+def programmed(program: Program, stage: int) -> Counter[tuple[str, str, int]]:
     census = take_census(program, program.classes[stage].body)
-    found: Counter[tuple[str, int]] = Counter()
-    for (kind, _, bytes), count in census.collectives.items():
-        found[kind, bytes] += count
-    for (_, _, bytes), count in census.sends.items():
-        found["send", bytes] += count
+    found: Counter[tuple[str, str, int]] = Counter()
+    for (kind, axes, bytes), count in census.collectives.items():
+        found[kind, "+".join(axes), bytes] += count
+    for (axis, _, bytes), count in census.sends.items():
+        found["send", axis, bytes] += count
     return found
 
 

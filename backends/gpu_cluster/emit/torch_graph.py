@@ -8,13 +8,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from wsc.backends.gpu_cluster.emit.templates import script, write_files
 from wsc.backends.gpu_cluster.instructions import Communicate, Keep, Launch, Recv, Send
 from wsc.backends.gpu_cluster.plan.options import PARTIAL, WHOLE
 from wsc.backends.gpu_cluster.program import Buffer, Program, RankClass, flat
 from wsc.compiler.errors import UserError
 from wsc.compiler.ops.base import Op
 
-_TEMPLATE = Path(__file__).with_name("run_torch_graph.tmpl")
 _WRITTEN = frozenset(
     ("contract", "elementwise", "reduce", "softmax", "norm", "attention", "gather", "pool", "topk", "cast")
     + ("reshape", "permute", "slice", "expand", "concat", "pad")
@@ -24,18 +24,13 @@ _WRITTEN = frozenset(
 def write_torch_graph(program: Program, folder: Path) -> tuple[Path, ...]:
     """Write the files of a program into a folder, and return them; raises UserError for ops that have no code yet."""
     _refuse(program)
-    ranks = str(program.ranks)
+    values = {"NAME": program.name, "RANKS": str(program.ranks)}
     texts = {
-        "run_torch.py": _TEMPLATE.read_text(encoding="utf-8")
-        .replace("@NAME@", program.name)
-        .replace("@RANKS@", ranks),
+        "run_torch.py": script("run_torch_graph.tmpl", values),
         "plan.json": json.dumps(plan_values(program), indent=1) + "\n",
         "schedule.csv": "".join(f"{stage}F0\n" for stage in range(len(program.classes))),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    return tuple(folder / name for name in texts)
+    return write_files(texts, folder)
 
 
 def _refuse(program: Program) -> None:

@@ -9,13 +9,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from wsc.backends.gpu_cluster.emit.templates import script, write_files
 from wsc.backends.gpu_cluster.kernels import Precision
 from wsc.backends.gpu_cluster.transformer.schedule import actions
 from wsc.backends.gpu_cluster.transformer.shape import Parallelism, TransformerShape, check
 from wsc.backends.gpu_cluster.transformer.stages import Stage, even_stages
 from wsc.compiler.errors import UserError
-
-_HERE = Path(__file__).parent
 
 
 def write_torch_training(
@@ -25,26 +24,13 @@ def write_torch_training(
     check(shape, plan)
     _refuse(shape, plan)
     stages = stages or even_stages(shape, plan.stages)
+    values = {"MODEL": "torch_model.tmpl", "NAME": shape.name, "RANKS": str(plan.ranks)}
     texts = {
-        "run_torch.py": _script(shape, plan),
+        "run_torch.py": script("run_torch_training.tmpl", values),
         "plan.json": json.dumps(plan_values(shape, plan, stages), indent=1) + "\n",
         "schedule.csv": schedule_csv(plan),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    return tuple(folder / name for name in texts)
-
-
-def _script(shape: TransformerShape, plan: Parallelism) -> str:
-    """The text of run_torch.py: what runs a step, with the model in its place."""
-    runner, model = (
-        (_HERE / name).read_text(encoding="utf-8") for name in ("run_torch_training.tmpl", "torch_model.tmpl")
-    )
-    values = {"@MODEL@": model.rstrip("\n"), "@NAME@": shape.name, "@RANKS@": str(plan.ranks)}
-    for mark, value in values.items():
-        runner = runner.replace(mark, value)
-    return runner
+    return write_files(texts, folder)
 
 
 def _refuse(shape: TransformerShape, plan: Parallelism) -> None:

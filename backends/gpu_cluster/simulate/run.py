@@ -10,7 +10,6 @@ from wsc.backends.gpu_cluster.machine import Cluster
 from wsc.backends.gpu_cluster.program import (
     Block,
     Program,
-    RankClass,
     class_of_ranks,
     flat,
     once,
@@ -98,12 +97,8 @@ def _check(program: Program, cluster: Cluster) -> None:
         peak = peak_bytes(program, ranks)
         if peak > cluster.gpu.hbm_bytes:
             raise SimulationError(
-                f"a rank{_where(ranks)} holds {peak:,} bytes, and a GPU of '{cluster.name}' {cluster.gpu.hbm_bytes:,}"
+                f"a rank{ranks.place} holds {peak:,} bytes, and a GPU of '{cluster.name}' {cluster.gpu.hbm_bytes:,}"
             )
-
-
-def _where(ranks: RankClass) -> str:
-    return "".join(f" {axis}={index}" for axis, index in ranks.where)
 
 
 class _Run:

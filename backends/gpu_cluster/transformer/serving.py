@@ -24,7 +24,7 @@ from wsc.backends.gpu_cluster.instructions import (
 from wsc.backends.gpu_cluster.kernels import Attention, CollectiveKind, Gemm, Pointwise, Precision
 from wsc.backends.gpu_cluster.machine import Cluster
 from wsc.backends.gpu_cluster.program import Block, Program, RankClass, rank_mesh
-from wsc.backends.gpu_cluster.transformer.shape import TransformerShape
+from wsc.backends.gpu_cluster.transformer.shape import TransformerShape, check_divides
 from wsc.backends.gpu_cluster.transformer.stages import Stage, stages_of
 from wsc.compiler.errors import DoesNotFit, UserError
 
@@ -102,11 +102,7 @@ def check(shape: TransformerShape, plan: Serving) -> None:
         (plan.batch, "sequences of a batch", plan.expert, "expert"),
         (shape.experts, "experts", plan.expert, "expert"),
     )
-    for size, what, parts, axis in rules:
-        if size % parts:
-            raise UserError(
-                f"'{shape.name}' cannot be cut so: {size:,} {what} do not divide by {axis} = {parts}"
-            )
+    check_divides(shape.name, rules)
     if plan.pipeline > shape.layers:
         raise UserError(f"{plan.pipeline} stages are more than the {shape.layers} layers of '{shape.name}'")
     if plan.expert > 1 and not shape.experts:

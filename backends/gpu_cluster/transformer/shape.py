@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -192,11 +193,7 @@ def check(shape: TransformerShape, plan: Parallelism) -> None:
         (plan.data, "data-parallel ranks", plan.expert, "expert"),
         (shape.experts, "experts", plan.expert, "expert"),
     )
-    for size, what, parts, axis in rules:
-        if size % parts:
-            raise UserError(
-                f"'{shape.name}' cannot be cut so: {size:,} {what} do not divide by {axis} = {parts}"
-            )
+    check_divides(shape.name, rules)
     if plan.expert > 1 and not shape.experts:
         raise UserError(f"'{shape.name}' has no experts to share out over expert = {plan.expert}")
     if plan.virtual > 1 and plan.schedule != "interleaved":
@@ -217,6 +214,13 @@ def check(shape: TransformerShape, plan: Parallelism) -> None:
         )
     if plan.shard == 3 and plan.pipeline > 1:
         raise UserError("fully sharded weights (shard = 3) and pipeline stages are not planned together")
+
+
+def check_divides(name: str, rules: Iterable[tuple[int, str, int, str]]) -> None:
+    """Raise UserError naming the first (size, of what, parts, axis) of a model whose size its parts do not divide."""
+    for size, what, parts, axis in rules:
+        if size % parts:
+            raise UserError(f"'{name}' cannot be cut so: {size:,} {what} do not divide by {axis} = {parts}")
 
 
 def fits(plan: Parallelism, gpus: int, cluster: str) -> None:
