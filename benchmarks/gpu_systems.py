@@ -19,9 +19,10 @@ from wsc.backends.gpu_cluster.machine import Cluster
 from wsc.backends.gpu_cluster.simulate.run import ClusterTrace, simulate_program
 from wsc.backends.gpu_cluster.transformer.shape import Parallelism, TransformerShape
 from wsc.backends.gpu_cluster.transformer.training import training_program
-from wsc.compiler.errors import SimulationError, WscError
+from wsc.compiler.errors import SimulationError, UserError, WscError
 
 GPT_VOCAB, GPT_SEQUENCE = 51200, 2048
+PRECISIONS = {"fp8": Precision.FP8, "bf16": Precision.BF16, "fp16": Precision.FP16}
 # Micro-batch size and layers of a virtual stage: Megatron-LM, examples/sc21/run_table_1.sh, by hidden size.
 SC21_SETTINGS = {
     2304: (16, 0),
@@ -286,6 +287,8 @@ def fastest(shape: TransformerShape, plans: Iterable[Parallelism], cluster: Clus
 def mlperf(rows: Iterable[MlperfRow]) -> Iterator[Measured]:
     """Llama 3.1 405B with the embedding and the head counted as a layer each, as NeMo splits the pipeline."""
     for row in rows:
+        if row.precision not in PRECISIONS:
+            raise UserError(f"no training in the precision '{row.precision}' is known here")
         shape = TransformerShape(
             *("llama-3.1-405b", 126, 16384, 53248, 128, 8, 128256, row.seq),
             gated=True,
@@ -304,7 +307,7 @@ def mlperf(rows: Iterable[MlperfRow]) -> Iterator[Measured]:
             virtual=row.vp,
             schedule="interleaved" if row.vp > 1 else "1f1b",
             shard=1,
-            precision=Precision.FP8 if row.precision == "fp8" else Precision.BF16,
+            precision=PRECISIONS[row.precision],
         )
         cluster = cluster_of(shipped_gpu(row.gpu), row.gpus)
         trace = step(shape, plan, cluster)
