@@ -12,7 +12,7 @@ from math import ceil
 
 from wsc.backends.cim.program import HOST, Stream
 
-SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)  # of what is wanted beyond what is needed
+SHARES = (3.0, 2.0, 1.5, 1.0, 0.75, 0.5, 0.25, 0.0)  # of what is wanted beyond what is needed
 
 
 class BuffersFullError(Exception):
@@ -48,7 +48,8 @@ def _sized(stream: Stream, least: int, share: float) -> Stream:
     if stream.target == HOST:
         return stream
     more = ceil(share * max(0, stream.capacity - least))
-    return replace(stream, capacity=least + more)
+    most = max(stream.capacity, least, 2 * stream.source_chunks)  # two inputs
+    return replace(stream, capacity=min(most, least + more))
 
 
 def _homes(

@@ -143,6 +143,8 @@ def _sink(graph: Graph, members: list[list[Node]], stage_of: dict[str, int]) -> 
         if len(readers) != 1 or here in readers or node is members[here][0]:
             continue
         (there,) = readers
+        if node.name in members[there][0].inputs:
+            continue  # a stage begins with its head: what that reads must come from outside
         members[here].remove(node)
         members[there].append(node)
         stage_of[node.name] = there

@@ -92,6 +92,29 @@ def converted(module: nn.Module, inputs: tuple[Tensor, ...], quantizer: Any) -> 
     return tool.convert_pt2e(prepared)  # type: ignore[no-any-return]
 
 
+class Pooled(nn.Module):
+    """A pool between what integers stand for and the next grid, as the tools leave it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("w_q", torch.randint(-127, 128, (8, 3, 3, 3), dtype=torch.int8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        args = (0.03, 0, *U8)
+        x = OPS.dequantize_per_tensor(OPS.quantize_per_tensor(x, *args), *args)
+        weight = OPS.dequantize_per_tensor(self.w_q, 0.01, 0, *I8)
+        x = OPS.quantize_per_tensor(torch.relu(nn.functional.conv2d(x, weight, None, 1, 1)), *args)
+        return nn.functional.max_pool2d(OPS.dequantize_per_tensor(x, *args), 2)
+
+
+def test_a_stage_may_begin_by_reading_what_integers_stand_for() -> None:
+    torch.manual_seed(0)
+    module, x = Pooled(), torch.randn(1, 3, 8, 8)
+    exe = wsc.compile(module, (x,), target="isaac")
+    assert products(exe.program) == [(8, "unsigned", 8)]
+    torch.testing.assert_close(exe(x), module(x), rtol=0, atol=1e-6)
+
+
 class Convolutions(nn.Module):
     """A batch norm, which the tools fold, a residual sum, a pool."""
 
