@@ -2,7 +2,8 @@
 
 A joint graph gives the loss and then one gradient for each trained parameter. `adamw` makes the parameters inputs, adds
 the two moments of each and the number of the step, and gives their next values: all of it is state, and so counts in
-the memory that a target must find. With `accumulate` the gradients of several inputs are summed before a step.
+the memory that a target must find; `sgd` keeps the parameters alone. With `accumulate` the gradients of several inputs
+are summed before a step.
 """
 
 from __future__ import annotations
@@ -29,6 +30,13 @@ class AdamW:
     beta2: float = 0.999
     eps: float = 1e-8
     weight_decay: float = 1e-2
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Stochastic gradient descent without momentum; the learning rate of torch's own default."""
+
+    lr: float = 1e-3
 
 
 def accumulate(joint: Model, parameters: Sequence[str]) -> Model:
@@ -65,6 +73,35 @@ def adamw(joint: Model, parameters: Sequence[str], rule: AdamW, accumulated: boo
     return build.finish(joint, [joint.graph.outputs[0]], pairs)
 
 
+def sgd(joint: Model, parameters: Sequence[str], rule: SGD, accumulated: bool = False) -> Model:
+    """The joint graph with one step down the gradient: outputs are the loss and the next value of every state.
+
+    State are, for each parameter, its value and, if `accumulated`, the sum of earlier gradients, as in `adamw`.
+    """
+    build = _Builder(joint.graph)
+    pairs: list[tuple[Node, Node]] = []
+    for key, name in zip(parameters, joint.graph.outputs[1:], strict=True):
+        at = f"sgd.{key}"
+        value = build.trained(key)
+        gradient, sums = _total(build, key, build.wide(build.nodes[name], f"{at}.gradient"), at, accumulated)
+        wide = build.wide(value, f"{at}.value")
+        moved = build.map(f"{at}.moved", "sub", wide, build.map(f"{at}.move", "mul", gradient, rule.lr))
+        pairs += [(value, build.like(f"{at}.rounded", moved, value)), *sums]
+    return build.finish(joint, [joint.graph.outputs[0]], pairs)
+
+
+def _total(
+    build: _Builder, key: str, gradient: Node, at: str, accumulated: bool
+) -> tuple[Node, list[tuple[Node, Node]]]:
+    """The gradient with the sum of earlier ones, which starts from zero again."""
+    if not accumulated:
+        return gradient, []
+    before = build.state(f"sum.{key}", gradient.type)
+    return build.map(f"{at}.total", "add", before, gradient), [
+        (before, build.map(f"{at}.zero", "mul", before, 0.0))
+    ]
+
+
 def _updated(
     build: _Builder, key: str, gradient: Node, rule: AdamW, corrections: Sequence[Node], accumulated: bool
 ) -> list[tuple[Node, Node]]:
@@ -72,11 +109,7 @@ def _updated(
     at = f"adamw.{key}"
     value = build.trained(key)
     gradient = build.wide(gradient, f"{at}.gradient")
-    pairs = []
-    if accumulated:
-        before = build.state(f"sum.{key}", gradient.type)
-        gradient = build.map(f"{at}.total", "add", before, gradient)
-        pairs.append((before, build.map(f"{at}.zero", "mul", before, 0.0)))
+    gradient, sums = _total(build, key, gradient, at, accumulated)
     first, second = (build.state(f"{at}.moment{i}", gradient.type) for i in (1, 2))
     square = build.map(f"{at}.square", "mul", gradient, gradient)
     new_first = build.mixed(f"{at}.moment1.next", first, gradient, rule.beta1)
@@ -95,9 +128,8 @@ def _updated(
     wide = build.wide(value, f"{at}.value")
     decayed = build.map(f"{at}.decayed", "mul", wide, 1 - rule.lr * rule.weight_decay)
     moved = build.map(f"{at}.moved", "sub", decayed, build.map(f"{at}.move", "mul", direction, rule.lr))
-    if value.type.dtype != moved.type.dtype:
-        moved = build.apply(f"{at}.rounded", Cast(value.type.dtype.value), moved)
-    return [(value, moved), (first, new_first), (second, new_second), *pairs]
+    moved = build.like(f"{at}.rounded", moved, value)
+    return [(value, moved), (first, new_first), (second, new_second), *sums]
 
 
 class _Builder:
@@ -136,6 +168,11 @@ class _Builder:
     def wide(self, node: Node, name: str) -> Node:
         """The node in 32 bits."""
         return node if node.type.dtype is DType.F32 else self.apply(f"{name}.wide", Cast("f32"), node)
+
+    def like(self, name: str, node: Node, other: Node) -> Node:
+        """The node in the element type of another."""
+        dtype = other.type.dtype
+        return node if node.type.dtype is dtype else self.apply(name, Cast(dtype.value), node)
 
     def _add(self, node: Node) -> Node:
         self.nodes[node.name] = node

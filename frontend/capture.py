@@ -15,6 +15,7 @@ from wsc.compiler.errors import ModelError, UnsupportedModel
 from wsc.compiler.ir.interpret import check_inputs
 from wsc.compiler.ir.model import Model
 from wsc.compiler.ops.base import Array
+from wsc.compiler.passes.pipeline import DEFAULT, Step
 from wsc.compiler.passes.precision import Precision, with_precision
 from wsc.frontend.arguments import Arguments, ExampleInputs, tensors_in
 from wsc.frontend.export import export_program, run_once
@@ -33,6 +34,11 @@ class Captured:
     arguments: Arguments = field(repr=False)
     state_buffers: tuple[str, ...] = ()  # buffers that are inputs, after the module's own arguments
     rounded: bool = False  # the model computes in another precision than the module
+
+    @property
+    def passes(self) -> tuple[Step, ...]:
+        """The passes that are for it."""
+        return DEFAULT
 
     def in_precision(self, precision: Precision) -> Captured:
         """The same in another precision; the module stays as it is, so that `reference` no longer serves."""

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from contextlib import nullcontext
 from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from torch import nn
 from wsc.compiler.errors import ModelError
 from wsc.frontend.hf_inputs import diffusion_inputs, example_inputs
 from wsc.frontend.hf_phases import decode_step, prefill
+from wsc.frontend.losses import of_diffusers, of_transformers
 from wsc.frontend.model_file import ModelSource
 from wsc.frontend.places import said_by
 
@@ -149,7 +151,7 @@ def _transformer(
     inputs = example_inputs(model, config, sizes.batch, seq)
     if sizes.phase == "prefill":
         return ModelSource(name, prefill(model), (inputs["input_ids"],))
-    return ModelSource(name, model, inputs)
+    return ModelSource(name, model, inputs, partial(of_transformers, model, inputs))
 
 
 def _lengths(config: Any, sizes: _Sizes) -> tuple[int, int]:
@@ -206,4 +208,5 @@ def _diffusion(
     with sizes.device:
         model: nn.Module = getattr(diffusers, kind).from_config(config)
     model.eval()
-    return ModelSource(name, model, diffusion_inputs(model, sizes.batch, sizes.seq or 77))
+    inputs = diffusion_inputs(model, sizes.batch, sizes.seq or 77)
+    return ModelSource(name, model, inputs, partial(of_diffusers, model, inputs))

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
+from typing import cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from wsc.compiler.errors import ModelError
 from wsc.frontend.arguments import ExampleInputs
+from wsc.frontend.losses import Trainable, WithLoss
 from wsc.frontend.places import said_by, shown_path
 
 Option = int | float | bool | str
@@ -31,6 +33,11 @@ class ModelSource:
     name: str
     module: nn.Module = field(repr=False)
     example_inputs: ExampleInputs = field(repr=False)
+    training: Callable[[], Trainable] | None = field(repr=False, default=None)
+
+    def trainable(self) -> Trainable:
+        """A module that returns its loss, and how to call it: the model itself where nothing else is said."""
+        return self.training() if self.training else (self.module, self.example_inputs)
 
 
 def load(spec: str, options: Mapping[str, str]) -> ModelSource:
@@ -44,8 +51,9 @@ def load(spec: str, options: Mapping[str, str]) -> ModelSource:
         file = _import(path)
         factory = _function(file, path, factory_name)
         examples = _examples_function(file, path, factory_name)
+        targets = [file.targets] if inspect.isfunction(getattr(file, "targets", None)) else []
         values = {key: _literal(text) for key, text in options.items()}
-        _check_options(values, factory, examples)
+        _check_options(values, factory, examples, *targets)
         torch.manual_seed(0)
         module = _call(factory, values, path)
         example_inputs = _call(examples, values, path)
@@ -57,7 +65,29 @@ def load(spec: str, options: Mapping[str, str]) -> ModelSource:
             f"{place}: {examples.__name__}() must return a tuple of arguments or a dict of keyword arguments, "
             f"not {type(example_inputs).__name__}."
         )
-    return ModelSource(path.stem if factory_name == "model" else factory_name, module, example_inputs)
+    name = path.stem if factory_name == "model" else factory_name
+    training = _training(file, path, values, module, example_inputs)
+    return ModelSource(name, module, example_inputs, training)
+
+
+def _training(
+    file: ModuleType, path: Path, values: Mapping[str, Option], module: nn.Module, inputs: ExampleInputs
+) -> Callable[[], Trainable] | None:
+    """The model with the file's `loss(result, *targets)`, called with what its `targets()` returns, if it has them."""
+    if not hasattr(file, "loss"):
+        return None
+    loss = cast(Callable[..., Tensor], _function(file, path, "loss"))
+
+    def trainable() -> Trainable:
+        targets = _call(_function(file, path, "targets"), values, path) if hasattr(file, "targets") else ()
+        if not isinstance(targets, tuple):
+            place = shown_path(str(path))
+            raise ModelError(
+                f"{place}: targets() must return a tuple of what loss() takes, not {type(targets).__name__}."
+            )
+        return WithLoss(module, loss), (inputs, *targets)
+
+    return trainable
 
 
 def _split(spec: str) -> tuple[Path, str]:

@@ -7,7 +7,7 @@ of the backward pass begin with `backward.`; both halves of a layer carry the pa
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -36,6 +36,8 @@ from wsc.compiler.ops.base import Array
 from wsc.frontend.arguments import Arguments, ExampleInputs
 from wsc.frontend.capture import module_tensors
 from wsc.frontend.export import decompositions, quiet
+from wsc.frontend.losses import WithLoss as WithLoss
+from wsc.frontend.losses import likelihood, likelihood_backward
 from wsc.frontend.lower import lower
 from wsc.frontend.places import said_by
 from wsc.frontend.tensors import from_numpy, has_data, to_numpy
@@ -67,18 +69,6 @@ class Trained:
         return tuple(to_numpy(tensor) for tensor in (loss, *found))
 
 
-class WithLoss(nn.Module):
-    """A module and a function of its result that gives the loss."""
-
-    def __init__(self, module: nn.Module, loss: Callable[..., Tensor]) -> None:
-        super().__init__()
-        self.module, self.loss = module, loss
-
-    def forward(self, inputs: Any, target: Any) -> Tensor:
-        """The loss of module(*inputs) against the target."""
-        return self.loss(self.module(*inputs), target)
-
-
 def capture_training(module: nn.Module, example_inputs: ExampleInputs, name: str) -> Trained:
     """Capture a module that returns its loss, one number, with the gradients of its parameters.
 
@@ -94,11 +84,18 @@ def capture_training(module: nn.Module, example_inputs: ExampleInputs, name: str
         raise
     except Exception as error:
         raise ModelError(f"{said_by(error)} So '{name}' cannot be captured with its gradients.") from error
-    program, trained = _program(graph)
+    program, keys = _program(graph)
     model, _ = lower(cast(Any, program), name, tensors)
+    trained = _as_in_graph(keys, model, tensors)
     given = arguments.tensors
     arrays = tuple(map(to_numpy, given)) if all(map(has_data, given)) else None
     return Trained(model, trained, arrays, module, arguments)
+
+
+def _as_in_graph(keys: tuple[str, ...], model: Model, tensors: Mapping[str, Tensor]) -> tuple[str, ...]:
+    """The keys under which the graph has the parameters, of the several that tied ones have."""
+    own = {id(tensors[key]): key for n in model.graph.weights if (key := n.op.key) in tensors}  # type: ignore[attr-defined]
+    return tuple(own.get(id(tensors[key]), key) for key in keys)
 
 
 def _joint(module: nn.Module, arguments: Arguments) -> fx.GraphModule:
@@ -139,13 +136,20 @@ def _check_loss(exported: torch.export.ExportedProgram) -> None:
     values = [node.meta["val"] for node in pytree.tree_leaves(last.args) if isinstance(node, fx.Node)]
     if len(specs) != 1 or len(values) != 1 or values[0].numel() != 1 or not values[0].is_floating_point():
         shown = ", ".join(f"{str(v.dtype).removeprefix('torch.')}{list(v.shape)}" for v in values)
-        raise ModelError(f"For training a module returns its loss, one number; this one returns {shown}.")
+        raise ModelError(
+            f"For training a module returns its loss, one number; this one returns {shown}. Or its file defines "
+            "loss(result, *targets), and targets() that returns a tuple."
+        )
 
 
 def _decompositions() -> dict[Any, Any]:
     table: dict[Any, Any] = dict(decompositions())
     table |= {op: rule for op, rule in decomposition_table.items() if str(op) in _TAKEN_APART}
-    return table
+    aten = torch.ops.aten
+    return table | {
+        aten.nll_loss_forward.default: likelihood,
+        aten.nll_loss_backward.default: likelihood_backward,
+    }
 
 
 def _program(module: fx.GraphModule) -> tuple[Any, tuple[str, ...]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -13,12 +14,14 @@ from wsc.backends.registry import Selection, select
 from wsc.build import Build, read_build, write_build
 from wsc.compiler.errors import InputMismatch
 from wsc.compiler.ir.graph import Graph
+from wsc.compiler.ir.model import Model
+from wsc.compiler.ops.base import Array
+from wsc.compiler.passes.pipeline import Step
 from wsc.driver import Stage, compile_model, silent
 from wsc.simulation.floorplan import Floorplan
 from wsc.simulation.trace import Trace
 
 if TYPE_CHECKING:
-    from wsc.frontend.capture import Captured
     from wsc.frontend.values import Inputs, Module
     from wsc.reports.picture import Picture
 
@@ -135,11 +138,27 @@ def compile(
     return Executable(build_of(captured, selection, stage, dtype))
 
 
-def build_of(captured: Captured, selection: Selection, stage: Stage = silent, dtype: str = "") -> Build:
+class Compilable(Protocol):
+    """What was captured: a model, its inputs, and PyTorch's answer."""
+
+    @property
+    def model(self) -> Model: ...
+    @property
+    def example_inputs(self) -> tuple[Array, ...] | None: ...
+    @property
+    def rounded(self) -> bool: ...
+    @property
+    def passes(self) -> tuple[Step, ...]: ...
+    def reference(self, inputs: Sequence[Array]) -> tuple[Array, ...]: ...
+
+
+def build_of(captured: Compilable, selection: Selection, stage: Stage = silent, dtype: str = "") -> Build:
     """Compile what was captured, with the inputs and PyTorch's answer to compare with where there is data."""
     inputs = captured.example_inputs
     samples = [] if inputs is None else [inputs]
-    compiled = compile_model(captured.model, selection, stage, dtype=dtype, samples=samples)
+    compiled = compile_model(
+        captured.model, selection, stage, dtype=dtype, samples=samples, passes=captured.passes
+    )
     if inputs is None or compiled.model.missing_weights():
         return Build.of(compiled)
     if captured.rounded:  # the reference interpreter will judge it

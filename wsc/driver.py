@@ -12,7 +12,7 @@ from wsc.compiler.ir.graph import Graph
 from wsc.compiler.ir.model import Model
 from wsc.compiler.ops.base import Array
 from wsc.compiler.passes.dead_code import dead_code
-from wsc.compiler.passes.pipeline import run_pipeline
+from wsc.compiler.passes.pipeline import DEFAULT, Step, run_pipeline
 from wsc.compiler.passes.quantize import precision_named, quantize
 from wsc.compiler.passes.spell_attention import product_names, spell_attention
 from wsc.compiler.passes.stored_integers import stored_integers
@@ -47,6 +47,7 @@ def compile_model(
     *,
     dtype: str = "",
     samples: Sequence[Sequence[Array]] = (),
+    passes: Sequence[Step] = DEFAULT,
 ) -> Compiled:
     """Compile a captured model for a machine and simulate the program; `stage` is told what begins.
 
@@ -57,7 +58,7 @@ def compile_model(
     stage("simplifying the graph")
     if target.integers(machine):
         model = stored_integers(model)  # before the passes compute the weights that integers stand for
-    simple = quantized(run_pipeline(model), selection, stage, dtype=dtype, samples=samples)
+    simple = quantized(run_pipeline(model, passes), selection, stage, dtype=dtype, samples=samples)
     legal = target.legalize(simple, machine)
     stage("sizing and placing kernels")
     plan = target.plan(legal, machine, within("sizing and placing kernels", stage))

@@ -85,6 +85,28 @@ Overrides = Annotated[
         help="TOML: patterns of weights' names, each with a type or keep.",
     ),
 ]
+ExpertLoad = Annotated[
+    Path | None,
+    typer.Option(
+        "--expert-load",
+        metavar="FILE",
+        help="TOML: patterns of modules with experts, each with its experts' shares of the rows. [default: uniform]",
+    ),
+]
+IsTraining = Annotated[
+    bool, typer.Option("--training", help="Compile a training step: forward, backward and optimizer.")
+]
+Optimizer = Annotated[
+    str | None,
+    typer.Option("--optimizer", metavar="NAME", help="adamw, sgd, or none for gradients. [default: adamw]"),
+]
+Accumulate = Annotated[
+    int | None,
+    typer.Option("--accumulate", metavar="N", min=1, help="Inputs whose gradients are summed for a step."),
+]
+Recompute = Annotated[
+    bool, typer.Option("--recompute", help="Compute each layer's activations again in the backward pass.")
+]
 OutputFolder = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FOLDER", help="The build folder. [default: build/NAME]"),

@@ -34,7 +34,7 @@ def kernel_of(op: Op, operands: Sequence[TensorType], result: TensorType) -> Ker
 def _grouped(op: Grouped, operands: Sequence[TensorType], result: TensorType) -> Gemm:
     """A product for each matrix that some row is expected to choose, of equally many rows."""
     rows, columns = result.shape[-2:]
-    matrices = min(operands[1].shape[op.batch], rows)
+    matrices = max(1, round(op.expected_groups(rows, operands[1].shape[op.batch])))
     batch = matrices * prod(result.shape[: op.batch])
     return Gemm(-(-rows // matrices), columns, operands[0].shape[-1], batch, precision_of(result.dtype))
 

@@ -1,1 +1,1 @@
-"""Parts of a graph, more than a node and less than a layer, found by their shape: what models call by name."""
+"""Parts of a graph, found by their shape: more than one node and less than a layer, such as a rotary embedding."""

@@ -59,8 +59,8 @@ def _moved(search: Search, node: Node) -> _Found | None:
         if not _gate(search, candidate, "tanh"):
             continue
         for update, way in both_ways(graph[move], "mul"):
-            taken = is_map(graph[way], "sub") and graph[way].inputs[1] == candidate
-            if taken and _gate(search, update, "sigmoid"):
+            back = is_map(graph[way], "sub") and graph[way].inputs[1] == candidate
+            if back and _gate(search, update, "sigmoid"):
                 return update, candidate, {move, way}
     return None
 

@@ -46,14 +46,14 @@ def parts_of(graph: Graph) -> tuple[Part, ...]:
     for node in graph.nodes:
         if node.part:
             found.setdefault(node.part, []).append(node.name)
-    marks = {mark: mark.partition("/") for mark in found}
-    return tuple(Part(marks[mark][0], marks[mark][2], tuple(names)) for mark, names in found.items())
+    marks = ((*mark.partition("/")[::2], tuple(names)) for mark, names in found.items())
+    return tuple(Part(kind, root, names) for kind, root, names in marks)
 
 
 def part_work(graph: Graph, part: Part) -> Work:
-    """Work of a part done as one: only what comes from outside is read, once, and what is used outside is written.
+    """Work of a part done as one: it reads what comes from outside, each value once, and writes what is used outside.
 
-    Of a node that reads less than its operands, such as a gather, what it reads counts, less what is made inside.
+    Of a node that reads less than all of its operands, such as a gather, that much counts, less what is made inside.
     """
     inside = frozenset(part.nodes)
     nodes = [graph[name] for name in part.nodes]

@@ -1,4 +1,4 @@
-"""Selective scans: a recurrence with what makes its factors and reads its states, or chunks with decays in between."""
+"""Selective scans: a recurrence, what makes its factors and reads its states; or chunks, with decays between them."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from wsc.compiler.passes.fold_batch_norm import fold_batch_norm
 from wsc.compiler.passes.hoist_weights import hoist_weights
 from wsc.compiler.passes.mark_parts import mark_parts
 from wsc.compiler.passes.recognise import recognise
+from wsc.compiler.passes.recompute import recompute
 from wsc.compiler.passes.rewrite import weight_key
 from wsc.compiler.passes.simplify import simplify
 
@@ -44,6 +45,14 @@ DEFAULT = (
     Step(hoist_weights, "last, when every expression over weights is as large as it gets"),
     Step(dead_code, "what fusing and hoisting left unread"),
     Step(mark_parts, "over the graph as targets get it"),
+)
+
+
+# Of a training step whose activations are not to be kept.
+RECOMPUTING = (
+    *DEFAULT,
+    Step(recompute, "last, as sharing equal expressions would undo it"),
+    Step(mark_parts, "again: of the copies too"),
 )
 
 

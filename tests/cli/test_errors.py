@@ -50,6 +50,14 @@ COMPILE = {
     "define_without_name": ("mlp.py", "-D", "=4"),
     "precision_of_no_activations": ("mlp.py", "--weights-dtype", "fp4"),
     "overrides_missing": ("mlp.py", "--dtype-overrides", "nowhere.toml"),
+    "load_missing": ("mlp.py", "--expert-load", "nowhere.toml"),
+    "load_of_no_experts": ("mlp.py", "--expert-load", "load.toml"),
+    "load_of_no_shares": ("mlp.py", "--expert-load", "odd.toml"),
+    "optimizer_of_inference": ("mlp.py", "--optimizer", "sgd", "--recompute"),
+    "optimizer_unknown": ("mlp.py", "--training", "--optimizer", "adam"),
+    "accumulate_without_optimizer": ("mlp.py", "--training", "--optimizer", "none", "--accumulate", "2"),
+    "training_in_phases": ("mlp.py", "--training", "--phase", "decode"),
+    "training_without_loss": ("mlp.py", "--training"),
     "option_twice": ("mlp.py", "-D", "batch=4", "--batch", "2"),
     "no_phases": ("mlp.py", "--phase", "decode", "--context", "64"),
     "unknown_target": ("mlp.py", "-t", "wafer-4x5"),
@@ -64,6 +72,8 @@ COMPILE = {
 
 @pytest.mark.parametrize("name", COMPILE)
 def test_a_compilation_that_cannot_be(folder: Path, name: str) -> None:
+    Path("load.toml").write_text('"layers.*" = [1, 3]\n')
+    Path("odd.toml").write_text('"layers.*" = "even"\n')
     golden(name, wsc("compile", *COMPILE[name]))
     assert not Path("build").exists()
 

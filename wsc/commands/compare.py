@@ -14,9 +14,10 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from wsc.backends.registry import select
 from wsc.commands.console import for_people, print_json, stages
-from wsc.commands.source import load_source, options_of
+from wsc.commands.source import Request
 from wsc.comparison import Told, compare_machines
 from wsc.compiler.errors import BuildError, UserError
+from wsc.compiler.passes.precision import Precision
 from wsc.precision import Wanted
 from wsc.reports.comparison import (
     Figures,
@@ -29,20 +30,18 @@ from wsc.reports.comparison import (
 )
 
 if TYPE_CHECKING:
-    from wsc.frontend.capture import Captured
+    from wsc.api import Compilable
 
 DEFAULT_FOLDER = Path("comparison")
 
 
 def compare_file(
-    spec: str,
+    request: Request,
     targets: str,
-    defines: list[str],
     *,
     wanted: Wanted,
     output: Path | None = None,
     json: bool = False,
-    download: bool = False,
 ) -> None:
     """Compile the model of a file for several machines, print their figures side by side, write them to a folder."""
     names = list(dict.fromkeys(name.strip() for name in targets.split(",") if name.strip()))
@@ -50,7 +49,7 @@ def compare_file(
         raise UserError("--targets takes machines separated by commas, as in --targets wse2,wse3.")
     for name in names:
         wanted.for_machine(select(name))  # what is unknown is an error before any work is done
-    captured = _captured(spec, options_of(defines), download)
+    captured = _captured(request)
     model = captured.model
     folder = output or DEFAULT_FOLDER / model.graph.name
     with _bars(names) as told:
@@ -62,15 +61,13 @@ def compare_file(
         _print(rows, folder)
 
 
-def _captured(spec: str, options: dict[str, str], download: bool) -> Captured:
+def _captured(request: Request) -> Compilable:
     with stages() as stage, redirect_stdout(sys.stderr):  # what the model prints is not our result
         stage("loading PyTorch")
-        from wsc.frontend.capture import capture
-
-        stage(f"loading {spec}")
-        source = load_source(spec, options, download)
+        stage(f"loading {request.spec}")
+        source = request.source()
         stage("capturing the model")
-        return capture(source.module, source.example_inputs, source.name)
+        return request.captured(source, Precision())[-1]
 
 
 @contextmanager

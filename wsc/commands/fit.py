@@ -13,7 +13,7 @@ from rich.table import Table
 
 from wsc.backends.registry import Selection, select
 from wsc.commands.console import for_people, print_json, stages
-from wsc.commands.source import load_source, options_of
+from wsc.commands.source import Request
 from wsc.commands.summary import pattern
 from wsc.compiler.fit import Fit, Need
 from wsc.compiler.passes.pipeline import run_pipeline
@@ -52,7 +52,7 @@ def _fits(spec: str, selection: Selection, defines: list[str], wanted: Wanted) -
         from wsc.frontend.capture import capture
 
         stage(f"loading {spec}")
-        source = load_source(spec, options_of(defines))
+        source = Request.of(spec, defines).source()
         stage("capturing the model")
         captured = capture(source.module, source.example_inputs, source.name).in_precision(precision)
         samples = [] if captured.example_inputs is None else [captured.example_inputs]

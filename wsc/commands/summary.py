@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 from wsc import __version__
 from wsc.build import Build
 from wsc.compiler.ir.graph import Graph
+from wsc.compiler.parts.part import part_work, parts_of
 from wsc.reports.quantities import (
     format_bytes,
     format_cycles,
@@ -34,6 +37,7 @@ def summary_items(build: Build) -> list[tuple[str, str]]:
         *_tokens_items(build),
         *build.facts,
         ("work an input", f"{macs}, {others}"),
+        *([("parts", parts)] if (parts := parts_text(build.graph)) else []),
         ("weights", format_bytes(_weight_bytes(build.graph))),
     ]
 
@@ -128,6 +132,26 @@ def summary_json(build: Build, folder: Path) -> dict[str, Any]:
         "facts": dict(build.facts),
         "kernels": [_kernel_json(kernel) for kernel in build.trace.kernels],
     }
+
+
+def parts_json(graph: Graph) -> dict[str, dict[str, int]]:
+    """What the graph holds of each kind of part: how many, and the work of all, each done as one."""
+    found: dict[str, dict[str, int]] = {}
+    for part in parts_of(graph):
+        row = found.setdefault(part.kind, {"count": 0})
+        row["count"] += 1
+        for key, value in asdict(part_work(graph, part)).items():
+            row[key] = row.get(key, 0) + value
+    return found
+
+
+def parts_text(graph: Graph) -> str:
+    """The parts of a graph in a line, e.g. `6 rotary, 3 gated_mlp`; a mixture is counted by its experts."""
+    kinds = Counter(part.kind for part in parts_of(graph))
+    mixtures = kinds.get("mixture.experts", 0)
+    plain = {kind: count for kind, count in kinds.items() if not kind.startswith("mixture.")}
+    named = plain | ({"mixture": mixtures} if mixtures else {})
+    return ", ".join(f"{count} {kind}" for kind, count in named.items())
 
 
 def timing_json(trace: Trace, bound: int) -> dict[str, Any]:

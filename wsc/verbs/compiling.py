@@ -9,6 +9,7 @@ import typer
 
 from wsc.app import Command, app
 from wsc.options import (
+    Accumulate,
     AdcBits,
     AlgorithmName,
     Analog,
@@ -19,19 +20,23 @@ from wsc.options import (
     Define,
     Download,
     DType,
+    ExpertLoad,
     Extent,
     GridSize,
     InputArrays,
+    IsTraining,
     Json,
     Labels,
     Level,
     Machine,
     ModelFile,
+    Optimizer,
     OtherMachine,
     OutputArrays,
     OutputFolder,
     Overrides,
     Phase,
+    Recompute,
     Schedule,
     Seconds,
     Seed,
@@ -59,6 +64,11 @@ def compile(
     dtype: DType = "",
     weights_dtype: WeightsDType = "",
     dtype_overrides: Overrides = None,
+    expert_load: ExpertLoad = None,
+    training: IsTraining = False,
+    optimizer: Optimizer = None,
+    accumulate: Accumulate = None,
+    recompute: Recompute = False,
     output: OutputFolder = None,
     page: Annotated[
         bool, typer.Option("--page/--no-page", help="Write report.html into the build folder.")
@@ -67,18 +77,24 @@ def compile(
 ) -> None:
     """Compile and simulate a model; write a build folder."""
     from wsc.commands.compile import compile_file
+    from wsc.commands.source import Request, Training
     from wsc.precision import Wanted
 
-    compile_file(
+    request = Request.of(
         model,
-        target,
         [*(define or []), *sizes(phase, batch, context, seq)],
+        download=download,
+        expert_load=expert_load,
+        training=Training.of(training, optimizer, accumulate, recompute),
+    )
+    compile_file(
+        request,
+        target,
         asked={"schedule": schedule, "grid": grid, "wafers": wafers},
         wanted=Wanted(dtype, weights_dtype, dtype_overrides),
         output=output,
         page=page,
         json=json,
-        download=download,
     )
 
 
@@ -138,6 +154,7 @@ def compare(
     dtype: DType = "",
     weights_dtype: WeightsDType = "",
     dtype_overrides: Overrides = None,
+    expert_load: ExpertLoad = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FOLDER", help="For the tables. [default: comparison/NAME]"),
@@ -146,11 +163,13 @@ def compare(
 ) -> None:
     """Compile a model for several machines and compare them."""
     from wsc.commands.compare import compare_file
+    from wsc.commands.source import Request
     from wsc.precision import Wanted
 
     given = [*(define or []), *sizes(phase, batch, context, seq)]
+    request = Request.of(model, given, download=download, expert_load=expert_load)
     wanted = Wanted(dtype, weights_dtype, dtype_overrides)
-    compare_file(model, targets, given, wanted=wanted, output=output, json=json, download=download)
+    compare_file(request, targets, wanted=wanted, output=output, json=json)
 
 
 @app.command(cls=Command)
