@@ -125,6 +125,10 @@ def _per(unit: str) -> Callable[[Any], str]:
     return lambda value: format_quantity(value, unit)
 
 
+def _free(size: int) -> str:
+    return format_bytes(size) if size >= 0 else f"none, {format_bytes(-size)} too little"
+
+
 COLUMNS = (
     Column("latency", lambda f: f.latency_seconds, format_seconds, False, "latency_seconds"),
     Column(
@@ -158,7 +162,7 @@ COLUMNS = (
     ),
     Column("area", lambda f: f.area_mm2, lambda v: f"{v:,.0f} mm²", None, "area_mm2"),
     Column("memory used", lambda f: f.memory_used_bytes, format_bytes, None, "memory_used_bytes"),
-    Column("memory free", lambda f: f.memory_free_bytes, format_bytes, None, "memory_free_bytes"),
+    Column("memory free", lambda f: f.memory_free_bytes, _free, None, "memory_free_bytes"),
     Column("of peak", lambda f: f.utilisation, format_percent, True, "utilisation"),
     Column("of its bound", lambda f: f.bound_share, format_percent, True, "bound_share"),
     Column("precision", lambda f: f.precision, str, None, "precision"),

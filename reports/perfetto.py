@@ -1,7 +1,8 @@
 """A timeline as Perfetto reads it: the protobuf trace of its own package, or JSON in Chrome's trace format.
 
 One cycle is shown as one nanosecond: Perfetto's times are whole nanoseconds, and a cycle of a clock is no whole number
-of them. Groups of tracks are processes, tracks are threads, and a counter says how many tracks of a group are busy.
+of them. Groups of tracks are processes, tracks are threads, and a counter says how many tracks of a group are busy; the
+timeline's own counters are of a process that is called the machine.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Iterator
 from itertools import accumulate, groupby
 from typing import Any
 
-from wsc.simulation.timeline import Span, Timeline, Track
+from wsc.simulation.timeline import Counter, Span, Timeline, Track
 
+_MACHINE = "machine"
 _SEQUENCE = 1  # of packets; one writer
 
 
@@ -27,6 +29,14 @@ def chrome_json(timeline: Timeline) -> str:
             events.extend(_chrome_span(span, place) for span in track.spans)
         counter = {"ph": "C", "name": f"busy {group}", "pid": process}
         events.extend({**counter, "ts": at / 1000, "args": {"busy": count}} for at, count in _busy(tracks))
+    machine = len(timeline.tracks) + 1
+    for quantity in timeline.counters:
+        named = {"ph": "C", "name": _titled(quantity), "pid": machine}
+        events.extend(
+            {**named, "ts": at / 1000, "args": {quantity.unit: value}} for at, value in quantity.points
+        )
+    if timeline.counters:
+        events.append({"ph": "M", "name": "process_name", "pid": machine, "args": {"name": _MACHINE}})
     about = {"title": timeline.title, "clock_hz": timeline.clock_hz, "one nanosecond shown": "one cycle"}
     return json.dumps({"traceEvents": events, "displayTimeUnit": "ns", "otherData": about}) + "\n"
 
@@ -54,7 +64,26 @@ def perfetto_trace(timeline: Timeline) -> bytes:
         for at, count in _busy(tracks):
             event = _event(trace, at, counter)
             event.type, event.counter_value = event.TYPE_COUNTER, count
+    if timeline.counters:
+        _add_counters(trace, timeline.counters, len(timeline.tracks) + 1)
     return bytes(trace.SerializeToString())
+
+
+def _add_counters(trace: Any, counters: tuple[Counter, ...], process: int) -> None:
+    owner = process << 32
+    described = trace.packet.add().track_descriptor
+    described.uuid, described.process.pid, described.process.process_name = owner, process, _MACHINE
+    for number, counter in enumerate(counters, 1):
+        described = trace.packet.add().track_descriptor
+        described.uuid, described.parent_uuid, described.name = owner + number, owner, _titled(counter)
+        described.counter.unit_name = counter.unit
+        for at, value in counter.points:
+            event = _event(trace, at, owner + number)
+            event.type, event.double_counter_value = event.TYPE_COUNTER, value
+
+
+def _titled(counter: Counter) -> str:
+    return f"{counter.name}, {counter.unit}"
 
 
 def _add_track(trace: Any, track: Track, owner: int, process: int, thread: int) -> None:

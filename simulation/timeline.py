@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,22 @@ class Track:
 
 
 @dataclass(frozen=True)
+class Counter:
+    """A quantity over time: `points` are (cycle, the value from there on), by cycle."""
+
+    name: str
+    unit: str
+    points: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True)
 class Timeline:
-    """The first inputs of a run, from an empty machine."""
+    """The first inputs of a run, from an empty machine; `counters` are of the whole machine."""
 
     title: str
     clock_hz: float
     tracks: tuple[Track, ...]
+    counters: tuple[Counter, ...] = ()
 
     @property
     def spans(self) -> int:
@@ -45,17 +56,53 @@ class Timeline:
         return sum(len(track.spans) for track in self.tracks)
 
 
+def counter_of(name: str, unit: str, base: float, changes: Iterable[tuple[int, int, float]]) -> Counter:
+    """A counter that is `base`, and more by `value` while each (start, end, value) of `changes` goes on."""
+    steps: dict[int, float] = {0: 0.0}
+    for start, end, value in changes:
+        steps[start] = steps.get(start, 0.0) + value
+        steps[end] = steps.get(end, 0.0) - value
+    times = sorted(steps)
+    values = accumulate(steps[at] for at in times)
+    least = base * 1e-12  # what is left of sums of floats that cancel
+    return Counter(
+        name,
+        unit,
+        tuple((at, base + (v if abs(v) > least else 0.0)) for at, v in zip(times, values, strict=True)),
+    )
+
+
+def thinned(counter: Counter, points: int) -> Counter:
+    """A counter of at most so many points, each the mean over its equal share of the time: its integral stays."""
+    if len(counter.points) <= points:
+        return counter
+    starts = [at for at, _ in counter.points]
+    first, last = starts[0], starts[-1]
+    wide = -(-(last - first) // max(1, points - 1))
+    sums: dict[int, float] = {}
+    for (at, value), end in zip(counter.points, [*starts[1:], last], strict=True):
+        while at < end:
+            box = (at - first) // wide
+            stop = min(end, first + (box + 1) * wide)
+            sums[box] = sums.get(box, 0.0) + value * (stop - at)
+            at = stop
+    made = [(first + box * wide, total / min(wide, last - first - box * wide)) for box, total in sums.items()]
+    return Counter(counter.name, counter.unit, (*made, counter.points[-1]))
+
+
 def at_most(timeline: Timeline, spans: int) -> Timeline:
     """The timeline with runs of short spans put together until there are at most `spans`, or one a track.
 
     Spans that follow each other within a growing stretch of time become one, which says how many it stands for and how
-    many of its cycles were busy; long ones stay as they are.
+    many of its cycles were busy; long ones stay as they are. No counter keeps more points than that.
     """
+    if any(len(counter.points) > spans for counter in timeline.counters):
+        timeline = replace(timeline, counters=tuple(thinned(c, spans) for c in timeline.counters))
     stretch = 1
     while timeline.spans > max(spans, len(timeline.tracks)):
         stretch *= 2
         tracks = [Track(t.group, t.name, tuple(_coarser(t.spans, stretch))) for t in timeline.tracks]
-        timeline = Timeline(timeline.title, timeline.clock_hz, tuple(tracks))
+        timeline = replace(timeline, tracks=tuple(tracks))
     return timeline
 
 

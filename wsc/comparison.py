@@ -20,6 +20,7 @@ from wsc.compiler.evidence import sentence
 from wsc.compiler.ir.graph import Graph
 from wsc.compiler.ir.model import Model
 from wsc.compiler.ir.text import parse_graph, print_graph
+from wsc.compiler.ir.types import DType
 from wsc.compiler.ops.base import Array
 from wsc.compiler.passes.precision import with_precision
 from wsc.driver import Compiled, compile_model
@@ -151,8 +152,10 @@ def tokens_of(graph: Graph) -> int | None:
 
 
 def _precision(graph: Graph) -> str:
-    """The element types of the weights, that of most bytes first."""
+    """The element types of the weights, that of most bytes first; masks are none."""
     sizes: dict[str, int] = {}
     for node in graph.weights:
+        if node.type.dtype is DType.BOOL:
+            continue
         sizes[node.type.dtype.value] = sizes.get(node.type.dtype.value, 0) + node.type.bytes
     return ", ".join(sorted(sizes, key=lambda name: -sizes[name])) or "no weights"

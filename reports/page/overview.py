@@ -58,12 +58,7 @@ def told(report: Report) -> Iterator[str]:
         times = trace.interval_cycles / report.bound_cycles
         bound = format_count(report.bound_cycles)
         yield f"No program for this work on this machine takes less than {bound} cycles; this, {times:,.1f} times."
-    held = (
-        f"the mean error against others is: {report.validated}"
-        if report.validated
-        else "they are not validated"
-    )
-    yield f"Cycles are simulated; on this machine {held}."
+    yield f"Cycles are simulated; held against others on this machine: {report.validated or 'nothing, not validated'}."
 
 
 def _shares(trace: Trace, units: int) -> tuple[float, float, float] | None:

@@ -122,7 +122,7 @@ def _png(levels: NDArray[np.uint8]) -> bytes:
     from PIL import Image
 
     out = io.BytesIO()
-    Image.fromarray(levels, mode="L").save(out, "PNG", optimize=True)
+    Image.fromarray(levels, mode="L").save(out, "PNG", compress_level=6)
     return out.getvalue()
 
 

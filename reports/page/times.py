@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from wsc.simulation.timeline import Span, Timeline, at_most
+from wsc.simulation.timeline import Counter, Span, Timeline, at_most, thinned
 
 SPANS = 12_000
+POINTS = 800  # of a counter
 KINDS = ("compute", "movement", "stream")
 
 
 def timeline_data(timeline: Timeline | None) -> dict[str, Any] | None:
-    """Names once, and for each track [group, name, spans]; a span is [name, kind, start less the last's end, cycles].
+    """Names once, for each track [group, name, spans], and counters; see `_counter`.
+
+    The spans of a track are in one row, four numbers each: name, kind, start less the end of the one before, cycles.
 
     None where there is no time line.
     """
@@ -30,9 +33,21 @@ def timeline_data(timeline: Timeline | None) -> dict[str, Any] | None:
         "clock": shown.clock_hz,
         "names": list(names),
         "tracks": tracks,
+        "counters": [_counter(counter) for counter in timeline.counters],
         "all": timeline.spans,
         "shown": shown.spans,
     }
+
+
+def _counter(counter: Counter) -> list[Any]:
+    """[name, unit, cycles, values], to four digits."""
+    points = thinned(counter, POINTS).points
+    return [
+        counter.name,
+        counter.unit,
+        [at for at, _ in points],
+        [float(f"{value:.4g}") for _, value in points],
+    ]
 
 
 def _name(span: Span) -> str:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.main import get_command
 
 import wsc as package
 from tests.cli.shell import wsc, wsc_well
 from wsc.backends.registry import machine_names
+from wsc.cli import app
 from wsc.commands.run import relative_error, tolerance
 
 FILES = {
@@ -151,6 +153,11 @@ def test_json_alone_is_on_standard_output(folder: Path) -> None:
         f"{layer}.png" for layer in inspected["layers"]
     ]
     assert [row["machine"] for row in wsc_well("targets", "--json").json] == list(machine_names())
+
+
+def test_every_command_prints_json() -> None:
+    for command in get_command(app).commands.values():  # type: ignore[attr-defined]
+        assert any("--json" in option.opts for option in command.params), command.name
 
 
 def test_what_a_model_prints_is_not_the_result(folder: Path) -> None:

@@ -71,6 +71,12 @@ def test_the_best_is_the_most_or_the_least_by_the_figure() -> None:
     assert best_of(COLUMN["utilisation"], able) is None  # both the same
 
 
+def test_more_memory_than_there_is_is_no_free_memory() -> None:
+    assert cell(COLUMN["memory_free_bytes"], FAST) == "1.00 MiB"
+    over = figures("over", memory_used_bytes=6 * 2**20)
+    assert cell(COLUMN["memory_free_bytes"], over) == "none, 2.00 MiB too little"
+
+
 def test_what_is_not_known_is_a_dash_and_what_is_not_validated_says_so() -> None:
     assert cell(COLUMN["energy_joules"], SLOW) == "–"
     assert cell(COLUMN["validated"], SLOW) == "not validated"

@@ -19,7 +19,7 @@ from wsc.reports.page.links import owners, places, program_lines
 from wsc.reports.page.modules import module_tree
 from wsc.reports.page.times import SPANS, timeline_data
 from wsc.simulation.floorplan import Field, Floorplan, Region
-from wsc.simulation.timeline import Span, Timeline, Track
+from wsc.simulation.timeline import Counter, Span, Timeline, Track
 from wsc.simulation.trace import EnergyPart, KernelTrace, StepTrace, StreamTrace, Trace
 
 LAYER = 'elementwise(fn=\'relu\', scalars=(None,)) %{0} : f32[4] at "{file}":2 in "layers.{1}"'
@@ -83,12 +83,12 @@ def test_the_overview_says_what_bounds_the_run_and_what_is_validated() -> None:
 
 def test_a_time_line_is_there_where_the_target_has_one() -> None:
     spans = (Span("recv", "movement", 5, 10), Span("mac", "compute", 20, 4, {"instruction": "%y = mac %x"}))
-    made = Timeline(
-        "m", 1e9, (Track("kernels", "fc", spans), Track("streams", "s0", (Span("t", "odd", 0, 3),)))
-    )
+    tracks = (Track("kernels", "fc", spans), Track("streams", "s0", (Span("t", "odd", 0, 3),)))
+    made = Timeline("m", 1e9, tracks, (Counter("power", "W", ((0, 1.23456), (5, 2.0))),))
     found = data_of(report_page(replace(report(), timeline=made)))["timeline"]
     assert found["names"] == ["recv", "%y = mac %x", "t"]
     assert found["tracks"] == [["kernels", "fc", [0, 1, 5, 10, 1, 0, 5, 4]], ["streams", "s0", [2, 3, 0, 3]]]
+    assert found["counters"] == [["power", "W", [0, 5], [1.235, 2.0]]]
     assert data_of(report_page(report()))["timeline"] is None
 
 

@@ -1,12 +1,13 @@
 """The two forms of a timeline say the same."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import Trace
 
 from wsc.reports.perfetto import chrome_json, perfetto_trace
-from wsc.simulation.timeline import Span, Timeline, Track
+from wsc.simulation.timeline import Counter, Span, Timeline, Track
 
 TIMELINE = Timeline(
     "m on w",
@@ -64,3 +65,23 @@ def test_arguments_keep_their_types() -> None:
     trace.ParseFromString(perfetto_trace(TIMELINE))
     notes = [n for p in trace.packet for n in p.track_event.debug_annotations]
     assert [(n.name, n.int_value, n.double_value) for n in notes] == [("run", 0, 0.0), ("half", 0, 0.5)]
+
+
+def test_counters_of_the_machine_are_in_both_forms() -> None:
+    timeline = replace(TIMELINE, counters=(Counter("power", "W", ((0, 2.5), (7, 1.0))),))
+    events = json.loads(chrome_json(timeline))["traceEvents"]
+    found = [(round(e["ts"] * 1000), e["args"]["W"]) for e in events if e["name"] == "power, W"]
+    assert found == [(0, 2.5), (7, 1.0)]
+    trace = Trace()
+    trace.ParseFromString(perfetto_trace(timeline))
+    names = {
+        p.track_descriptor.uuid: p.track_descriptor.name
+        for p in trace.packet
+        if p.HasField("track_descriptor")
+    }
+    points = [
+        (p.timestamp, p.track_event.double_counter_value)
+        for p in trace.packet
+        if p.HasField("track_event") and names.get(p.track_event.track_uuid) == "power, W"
+    ]
+    assert points == [(0, 2.5), (7, 1.0)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ class Gain:
 def explain_build(folder: Path | None, json: bool) -> None:
     """Say what bounds a run and what would help most, each change simulated."""
     path = chosen_build(folder)
-    build = read_build(path)
+    build = _simulated(read_build(path))
     gains = _gains(build)
     if json:
         print_json(_json(build, path, gains))
@@ -46,6 +46,14 @@ def explain_build(folder: Path | None, json: bool) -> None:
         console.print(
             f"The target '{build.selection.target.name}' offers no changes to simulate.", highlight=False
         )
+
+
+def _simulated(build: Build) -> Build:
+    """The build with its trace made anew: what the changes are held against must be of the same simulator."""
+    target, machine = build.selection.target, build.selection.machine
+    with stages() as stage:
+        stage("simulating")
+        return replace(build, trace=target.simulate(build.program, machine))
 
 
 def _gains(build: Build) -> list[Gain]:

@@ -106,7 +106,7 @@ def explain(
     dtype: DType = "",
     json: Json = False,
 ) -> None:
-    """Say what bounds a program, and simulate what would help most; or why a model does not fit a machine."""
+    """Say what bounds a run, or why a model does not fit."""
     if why_not is None:
         from wsc.commands.explain import explain_build
 

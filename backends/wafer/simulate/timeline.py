@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Program
+from wsc.backends.wafer.simulate.counters import counters
 from wsc.backends.wafer.simulate.pipeline import Pipeline
 from wsc.backends.wafer.simulate.prepare import Prepared, prepare
 from wsc.backends.wafer.text import print_instruction
@@ -30,7 +31,10 @@ def timeline(program: Program, machine: Wafer, inputs: int) -> Timeline:
         channel.watch = _channel_watch(name, streams[name])
     pipeline.run()
     return Timeline(
-        f"{program.name} on {machine.name}", machine.core.clock_hz, _tracks(prepared, kernels, streams)
+        f"{program.name} on {machine.name}",
+        machine.core.clock_hz,
+        _tracks(prepared, kernels, streams),
+        counters(prepared, kernels, streams, inputs),
     )
 
 

@@ -2,7 +2,7 @@
 // Time ---------------------------------------------------------------------------------------------------------------
 
 const KINDS = ["#0072b2", "#e69f00", "#009e73", "#999999"]; // compute, movement, stream, others: as KINDS of times.py
-const ROW = 15, LEFT = 210, HEAD = 22;
+const ROW = 15, LEFT = 210, HEAD = 22, TALL = 46;
 
 class TimeLine {
   constructor(section) {
@@ -14,6 +14,8 @@ class TimeLine {
       }
       return { group, name, spans };
     }).filter((track) => track.spans.length);
+    this.counters = data.timeline.counters.filter(([, , at]) => at.length > 2);
+    this.top = HEAD + this.counters.length * TALL;
     this.end = Math.max(1, ...this.tracks.flatMap((track) => track.spans.map((span) => span[1])));
     [this.from, this.to] = [0, this.end];
     this.canvas = $("canvas", { tabIndex: 0, className: "timeline" });
@@ -61,7 +63,7 @@ class TimeLine {
   }
 
   draw() {
-    const width = this.box.clientWidth, height = this.tracks.length * ROW + HEAD, scale = window.devicePixelRatio || 1;
+    const width = this.box.clientWidth, height = this.tracks.length * ROW + this.top, scale = window.devicePixelRatio || 1;
     if (!width) return;
     if (this.canvas.width !== Math.round(width * scale) || this.canvas.height !== Math.round(height * scale)) {
       this.canvas.width = Math.round(width * scale);
@@ -73,9 +75,10 @@ class TimeLine {
     context.clearRect(0, 0, width, height);
     context.font = "11px system-ui, sans-serif";
     const step = (width - LEFT) / (this.to - this.from);
-    const first = Math.max(0, Math.floor((this.box.scrollTop - HEAD) / ROW)), last = Math.ceil((this.box.scrollTop + this.box.clientHeight) / ROW);
+    const first = Math.max(0, Math.floor((this.box.scrollTop - this.top) / ROW)), last = Math.ceil((this.box.scrollTop + this.box.clientHeight) / ROW);
     this.axis(context, ink, step, width, height);
-    this.tracks.slice(first, last).forEach((track, i) => this.track(context, track, HEAD + (first + i) * ROW, ink, step, width));
+    this.counters.forEach((counter, i) => this.counter(context, counter, HEAD + i * TALL, ink, step, width));
+    this.tracks.slice(first, last).forEach((track, i) => this.track(context, track, this.top + (first + i) * ROW, ink, step, width));
   }
 
   axis(context, ink, step, width, height) {
@@ -101,8 +104,32 @@ class TimeLine {
     }
   }
 
+  counter(context, [name, unit, at, values], y, ink, step, width) {
+    const most = Math.max(...values, 1e-30), high = TALL - 8, px = (cycle) => Math.min(width, Math.max(LEFT, LEFT + (cycle - this.from) * step));
+    context.fillStyle = ink;
+    context.fillText(name, 2, y + 14);
+    context.fillText(`0 to ${prefixed(most, unit)}`, 2, y + 28);
+    context.fillStyle = "#56b4e9";
+    context.beginPath();
+    context.moveTo(px(at[0]), y + high);
+    values.forEach((value, i) => {
+      const level = y + high - (high - 4) * (value / most);
+      context.lineTo(px(at[i]), level);
+      context.lineTo(px(at[i + 1] ?? at[i]), level);
+    });
+    context.lineTo(px(at[at.length - 1]), y + high);
+    context.fill();
+  }
+
   point(event) {
-    const track = this.tracks[Math.floor((event.offsetY - HEAD) / ROW)], at = this.cycle(event.offsetX);
+    const counter = this.counters[Math.floor((event.offsetY - HEAD) / TALL)];
+    if (counter && event.offsetY >= HEAD && event.offsetX >= LEFT) {
+      const [name, unit, at, values] = counter, now = this.cycle(event.offsetX);
+      const i = at.findLastIndex((cycle) => cycle <= now);
+      this.hover.textContent = i < 0 ? name : `${name}: ${prefixed(values[i], unit)} at cycle ${count(now)}`;
+      return;
+    }
+    const track = this.tracks[Math.floor((event.offsetY - this.top) / ROW)], at = this.cycle(event.offsetX);
     if (!track || event.offsetX < LEFT) return;
     const span = track.spans.find(([start, end]) => start <= at && at < end);
     this.hover.textContent = `${track.group}: ${track.name}` + (span
