@@ -284,6 +284,18 @@ def fastest(shape: TransformerShape, plans: Iterable[Parallelism], cluster: Clus
     raise WscError(f"{shape.name}: no plan fits the memory of {cluster.name}")
 
 
+def group_of(plan: Parallelism) -> int:
+    """Microbatches in a row where interleaved stages have them and their number is no multiple of the ranks: as few as
+    divide it and keep all ranks busy. Raises UserError where there are too few.
+    """
+    if plan.virtual == 1 or plan.microbatches % plan.pipeline == 0:
+        return 0
+    found = (n for n in range(plan.pipeline, plan.microbatches + 1) if plan.microbatches % n == 0)
+    if group := next(found, 0):
+        return group
+    raise UserError(f"{plan.microbatches} microbatches are too few for {plan.pipeline} interleaved stages")
+
+
 def mlperf(rows: Iterable[MlperfRow]) -> Iterator[Measured]:
     """Llama 3.1 405B with the embedding and the head counted as a layer each, as NeMo splits the pipeline."""
     for row in rows:
@@ -309,6 +321,7 @@ def mlperf(rows: Iterable[MlperfRow]) -> Iterator[Measured]:
             shard=1,
             precision=PRECISIONS[row.precision],
         )
+        plan = replace(plan, group=group_of(plan))
         cluster = cluster_of(shipped_gpu(row.gpu), row.gpus)
         trace = step(shape, plan, cluster)
         label = f"{row.submitter_system}, {row.gpus} GPUs"

@@ -111,6 +111,21 @@ def test_a_constant_is_found_again() -> None:
     assert fitted["h100"].calibration.tensor_efficiency == pytest.approx(0.6, rel=1e-3)
 
 
+def test_a_constant_that_no_row_tells_anything_of_stays(capsys: pytest.CaptureFixture[str]) -> None:
+    """Products in bf16 know nothing of the scaling to fp8."""
+    gpu = shipped_gpu("h100")
+    rows = [
+        GemmRow(system="h100_sxm", gemm_dtype="bfloat16", m=8192, n=8192, k=k, latency_us=2e3)
+        for k in (4096, 8192)
+    ]
+    family = Family("products", ("tensor_efficiency",), (("products", "quantize_bytes_per_element"),))
+    fitted = fit(family, {"h100": gpu}, [Batch("h100", rows, gemm_row_seconds)])["h100"]
+    kept = gpu.common.products.quantize_bytes_per_element
+    assert fitted.common.products.quantize_bytes_per_element == pytest.approx(kept, rel=1e-12)
+    assert fitted.calibration.tensor_efficiency != gpu.calibration.tensor_efficiency
+    assert capsys.readouterr().out == "not told by any row: products.quantize_bytes_per_element\n"
+
+
 def test_constants_of_other_gpus_come_from_the_neighbour_and_the_data_sheet() -> None:
     fitted = {name: shipped_gpu(name) for name in ("a100", "h100")}
     b200, h100 = shipped_gpu("b200"), fitted["h100"]

@@ -1,5 +1,7 @@
 """Pipeline schedules: every pass once and in a possible order, memory as known, the bubble as in the papers."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,17 +22,22 @@ def cases(draw: st.DrawFn) -> tuple[Schedule, int, int, int]:
     return schedule, ranks, virtual, ranks * draw(st.integers(1, 4))
 
 
-def length(case: tuple[Schedule, int, int, int], forward: float = 1.0, backward: float = 2.0) -> float:
+def length(
+    case: tuple[Schedule, int, int, int],
+    forward: float = 1.0,
+    backward: float = 2.0,
+    orders: Sequence[Sequence[Action]] = (),
+) -> float:
     """When the last pass of a step ends, messages taking no time; fails where ranks wait for each other for ever."""
     schedule, ranks, virtual, microbatches = case
-    orders = [list(order) for order in actions(schedule, ranks, virtual, microbatches)]
+    waiting = [list(order) for order in orders or actions(schedule, ranks, virtual, microbatches)]
     done: dict[tuple[str, int, int], float] = {}
     free = [0.0] * ranks
     times = {"F": forward, "B": backward, "I": backward / 2, "W": backward / 2}
     last = ranks * virtual - 1
-    while any(orders):
+    while any(waiting):
         moved = False
-        for rank, order in enumerate(orders):
+        for rank, order in enumerate(waiting):
             while order and (ready := when(order[0], rank, ranks, last, done)) is not None:
                 action = order.pop(0)
                 free[rank] = max(free[rank], ready) + times[action.kind] / virtual
@@ -94,6 +101,23 @@ def test_activations_held_are_as_the_planner_reckons(case: tuple[Schedule, int, 
         assert held <= in_flight(plan, rank) * (1 if virtual == 1 else 2)
         if virtual == 1:
             assert held == in_flight(plan, rank)
+
+
+@given(st.integers(1, 5), st.integers(2, 3), st.integers(0, 3), st.integers(1, 3))
+def test_groups_may_be_larger_than_the_ranks(ranks: int, virtual: int, more: int, groups: int) -> None:
+    """No longer than with groups as large as the ranks, for what fills is the same; every pass once."""
+    group = ranks + more
+    microbatches = group * groups
+    orders = actions("interleaved", ranks, virtual, microbatches, group)
+    assert all(len(set(order)) == len(order) == 2 * virtual * microbatches for order in orders)
+    case = ("interleaved", ranks, virtual, microbatches)
+    expected = 3.0 * microbatches + 3.0 * (ranks - 1) / virtual
+    assert length(case, orders=orders) == pytest.approx(expected)  # type: ignore[arg-type]
+
+
+def test_a_group_smaller_than_the_ranks_is_refused() -> None:
+    with pytest.raises(ValueError, match="2 microbatches in a row are fewer than 4 ranks"):
+        actions("interleaved", 4, 2, 8, 2)
 
 
 def test_interleaving_takes_microbatches_in_groups() -> None:

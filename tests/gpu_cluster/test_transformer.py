@@ -194,6 +194,11 @@ def test_all_of_the_405b_model_is_there() -> None:
             {"pipeline": 4, "schedule": "interleaved", "virtual": 2, "global_batch": 6},
             "divides by pipeline = 4, not 6",
         ),
+        (
+            {"pipeline": 4, "schedule": "interleaved", "virtual": 2, "global_batch": 6, "group": 5},
+            "6 microbatches do not divide by group = 5",
+        ),
+        ({"pipeline": 4, "group": 4, "global_batch": 8}, "group = 4 microbatches in a row need the schedule"),
         ({"pipeline": 20, "global_batch": 20}, "20 stages are more than 16 layers and the embeddings"),
         (
             {"pipeline": 2, "shard": 3},

@@ -83,7 +83,7 @@ def plan_values(shape: TransformerShape, plan: Parallelism, stages: tuple[Stage,
 
 def schedule_csv(plan: Parallelism) -> str:
     """A row a rank of the pipeline: its passes in order, as torch's runtime reads them (stage, pass, microbatch)."""
-    orders = actions(plan.schedule, plan.pipeline, plan.virtual, plan.microbatches)
+    orders = actions(plan.schedule, plan.pipeline, plan.virtual, plan.microbatches, plan.group)
     rows = [
         ",".join(f"{a.chunk * plan.pipeline + rank}{a.kind}{a.microbatch}" for a in order)
         for rank, order in enumerate(orders)

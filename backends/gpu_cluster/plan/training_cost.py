@@ -191,7 +191,7 @@ def in_flight(plan: Parallelism, rank: int) -> int:
     held = {
         "gpipe": total,
         "1f1b": ahead + 1,
-        "interleaved": 2 * ahead + (plan.virtual - 1) * plan.pipeline + 1,
+        "interleaved": 2 * ahead + (plan.virtual - 1) * plan.in_a_row + 1,
         "zero-bubble": plan.pipeline,
     }[plan.schedule]
     return min(total, held)

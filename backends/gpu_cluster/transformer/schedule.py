@@ -30,12 +30,21 @@ class Action:
 Actions = tuple[Action, ...]
 
 
-def actions(schedule: Schedule, ranks: int, virtual: int, microbatches: int) -> tuple[Actions, ...]:
-    """For each rank of the pipeline what it does in a step; raises ValueError where the schedule cannot be."""
-    if schedule == "interleaved" and microbatches % ranks:
-        raise ValueError(f"{microbatches} microbatches do not divide by {ranks} ranks")
-    make = _MAKERS[schedule]
-    return tuple(make(rank, ranks, virtual, microbatches) for rank in range(ranks))
+def actions(
+    schedule: Schedule, ranks: int, virtual: int, microbatches: int, group: int = 0
+) -> tuple[Actions, ...]:
+    """For each rank of the pipeline what it does in a step; raises ValueError where the schedule cannot be.
+
+    Interleaved, `group` microbatches (as many as ranks, unless given) pass one chunk of a rank before the next.
+    """
+    if schedule != "interleaved":
+        return tuple(_MAKERS[schedule](rank, ranks, virtual, microbatches) for rank in range(ranks))
+    group = group or ranks
+    if microbatches % group:
+        raise ValueError(f"{microbatches} microbatches do not divide by {group} ranks")
+    if group < ranks:
+        raise ValueError(f"{group} microbatches in a row are fewer than {ranks} ranks")
+    return tuple(_interleaved(rank, ranks, virtual, microbatches, group) for rank in range(ranks))
 
 
 def _gpipe(rank: int, ranks: int, virtual: int, microbatches: int) -> Actions:
@@ -52,19 +61,19 @@ def _one_forward_one_backward(rank: int, ranks: int, virtual: int, microbatches:
     )
 
 
-def _interleaved(rank: int, ranks: int, virtual: int, microbatches: int) -> Actions:
+def _interleaved(rank: int, ranks: int, virtual: int, microbatches: int, group: int) -> Actions:
     total = microbatches * virtual
-    warm = min((ranks - 1 - rank) * 2 + (virtual - 1) * ranks, total)
-    places = [_place(number, ranks, virtual) for number in range(total)]
+    warm = min((ranks - 1 - rank) * 2 + (virtual - 1) * group, total)
+    places = [_place(number, group, virtual) for number in range(total)]
     forward = [Action("F", chunk, microbatch) for chunk, microbatch in places]
     backward = [Action("B", virtual - 1 - chunk, microbatch) for chunk, microbatch in places]
     return _paired(forward, backward, warm)
 
 
-def _place(number: int, ranks: int, virtual: int) -> tuple[int, int]:
-    """(chunk, microbatch) of the number-th pass: as many microbatches as ranks go through a chunk, then the next."""
-    group, rest = divmod(number, ranks * virtual)
-    return rest // ranks, group * ranks + rest % ranks
+def _place(number: int, group: int, virtual: int) -> tuple[int, int]:
+    """(chunk, microbatch) of the number-th pass: a group of microbatches goes through a chunk, then the next."""
+    before, rest = divmod(number, group * virtual)
+    return rest // group, before * group + rest % group
 
 
 def _paired(forward: list[Action], backward: list[Action], warm: int) -> Actions:
@@ -92,7 +101,6 @@ def _zero_bubble(rank: int, ranks: int, virtual: int, microbatches: int) -> Acti
 _MAKERS: Mapping[Schedule, Callable[[int, int, int, int], Actions]] = {
     "gpipe": _gpipe,
     "1f1b": _one_forward_one_backward,
-    "interleaved": _interleaved,
     "zero-bubble": _zero_bubble,
 }
 

@@ -112,7 +112,9 @@ class Parallelism:
     between stages pass while the rank computes. `gradient_bytes` is of an element as it is reduced, `accumulate_bytes`
     as it is summed up, by the product itself if `fused_accumulation`. `master_bytes` is the optimiser's state a
     parameter: 12 is Adam with a copy of the weights in single precision. `gather` says what fully sharded weights are
-    gathered by (`sharded.py`): units, as FSDP does, or matrices, as DeepSpeed did in 2021.
+    gathered by (`sharded.py`): units, as FSDP does, or matrices, as DeepSpeed did in 2021. `group` microbatches pass
+    one virtual stage of a rank before the next (Megatron-Core's microbatch_group_size_per_vp_stage); 0 is as many as
+    the pipeline has ranks.
     """
 
     data: int = 1
@@ -139,6 +141,7 @@ class Parallelism:
     accumulate_bytes: int = 4
     master_bytes: int = 12
     gather: Literal["unit", "matrix"] = "unit"
+    group: int = 0
 
     @property
     def ranks(self) -> int:
@@ -154,6 +157,11 @@ class Parallelism:
     def microbatches(self) -> int:
         """Microbatches a replica and step."""
         return self.global_batch // (self.data * self.micro_batch)
+
+    @property
+    def in_a_row(self) -> int:
+        """Microbatches that pass one virtual stage of a rank before the next."""
+        return self.group or self.pipeline
 
     @property
     def stages(self) -> int:
@@ -200,7 +208,14 @@ def check(shape: TransformerShape, plan: Parallelism) -> None:
         raise UserError(
             f"virtual = {plan.virtual} stages a rank need the schedule 'interleaved', not '{plan.schedule}'"
         )
-    if plan.schedule == "interleaved" and plan.microbatches % plan.pipeline:
+    if plan.group and (plan.schedule != "interleaved" or plan.group < plan.pipeline):
+        raise UserError(
+            f"group = {plan.group} microbatches in a row need the schedule 'interleaved' and no fewer than "
+            f"pipeline = {plan.pipeline}"
+        )
+    if plan.group and plan.microbatches % plan.group:
+        raise UserError(f"{plan.microbatches} microbatches do not divide by group = {plan.group}")
+    if plan.schedule == "interleaved" and not plan.group and plan.microbatches % plan.pipeline:
         raise UserError(
             f"the schedule 'interleaved' takes a number of microbatches that divides by pipeline = {plan.pipeline}, "
             f"not {plan.microbatches}"

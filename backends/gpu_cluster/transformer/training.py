@@ -50,7 +50,7 @@ def training_program(
     fits(plan, cluster.gpus, cluster.name)
     stages = stages or even_stages(shape, plan.stages)
     blocks = Blocks(shape, plan)
-    orders = actions(plan.schedule, plan.pipeline, plan.virtual, plan.microbatches)
+    orders = actions(plan.schedule, plan.pipeline, plan.virtual, plan.microbatches, plan.group)
     classes = tuple(
         RankClass((("pipeline", rank),), RankWriter(shape, plan, blocks, stages, rank, order).body())
         for rank, order in enumerate(orders)
