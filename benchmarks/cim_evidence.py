@@ -36,9 +36,9 @@ def evidence(rows: Rows) -> list[Evidence]:
 
 def _compilers(rows: Rows) -> Iterator[Evidence]:
     puma = [
-        cycles / float(r["cycles_1ns"]) - 1
+        cycles / theirs - 1
         for r in rows.puma
-        if (cycles := puma_cycles(r["program"])) is not None
+        if (theirs := least(r["cycles_1ns"])) and isinstance(cycles := puma_cycles(r["program"]), int)
     ]
     yield from of_errors(
         puma,

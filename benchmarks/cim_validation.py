@@ -23,6 +23,7 @@ from benchmarks.cim_sets import Row, Rows, least, read_rows
 from wsc.backends.cim.figures import compared
 from wsc.backends.cim.macro import condition
 from wsc.backends.registry import machine_names, select
+from wsc.compiler.errors import DoesNotFit
 from wsc.compiler.evidence import evidence_text
 from wsc.compiler.passes.pipeline import run_pipeline
 from wsc.driver import quantized
@@ -148,10 +149,15 @@ def macro_error(row: Row) -> float | None:
 
 
 @cache
-def puma_cycles(row: str) -> int | None:
-    """Latency of a program on PUMA's machine; None where it is not written out here."""
+def puma_cycles(row: str) -> int | str:
+    """Latency of a program on PUMA's machine, or why there is none."""
     made = program(row)
-    return None if made is None else simulated(*made, "program", "puma", MOST_CHIPS).latency_cycles
+    if made is None:
+        return "not written out here"
+    try:
+        return simulated(*made, "program", "puma", MOST_CHIPS).latency_cycles
+    except DoesNotFit as error:
+        return str(error)
 
 
 @cache
@@ -176,10 +182,10 @@ def puma(rows: list[Row]) -> Iterator[str]:
     yield from ("| program | PUMA | wsc | ratio |", "|---|---:|---:|---:|")
     for row in rows:
         cycles = puma_cycles(row["program"])
-        if cycles is None:
-            yield f"| {row['program']} | {row['cycles_1ns']} | not written out here | |"
+        theirs = least(row["cycles_1ns"])
+        if isinstance(cycles, str) or theirs is None:
+            yield f"| {row['program']} | {row['cycles_1ns']} | {cycles} | |"
             continue
-        theirs = float(row["cycles_1ns"])
         yield f"| {row['program']} | {theirs:,.0f} | {cycles:,} | {cycles / theirs:.2f} |"
     yield ""
 

@@ -8,7 +8,7 @@ import torch
 from benchmarks.cim_networks import NETWORKS, known, network
 from benchmarks.cim_puma import PROGRAMS, parsed, program
 from benchmarks.cim_sets import least, read_rows
-from benchmarks.cim_validation import macro_error, simulated
+from benchmarks.cim_validation import macro_error, puma, simulated
 from wsc.frontend.capture import capture
 
 
@@ -50,6 +50,20 @@ def test_programs_for_puma_are_no_slower_than_its_own(row: dict[str, str]) -> No
     made = program(row["program"])
     assert made is not None
     assert simulated(*made, "program", "puma").latency_cycles <= float(row["cycles_1ns"])
+
+
+def test_rows_that_cannot_be_run_are_told_and_left_out() -> None:
+    rows = [
+        {"program": "fc 128x128", "cycles_1ns": "1949"},
+        {"program": "conv 3x3", "cycles_1ns": "100"},
+        {"program": "fc 262144x262144", "cycles_1ns": "1"},
+        {"program": "fc 128x128", "cycles_1ns": "segfault"},
+    ]
+    *_, first, unknown, large, broken, _ = puma(rows)
+    assert first.startswith("| fc 128x128 | 1,949 |")
+    assert unknown == "| conv 3x3 | 100 | not written out here | |"
+    assert "chips are needed" in large
+    assert broken.startswith("| fc 128x128 | segfault |")
 
 
 # Multiply-adds (millions) and weights (millions), as torchvision and the papers have them; images of 224 x 224.
