@@ -95,6 +95,8 @@ def test_the_page_in_a_browser(page: Page) -> None:
     page.click("nav >> text=Time")
     page.wait_for_function("timeline && timeline.tracks.length > 0")
     page.hover(".timeline", position={"x": 400, "y": 30})
+    assert page.inner_text(".spans").startswith("power: ")
+    page.hover(".timeline", position={"x": 400, "y": page.evaluate("timeline.top") + 5})
     assert page.inner_text(".spans").startswith("kernels: ")
     whole = page.evaluate("timeline.to - timeline.from")
     page.keyboard.down("Shift")

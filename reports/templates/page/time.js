@@ -14,6 +14,9 @@ class TimeLine {
       }
       return { group, name, spans };
     }).filter((track) => track.spans.length);
+    const names = new Set(this.tracks.map((track) => track.name)), groups = new Set(this.tracks.map((track) => track.group));
+    const alone = names.size === this.tracks.length && groups.size < this.tracks.length; // a name says which track is meant
+    for (const track of this.tracks) track.label = alone ? track.name : `${track.group}: ${track.name}`;
     this.counters = data.timeline.counters.filter(([, , at]) => at.length > 2);
     this.top = HEAD + this.counters.length * TALL;
     this.end = Math.max(1, ...this.tracks.flatMap((track) => track.spans.map((span) => span[1])));
@@ -95,7 +98,7 @@ class TimeLine {
 
   track(context, track, y, ink, step, width) {
     context.fillStyle = ink;
-    context.fillText(track.name.length > 33 ? `${track.name.slice(0, 32)}…` : track.name, 2, y + 11);
+    context.fillText(track.label.length > 33 ? `${track.label.slice(0, 32)}…` : track.label, 2, y + 11);
     for (const [start, end, , kind] of track.spans) {
       if (end < this.from || start > this.to) continue;
       const left = Math.max(LEFT, LEFT + (start - this.from) * step), right = Math.min(width, LEFT + (end - this.from) * step);
