@@ -25,6 +25,7 @@ NORTH, SOUTH, EAST, WEST, RAMP = range(5)
 MOST_POSITIONS = 4
 Turn = tuple[int, tuple[int, ...]]  # the port a message comes from, and those it leaves by
 Path = dict[Place, Turn]
+_Kind = tuple[int, int, int]  # lane, and signs of the way along x and y
 Key = tuple[str, int]  # family or group, colour within it
 EMPTY: Mapping[str, Sequence[tuple[str, int]]] = MappingProxyType({})
 
@@ -159,24 +160,22 @@ def _fixed(paths: Sequence[Path], share: int) -> list[int] | None:
 def _in_turn(family: Family, paths: Sequence[Path], share: int) -> list[int]:
     """Colours that change: one set a direction, each message on the one where least has to pass before it.
 
-    An ordered family has one colour a direction and lane.
+    Lanes never share a colour: a core that passes words on sends on one lane while it receives on the other. An ordered
+    family has one colour a direction and lane.
     """
-    directions = [(*_direction(m), m.lane if family.ordered else 0) for m in family.messages]
-    kinds = sorted(set(directions))
-    share = len(kinds) if family.ordered else share
-    each = max(1, share // len(kinds))
-    groups = {kind: [number % share * each + i for i in range(each)] for number, kind in enumerate(kinds)}
+    kinds = [(m.lane, *_direction(m)) for m in family.messages]
+    groups = _groups(sorted(set(kinds)), 0 if family.ordered else share)
     load: dict[int, Counter[Place]] = defaultdict(Counter)
     turns: dict[tuple[int, Place], set[Turn]] = defaultdict(set)
     found = []
-    for message, way, kind in zip(family.messages, paths, directions, strict=True):
+    for message, way, kind in zip(family.messages, paths, kinds, strict=True):
         able = [
             c
             for c in groups[kind]
             if all(len(turns[c, place] | {turn}) <= MOST_POSITIONS for place, turn in way.items())
         ]
         if not able:  # one more colour
-            able = [max(load, default=-1) + 1]
+            able = [max(c for group in groups.values() for c in group) + 1]
             groups[kind] += able
         color = min(able, key=lambda c: (max(load[c][place] for place in way), c))
         for place, turn in way.items():
@@ -185,6 +184,21 @@ def _in_turn(family: Family, paths: Sequence[Path], share: int) -> list[int]:
         found.append(color)
     numbers = {color: i for i, color in enumerate(sorted(set(found)))}
     return [numbers[color] for color in found]
+
+
+def _groups(kinds: Sequence[_Kind], share: int) -> dict[_Kind, list[int]]:
+    """Colours for every kind of message: each lane has its part of the share; without one, a colour a direction."""
+    lanes = sorted({lane for lane, *_ in kinds})
+    groups: dict[_Kind, list[int]] = {}
+    first = 0
+    for lane in lanes:
+        own = [kind for kind in kinds if kind[0] == lane]
+        count = max(1, share // len(lanes)) if share else len(own)
+        each = max(1, count // len(own))
+        for number, kind in enumerate(own):
+            groups[kind] = [first + number % count * each + i for i in range(each)]
+        first += count
+    return groups
 
 
 def _direction(message: Message) -> tuple[int, int]:

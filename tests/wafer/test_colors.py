@@ -45,6 +45,18 @@ def test_a_gather_shares_one_colour_in_positions() -> None:
     assert (found.used, found.most_positions) == (1, 2)
 
 
+@pytest.mark.parametrize("colors", [2, 3, 21])
+def test_what_passes_a_core_comes_on_one_lane_and_leaves_on_the_other(colors: int) -> None:
+    """Many streams beside a chain leave it few colours; it needs two in any case."""
+    chain = tuple(Message((p, 0), ((p - 1, 0),), 100, lane=p % 2) for p in range(7, 0, -1))
+    back = tuple(Message((p, 0), ((p + 1, 0),), 100, lane=p % 2) for p in range(7))
+    found = allocate([Family("c", "kernel 'c'", chain + back)], colors)
+    used = found.color["c"]
+    for n, message in enumerate(chain + back):
+        onward = [used[i] for i, m in enumerate(chain + back) if m.source == message.targets[0]]
+        assert used[n] not in onward
+
+
 @settings(max_examples=50, deadline=None, derandomize=True, database=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=40), st.integers(1, 21))
 def test_no_message_is_led_astray(pairs: list[tuple[int, int]], colors: int) -> None:

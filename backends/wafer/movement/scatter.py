@@ -96,10 +96,11 @@ def _pass(
     targets = [part for part in order[1:] if words[part]]
     for target in targets if nearest else reversed(targets):
         brought = -1
-        for here, there in pairwise(order):
+        for number, (here, there) in enumerate(pairwise(order)):
             if here == target:
                 break
-            onward = made.send(region.places[line[here]], [region.places[line[there]]], words[target])
+            place = region.places[line[there]]
+            onward = made.send(region.places[line[here]], [place], words[target], number % 2)
             steps[here].append((target, brought, onward))
             brought = onward
         steps[target].append((target, brought, -1))

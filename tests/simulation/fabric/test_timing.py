@@ -124,6 +124,15 @@ def test_a_copy_goes_as_fast_as_memory_is_written() -> None:
     np.testing.assert_array_equal(found(machine, 0, 32, base=256), sent)
 
 
+@pytest.mark.parametrize(("ports", "cycles"), [((16, 8), 16), ((4, 8), 32), ((16, 4), 32), ((16, 16), 16)])
+def test_a_copy_waits_for_either_port(ports: tuple[int, int], cycles: int) -> None:
+    """Two words a cycle at most; a port of four bytes passes one."""
+    row = cores(1)
+    copy = Transfer(32, reads=Access(0), writes=Access(256), pace=PACE // 2)
+    row[0].queues.append([Instruction("copy", 0, 0, transfers=(copy,))])
+    at_the_edge(Machine(fabric(1, read_bytes=ports[0], write_bytes=ports[1]), [], row), cycles)
+
+
 def shared_bank(banks: int) -> Machine:
     """Two copies at once whose addresses lie a whole number of rounds over the banks apart."""
     row = cores(1, counters=2)
