@@ -35,6 +35,7 @@ class KernelTrace:
     macs: int  # per input, all units
     bytes_per_unit: int  # memory used on the fullest unit, code included
     steps: tuple[StepTrace, ...]
+    wafer: int = 0  # of several in a row
 
     @property
     def busy_cycles(self) -> float:

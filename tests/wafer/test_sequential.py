@@ -1,11 +1,14 @@
 """Sequential and streaming programs: numbers equal to the model's, phases that share a cache, clear errors."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.wafer.sequential_cases import captured, inputs_of, llama, machine
+from wsc.backends.wafer.defects import Defects
 from wsc.backends.wafer.execute import execute
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Program, Repeat
@@ -13,6 +16,8 @@ from wsc.backends.wafer.schedule import Asked, choose_plan
 from wsc.backends.wafer.sequential.emit import emit_sequential
 from wsc.backends.wafer.sequential.facts import longest_context
 from wsc.backends.wafer.sequential.plan import SequentialPlan, Wanted, plan_sequential
+from wsc.backends.wafer.sequential.region import Task
+from wsc.backends.wafer.sequential.tiles import Tilings
 from wsc.backends.wafer.simulate import simulate
 from wsc.backends.wafer.text import parse_program, print_program
 from wsc.backends.wafer.verify import verify
@@ -171,3 +176,37 @@ def test_a_grid_larger_than_the_fabric() -> None:
     with pytest.raises(DoesNotFit) as error:
         choose_plan(llama("decode"), machine("wafer-4x4"), Asked.of({"grid": "5x4"}))
     assert str(error.value) == "--grid 5x4 is larger than wafer-4x4: it has 4 x 4 cores."
+
+
+def tiled(model: Model, wafer: Wafer, wafers: int) -> SequentialPlan | None:
+    """The model with every part of every layer on a rectangle of its own; None where they do not fit."""
+    plan = plan_sequential(model, machine("wafer-8x8"), Wanted())
+    task = Task(plan.rolled, plan.dims, plan.weight_keys, wafer)
+    segments = Tilings(task, (wafer.grid.width_cores, wafer.grid.height_cores)).placed(wafers)
+    return None if segments is None else replace(plan, machine=wafer, segments=segments)
+
+
+@pytest.mark.parametrize(("phase", "wafers"), [("decode", 1), ("decode", 2), ("prefill", 2)])
+def test_parts_of_layers_on_rectangles_of_their_own(phase: str, wafers: int) -> None:
+    model, wafer = llama(phase), machine("wafer-8x8")
+    plan = tiled(model, wafer, wafers)
+    assert plan is not None
+    program = emit_sequential(plan)
+    verify(program)
+    assert [k.name for k in program.kernels][1:3] == ["layers.0.attention", "layers.0.products"]
+    assert {k.wafer for k in program.kernels} == set(range(wafers))
+    assert_equal(program, model, position=5)
+    assert parse_program(print_program(program)) == program
+
+
+def test_rectangles_keep_out_of_dead_cores() -> None:
+    model, wafer = llama("decode"), machine("wafer-8x8")
+    dead = wafer.model_copy(update={"defects": Defects(dead_cores=((3, 4), (6, 1)))})
+    plan = tiled(model, dead, 2)
+    assert plan is not None
+    program = emit_sequential(plan)
+    simulate(program, dead)  # refuses kernels on dead cores
+    assert_equal(program, model, position=5)
+    rows = {row for k in program.kernels for row in range(k.y, k.y + k.height)}
+    assert rows.isdisjoint({1, 4})
+    assert tiled(model, dead, 1) is None
