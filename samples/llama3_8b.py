@@ -1,10 +1,10 @@
 """Llama 3 (Grattafiori et al., 2024) for serving: a prompt at once, or one more token with the keys and values kept.
 
 `phase` "prefill" takes `seq` tokens (the whole context by default) and fills the caches; with `chunk` it takes so many
-tokens of the prompt at a time, at the positions that it is given; "decode" takes one token, at the last position of the
-context where the example inputs are used. The caches are arguments that the module changes in place. Other decoders of this
-kind by `shape`: llama2-13b, codellama-34b, qwen2-72b, llama3-70b. All are on the meta device in half precision, but
-"tiny", which has weights and can be run.
+tokens of the prompt at a time, at the positions that it is given; "decode" takes one token at its position, which is
+the last of the context in the example. The caches are arguments that the module changes in place. Other decoders of
+this kind by `shape`: llama2-13b, codellama-34b, qwen2-72b, llama3-70b. All are on the meta device in half precision,
+but "tiny", which has weights and can be run.
 
     wsc compile samples/llama3_8b.py --phase decode --context 4096
     wsc compile samples/llama3_8b.py --phase prefill --context 4096
