@@ -1,8 +1,9 @@
 """Llama 3 70B (Grattafiori et al., 2024) for serving, in half precision: 141 GB of weights, on the meta device.
 
 Four WSE-3 hold them, each part of each layer on a rectangle of cores of its own, so that tokens can follow each other
-through the layers. `phase` "prefill" takes `chunk` tokens of a prompt at a time, at the positions it is given, and a
-prompt is as many inputs in a row; "decode" takes one token. Caches and options are those of llama3_8b.py.
+through the layers. Decode takes one token. So does prefill: a prompt goes through as one token after another, one
+behind the other, which is the summary's tokens a second of a prompt. `chunk` takes more of them at once, for which the
+weights leave no memory on four wafers. Caches and options are those of llama3_8b.py.
 
     wsc compile samples/llama3_70b.py --phase decode --context 4096 --wafers 4 -t wse3
     wsc compile samples/llama3_70b.py --phase prefill --context 4096 --wafers 4 -t wse3
@@ -11,8 +12,6 @@ prompt is as many inputs in a row; "decode" takes one token. Caches and options 
 
 import llama3_8b
 from torch import nn
-
-CHUNK = 2  # tokens; more need more memory for activations than the weights leave
 
 
 def model(shape: str = "llama3-70b", context: int = 4096, layers: int = 0) -> nn.Module:
@@ -25,6 +24,6 @@ def example_inputs(
     context: int = 4096,
     batch: int = 1,
     layers: int = 0,
-    chunk: int = CHUNK,
+    chunk: int = 1,
 ) -> tuple[object, ...]:
     return llama3_8b.example_inputs(shape, phase, context, batch, 0, layers, chunk)

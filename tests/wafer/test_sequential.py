@@ -1,6 +1,7 @@
 """Sequential and streaming programs: numbers equal to the model's, phases that share a cache, clear errors."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -19,6 +20,8 @@ from wsc.backends.wafer.sequential.plan import SequentialPlan, Wanted, plan_sequ
 from wsc.backends.wafer.sequential.region import Task
 from wsc.backends.wafer.sequential.tiles import Tilings
 from wsc.backends.wafer.simulate import simulate
+from wsc.backends.wafer.simulate.timeline import timeline
+from wsc.backends.wafer.target import TARGET
 from wsc.backends.wafer.text import parse_program, print_program
 from wsc.backends.wafer.verify import verify
 from wsc.compiler.errors import DoesNotFit, UserError
@@ -201,12 +204,68 @@ def test_parts_of_layers_on_rectangles_of_their_own(phase: str, wafers: int) -> 
 
 def test_rectangles_keep_out_of_dead_cores() -> None:
     model, wafer = llama("decode"), machine("wafer-8x8")
-    dead = wafer.model_copy(update={"defects": Defects(dead_cores=((3, 4), (6, 1)))})
+    dead = wafer.model_copy(
+        update={"defects": Defects(dead_cores={"value": ((3, 4), (6, 1)), "source": "a test"})}
+    )
     plan = tiled(model, dead, 2)
     assert plan is not None
     program = emit_sequential(plan)
     simulate(program, dead)  # refuses kernels on dead cores
     assert_equal(program, model, position=5)
-    rows = {row for k in program.kernels for row in range(k.y, k.y + k.height)}
-    assert rows.isdisjoint({1, 4})
-    assert tiled(model, dead, 1) is None
+    for x, y in ((3, 4), (6, 1)):
+        assert not any(k.x <= x < k.x + k.width and k.y <= y < k.y + k.height for k in program.kernels)
+
+
+def test_a_prompt_by_chunks_goes_through_its_rectangles_one_behind_the_other() -> None:
+    options = {"shape": "tiny", "phase": "prefill", "context": "16", "chunk": "4", "layers": "3"}
+    model, wafer = captured("llama3_8b", **options), machine("wafer-8x8")
+    plan = tiled(model, wafer, 2)
+    assert plan is not None
+    program, inputs = emit_sequential(plan), inputs_of(model)
+    inputs[-1] = np.arange(5, 9)  # positions
+    found, expected = execute(program, model.weights, inputs), interpret(model.graph, inputs, model.weights)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-4 * np.abs(b).max())
+    trace = simulate(program, wafer)
+    busiest = max(kernel.busy_cycles for kernel in trace.kernels)
+    assert busiest <= trace.interval_cycles < trace.latency_cycles / 3
+    assert not program.awaits_itself
+
+
+def test_a_decoder_awaits_its_own_token() -> None:
+    plan = tiled(llama("decode"), machine("wafer-8x8"), 1)
+    assert plan is not None
+    program = emit_sequential(plan)
+    trace = simulate(program, machine("wafer-8x8"))
+    assert program.awaits_itself
+    assert trace.interval_cycles == trace.latency_cycles
+    assert max(k.busy_cycles for k in trace.kernels) <= trace.known_interval_cycles < trace.latency_cycles / 3
+
+
+@pytest.mark.parametrize("fetch", [False, True])
+def test_the_timeline_ends_when_the_simulation_does(fetch: bool) -> None:
+    wafer = machine("wafer-4x4")
+    program = made(llama("decode"), wafer, Wanted() if fetch else Wanted(wafers=2), fetch)
+    found, latency = timeline(program, wafer, 2), simulate(program, wafer).latency_cycles
+    kernels = [track for track in found.tracks if track.group.startswith("kernels")]
+    assert {track.group for track in kernels} == (
+        {"kernels"} if fetch else {"kernels of wafer 0", "kernels of wafer 1"}
+    )
+    for track in kernels:
+        assert all(a.end <= b.start for a, b in pairwise(track.spans))
+    last = max(span.end for track in found.tracks for span in track.spans)
+    assert latency < last <= 2 * latency
+    assert any(track.group == "edge" for track in found.tracks) == fetch
+
+
+def test_each_wafer_has_a_floor_plan_of_its_own() -> None:
+    wafer = machine("wafer-4x4")
+    program = made(llama("decode"), wafer, Wanted(wafers=3))
+    trace = simulate(program, wafer)
+    assert [k.wafer for k in trace.kernels] == [0, 1, 2]
+    for number, kernel in enumerate(program.kernels):
+        found = TARGET.floorplan_of(program, wafer, trace, number)
+        assert [region.name for region in found.regions] == [kernel.name]
+    with pytest.raises(UserError) as error:
+        TARGET.floorplan_of(program, wafer, trace, 3)
+    assert str(error.value) == "--wafer 3: the program's wafers are 0 to 2."

@@ -31,7 +31,7 @@ INPUTS = 4  # until the spacing of inputs that are known in advance is that of t
 
 Watch = Callable[
     [str, "Line", int, int], None
-]  # kernel, instruction, start, cycles until its result is there
+]  # kernel, instruction, start, cycles of the core, or of the edge for a load
 
 
 @dataclass
@@ -78,7 +78,8 @@ class InOrder:
         latency = self.run_input(0)
         spans = {name: self.ends[name] - self.begins[name] for name in self.ends}
         slowest = max(spans, key=lambda name: spans[name])
-        interval = latency if program.awaits_itself else self._spacing(latency)
+        spacing = self._spacing(latency)
+        interval = latency if program.awaits_itself else spacing
         return Trace(
             clock_hz=self.machine.core.clock_hz,
             latency_cycles=latency,
@@ -87,6 +88,7 @@ class InOrder:
             streams=tuple(self._stream(name) for name in self.traffic),
             bounded_by=self._bound(interval, latency, slowest),
             energy=energy(self.prepared, interval),
+            known_interval_cycles=spacing if program.awaits_itself else 0,
         )
 
     def run_input(self, start: int) -> int:
@@ -155,7 +157,7 @@ class InOrder:
         if isinstance(op, Recv):
             end = max(end, self.arrivals[op.stream])
         run.there[_content(kernel, line.instruction.result, run.step)] = end
-        self._told(kernel, line, start, end - start)
+        self._told(kernel, line, start, cost.occupancy)
 
     def _told(self, kernel: Kernel, line: Line, start: int, cycles: int) -> None:
         if self.watch is not None:
@@ -174,7 +176,7 @@ class InOrder:
         run.edge_free = begin + cost.edge_cycles
         run.edge_cycles += cost.edge_cycles
         run.there[name, content if buffer.keys else 0] = begin + cost.latency
-        self._told(kernel, line, begin, cost.latency)
+        self._told(kernel, line, begin, cost.edge_cycles)
 
     def _send(self, name: str, start: int) -> int:
         """Send a tensor once its target is free; returns when it leaves."""
