@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.wafer.sequential_cases import captured, inputs_of, llama, machine
@@ -14,6 +14,7 @@ from wsc.backends.wafer.execute import execute
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Program, Repeat
 from wsc.backends.wafer.schedule import Asked, choose_plan
+from wsc.backends.wafer.sequential.clear import clear_region
 from wsc.backends.wafer.sequential.emit import emit_sequential
 from wsc.backends.wafer.sequential.facts import longest_context
 from wsc.backends.wafer.sequential.plan import SequentialPlan, Wanted, plan_sequential
@@ -269,3 +270,47 @@ def test_each_wafer_has_a_floor_plan_of_its_own() -> None:
     with pytest.raises(UserError) as error:
         TARGET.floorplan_of(program, wafer, trace, 3)
     assert str(error.value) == "--wafer 3: the program's wafers are 0 to 2."
+
+
+def test_one_region_keeps_out_of_dead_cores_or_says_what_would_fit() -> None:
+    model, wafer = llama("decode"), machine("wafer-8x8")
+    defects = Defects(dead_cores={"value": ((3, 0), (0, 6)), "source": "a test"})
+    dead = wafer.model_copy(update={"defects": defects})
+    (kernel,) = made(model, dead, Wanted((4, 5))).kernels
+    assert (kernel.x, kernel.y) == (4, 0)
+    (kernel,) = made(model, dead, Wanted((7, 5))).kernels
+    assert (kernel.x, kernel.y) == (0, 1)
+    with pytest.raises(DoesNotFit) as error:
+        plan_sequential(model, dead, Wanted((8, 6)))
+    assert str(error.value) == (
+        "--grid 8x6: wafer-8x8 has no such rectangle without dead cores; the largest is 7x7."
+    )
+    simulate(made(model, dead, Wanted(wafers=1)), dead)  # refuses kernels on dead cores
+
+
+@given(cells=st.sets(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=5))
+def test_the_largest_clear_region_is_the_largest(cells: set[tuple[int, int]]) -> None:
+    defects = Defects(dead_cores={"value": tuple(sorted(cells)), "source": "a test"})
+    wafer = machine("wafer-8x8").model_copy(update={"defects": defects})
+    assume(_is_whole(wafer))
+    dead = {cell for box in wafer.keep_outs for cell in box.cells}
+    found = clear_region(wafer, None)
+    assert dead.isdisjoint(found.cells)
+    sides = range(1, 9)
+    areas = [
+        w * h
+        for w in sides
+        for h in sides
+        for x in range(9 - w)
+        for y in range(9 - h)
+        if not any(x <= a < x + w and y <= b < y + h for a, b in dead)
+    ]
+    assert found.cores == max(areas)
+
+
+def _is_whole(wafer: Wafer) -> bool:
+    """Whether no dead cores cut the fabric in two."""
+    try:
+        return bool(wafer.keep_outs) or True
+    except ValueError:
+        return False

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.sequential.causal import with_causal
+from wsc.backends.wafer.sequential.clear import clear_region
 from wsc.backends.wafer.sequential.dims import Dims, find_dims
 from wsc.backends.wafer.sequential.division import cut_segments
 from wsc.backends.wafer.sequential.draft import ROWS
@@ -118,16 +119,25 @@ class _Planner:
         self.rolled: Rolled = task.rolled
         self.room = self.machine.core.sram_bytes
         self.tilings: Tilings | None = None
+        self.corner = (0, 0)
 
     def segments(self) -> tuple[PlacedSegment, ...]:
         """Where everything goes; raises DoesNotFit."""
-        full = self.wanted.grid or (self.machine.grid.width_cores, self.machine.grid.height_cores)
-        self.tilings = None if self.task.fetch else Tilings(self.task, full)
+        machine = self.machine.grid
+        whole = (machine.width_cores, machine.height_cores)
+        self.tilings = None if self.task.fetch else Tilings(self.task, self.wanted.grid or whole)
+        clear = clear_region(self.machine, self.wanted.grid)
+        full = (clear.right - clear.x + 1, clear.bottom - clear.y + 1)
+        self.corner = (clear.x, clear.y)
         if self.wanted.wafers in (None, 1):
             found = self._on_one(full)
             if found is not None:
                 return found
         return self._on_several(full)
+
+    def _at(self, laid: Laid, y: int = 0, wafer: int = 0) -> PlacedSegment:
+        """A segment in the region without dead cores, so many rows below its top."""
+        return PlacedSegment(laid, self.corner[0], self.corner[1] + y, wafer)
 
     # ---- one wafer
 
@@ -138,7 +148,7 @@ class _Planner:
             options += self._smaller(whole, full)
         fitting = [laid for laid in options if laid.bytes <= self.room]
         if fitting:
-            return (PlacedSegment(min(fitting, key=lambda laid: laid.cycles), 0, 0, 0),)
+            return (self._at(min(fitting, key=lambda laid: laid.cycles)),)
         found = self._side_by_side(whole, full) if self.rolled.body and not self.task.fetch else None
         if found is None and self.tilings is not None and self._least_wafers() == 1:
             found = self.tilings.placed(1)
@@ -167,8 +177,15 @@ class _Planner:
                 first = max(1, int(rest * share))
                 ends = [lay_out(self.task, s, width, n) for s, n in ((head, first), (tail, rest - first))]
                 if all(end.bytes <= self.room for end in ends):
-                    return _stacked([ends[0], laid, ends[1]])
+                    return self._stacked([ends[0], laid, ends[1]])
         return None
+
+    def _stacked(self, laid: list[Laid]) -> tuple[PlacedSegment, ...]:
+        placed, y = [], 0
+        for one in laid:
+            placed.append(self._at(one, y))
+            y += one.drafted.mesh.height
+        return tuple(placed)
 
     # ---- several wafers
 
@@ -210,7 +227,7 @@ class _Planner:
                 laid = lay(self.task, segment, like.drafted.mesh, like.cuts)
             if laid.bytes > self.room:
                 return None
-            placed.append(PlacedSegment(laid, 0, 0, wafer))
+            placed.append(self._at(laid, wafer=wafer))
         return tuple(placed)
 
     def _most(self, segment: Segment, full: tuple[int, int]) -> int:
@@ -270,14 +287,6 @@ def _shared(count: int, most: list[int]) -> list[int]:
         able = [i for i, n in enumerate(shares) if n < most[i]]
         shares[min(able, key=lambda i: (shares[i], i))] += 1
     return shares
-
-
-def _stacked(laid: list[Laid]) -> tuple[PlacedSegment, ...]:
-    placed, y = [], 0
-    for one in laid:
-        placed.append(PlacedSegment(one, 0, y, 0))
-        y += one.drafted.mesh.height
-    return tuple(placed)
 
 
 def _row_counts(whole: Laid, height: int) -> Iterator[int]:
