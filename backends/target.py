@@ -144,6 +144,12 @@ class Target(ABC):
     def floorplan(self, program: Any, machine: Any, trace: Trace) -> Floorplan:
         """Where everything lies, with fields over it (memory, utilisation, traffic)."""
 
+    def floorplan_of(self, program: Any, machine: Any, trace: Trace, wafer: int) -> Floorplan:
+        """The floor plan of one of several wafers, counted from 0; raises UserError for one that there is not."""
+        if wafer:
+            raise UserError(f"--wafer {wafer}: there is one floor plan, that of wafer 0.")
+        return self.floorplan(program, machine, trace)
+
     @abstractmethod
     def facts(self, plan: Any) -> tuple[tuple[str, str], ...]:
         """What a person should know of the plan, as (name, value): what was used, what it is far from, why."""

@@ -1,9 +1,10 @@
 """Llama 3 (Grattafiori et al., 2024) for serving: a prompt at once, or one more token with the keys and values kept.
 
-`phase` "prefill" takes `seq` tokens (the whole context by default) and fills the caches; "decode" takes one token at
-the last position of the context. The caches are arguments that the module changes in place. Other decoders of this
-kind by `shape`: llama2-13b, codellama-34b, qwen2-72b, llama3-70b. All are on the meta device in half precision, but
-"tiny", which has weights and can be run.
+`phase` "prefill" takes `seq` tokens (the whole context by default) and fills the caches; with `chunk` it takes so many
+tokens of the prompt at a time, at the positions that it is given; "decode" takes one token at its position, which is
+the last of the context in the example. The caches are arguments that the module changes in place. Other decoders of
+this kind by `shape`: llama2-13b, codellama-34b, qwen2-72b, llama3-70b. All are on the meta device in half precision,
+but "tiny", which has weights and can be run.
 
     wsc compile samples/llama3_8b.py --phase decode --context 4096
     wsc compile samples/llama3_8b.py --phase prefill --context 4096
@@ -60,8 +61,8 @@ class Attention(nn.Module):
         else:
             keys.index_copy_(2, position, k)
             values.index_copy_(2, position, v)
-            seen = torch.arange(keys.shape[2], device=position.device) <= position
-            mixed = F.scaled_dot_product_attention(q, keys, values, attn_mask=seen[None, :], enable_gqa=True)
+            seen = torch.arange(keys.shape[2], device=position.device) <= position[:, None]
+            mixed = F.scaled_dot_product_attention(q, keys, values, attn_mask=seen, enable_gqa=True)
         return self.wo(mixed.transpose(1, 2).reshape(batch, seq, -1))
 
 
@@ -90,7 +91,10 @@ class Layer(nn.Module):
 
 
 class Llama(nn.Module):
-    """Logits of the last token, for tokens[batch, seq], caches[batch, kv_heads, context, head] and a position[1]."""
+    """Logits of the last token, for tokens[batch, seq], caches[batch, kv_heads, context, head] and a position[seq].
+
+    Without positions, the tokens are those from the start of the context.
+    """
 
     def __init__(self, shape: Shape, context: int) -> None:
         super().__init__()
@@ -141,11 +145,12 @@ def example_inputs(
     batch: int = 1,
     seq: int = 0,
     layers: int = 0,
+    chunk: int = 0,
 ) -> tuple[object, ...]:
-    """Tokens, caches and, in decode, the position: the caches hold all of the context but the new token."""
+    """Tokens, caches and, in decode or by chunks, positions: the last ones of the context."""
     if phase not in ("prefill", "decode"):
         raise ValueError(f"phase is 'prefill' or 'decode', not '{phase}'")
-    seq = 1 if phase == "decode" else seq or context
+    seq = 1 if phase == "decode" else chunk or seq or context
     if not 1 <= seq <= context or batch < 1:
         raise ValueError(f"batch {batch} and seq {seq} are 1 or more, and seq is at most context {context}")
     size, small = chosen(shape, layers), shape == "tiny"
@@ -156,8 +161,6 @@ def example_inputs(
         torch.randn(kept).to(**kind) if small else torch.empty(kept, **kind) for _ in range(2 * size.layers)
     ]
     given = (tokens if small else tokens.to("meta"), caches)
-    return (
-        given
-        if phase == "prefill"
-        else (*given, torch.tensor([context - 1], device=tokens.device if small else "meta"))
-    )
+    if phase == "prefill" and not chunk:
+        return given
+    return (*given, torch.arange(context - seq, context, device=tokens.device if small else "meta"))

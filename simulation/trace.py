@@ -35,6 +35,7 @@ class KernelTrace:
     macs: int  # per input, all units
     bytes_per_unit: int  # memory used on the fullest unit, code included
     steps: tuple[StepTrace, ...]
+    wafer: int = 0  # of several in a row
 
     @property
     def busy_cycles(self) -> float:
@@ -68,7 +69,9 @@ class EnergyPart:
 class Trace:
     """A simulated run: `latency_cycles` of one input alone, `interval_cycles` between inputs in the steady state.
 
-    `energy` is that of one input in the steady state, by component; empty where the target has no model of it.
+    `energy` is that of one input in the steady state, by component; empty where the target has no model of it. Where an
+    input is known only after the outputs of the one before, as the next token is, the interval is the latency, and
+    `known_interval_cycles` is what it would be of inputs that are known in advance, as a prompt's are; else it is 0.
     """
 
     clock_hz: float
@@ -78,6 +81,7 @@ class Trace:
     streams: tuple[StreamTrace, ...]
     bounded_by: str
     energy: tuple[EnergyPart, ...] = ()
+    known_interval_cycles: int = 0
 
     @property
     def energy_joules(self) -> float:

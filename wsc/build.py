@@ -78,9 +78,10 @@ class Build:
                 "be run. Give the model weights with data and compile it again."
             )
 
-    def floorplan(self) -> Floorplan:
+    def floorplan(self, wafer: int = 0) -> Floorplan:
         """Where everything lies, with fields over it."""
-        return self.selection.target.floorplan(self.program, self.selection.machine, self.trace)
+        selection = self.selection
+        return selection.target.floorplan_of(self.program, selection.machine, self.trace, wafer)
 
 
 def write_build(build: Build, folder: Path) -> Path:

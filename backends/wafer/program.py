@@ -260,3 +260,12 @@ class Program:
     def is_stateful(self) -> bool:
         """Whether a run reads what the run before left."""
         return any(b.role == "state" for k in self.kernels for b in k.buffers)
+
+    @property
+    def awaits_itself(self) -> bool:
+        """Whether the next input is known only after this one's outputs: with state, and one token at a time.
+
+        Tokens are inputs of integers, [sequences, tokens].
+        """
+        tokens = [type for _, type in self.inputs if type.dtype.is_integer and type.rank == 2]
+        return self.is_stateful and all(type.shape[1] == 1 for type in tokens)

@@ -26,6 +26,7 @@ from wsc.backends.wafer.simulate.timeline import timeline
 from wsc.backends.wafer.text import parse_program, print_program
 from wsc.backends.wafer.variants import variants
 from wsc.backends.wafer.verify import verify
+from wsc.compiler.errors import UserError
 from wsc.compiler.evidence import Evidence, read_evidence
 from wsc.compiler.fit import Fit
 from wsc.compiler.ir.model import Model
@@ -117,6 +118,11 @@ class WaferTarget(Target):
 
     def floorplan(self, program: Program, machine: Wafer, trace: Trace) -> Floorplan:
         return floorplan(program, machine, trace)
+
+    def floorplan_of(self, program: Program, machine: Wafer, trace: Trace, wafer: int) -> Floorplan:
+        if wafer >= program.wafers:
+            raise UserError(f"--wafer {wafer}: the program's wafers are 0 to {program.wafers - 1}.")
+        return floorplan(program, machine, trace, wafer)
 
     def facts(self, plan: Plan | SequentialPlan) -> tuple[tuple[str, str], ...]:
         return sequential_facts(plan) if isinstance(plan, SequentialPlan) else plan_facts(plan)

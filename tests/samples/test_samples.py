@@ -22,7 +22,7 @@ SMALL = {
     "nanogpt": {},
     "recurrent": {"dim": "16", "layers": "1", "vocab": "16"},
 }
-WITH_STATE = {"llama3_8b"}  # phases, with caches: tests/wafer/test_sequential.py
+WITH_STATE = {"llama3_8b", "llama3_70b"}  # phases, with caches: tests/wafer/test_sequential.py
 VARIANTS = {
     "mlp": {"depth": "1"},
     "gpt2": {"logits": "all"},

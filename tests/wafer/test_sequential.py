@@ -1,19 +1,28 @@
 """Sequential and streaming programs: numbers equal to the model's, phases that share a cache, clear errors."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.wafer.sequential_cases import captured, inputs_of, llama, machine
+from wsc.backends.wafer.defects import Defects
 from wsc.backends.wafer.execute import execute
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Program, Repeat
 from wsc.backends.wafer.schedule import Asked, choose_plan
+from wsc.backends.wafer.sequential.clear import clear_region
 from wsc.backends.wafer.sequential.emit import emit_sequential
 from wsc.backends.wafer.sequential.facts import longest_context
 from wsc.backends.wafer.sequential.plan import SequentialPlan, Wanted, plan_sequential
+from wsc.backends.wafer.sequential.region import Task
+from wsc.backends.wafer.sequential.tiles import Tilings
 from wsc.backends.wafer.simulate import simulate
+from wsc.backends.wafer.simulate.timeline import timeline
+from wsc.backends.wafer.target import TARGET
 from wsc.backends.wafer.text import parse_program, print_program
 from wsc.backends.wafer.verify import verify
 from wsc.compiler.errors import DoesNotFit, UserError
@@ -171,3 +180,137 @@ def test_a_grid_larger_than_the_fabric() -> None:
     with pytest.raises(DoesNotFit) as error:
         choose_plan(llama("decode"), machine("wafer-4x4"), Asked.of({"grid": "5x4"}))
     assert str(error.value) == "--grid 5x4 is larger than wafer-4x4: it has 4 x 4 cores."
+
+
+def tiled(model: Model, wafer: Wafer, wafers: int) -> SequentialPlan | None:
+    """The model with every part of every layer on a rectangle of its own; None where they do not fit."""
+    plan = plan_sequential(model, machine("wafer-8x8"), Wanted())
+    task = Task(plan.rolled, plan.dims, plan.weight_keys, wafer)
+    segments = Tilings(task, (wafer.grid.width_cores, wafer.grid.height_cores)).placed(wafers)
+    return None if segments is None else replace(plan, machine=wafer, segments=segments)
+
+
+@pytest.mark.parametrize(("phase", "wafers"), [("decode", 1), ("decode", 2), ("prefill", 2)])
+def test_parts_of_layers_on_rectangles_of_their_own(phase: str, wafers: int) -> None:
+    model, wafer = llama(phase), machine("wafer-8x8")
+    plan = tiled(model, wafer, wafers)
+    assert plan is not None
+    program = emit_sequential(plan)
+    verify(program)
+    assert [k.name for k in program.kernels][1:3] == ["layers.0.attention", "layers.0.products"]
+    assert {k.wafer for k in program.kernels} == set(range(wafers))
+    assert_equal(program, model, position=5)
+    assert parse_program(print_program(program)) == program
+
+
+def test_rectangles_keep_out_of_dead_cores() -> None:
+    model, wafer = llama("decode"), machine("wafer-8x8")
+    dead = wafer.model_copy(
+        update={"defects": Defects(dead_cores={"value": ((3, 4), (6, 1)), "source": "a test"})}
+    )
+    plan = tiled(model, dead, 2)
+    assert plan is not None
+    program = emit_sequential(plan)
+    simulate(program, dead)  # refuses kernels on dead cores
+    assert_equal(program, model, position=5)
+    for x, y in ((3, 4), (6, 1)):
+        assert not any(k.x <= x < k.x + k.width and k.y <= y < k.y + k.height for k in program.kernels)
+
+
+def test_a_prompt_by_chunks_goes_through_its_rectangles_one_behind_the_other() -> None:
+    options = {"shape": "tiny", "phase": "prefill", "context": "16", "chunk": "4", "layers": "3"}
+    model, wafer = captured("llama3_8b", **options), machine("wafer-8x8")
+    plan = tiled(model, wafer, 2)
+    assert plan is not None
+    program, inputs = emit_sequential(plan), inputs_of(model)
+    inputs[-1] = np.arange(5, 9)  # positions
+    found, expected = execute(program, model.weights, inputs), interpret(model.graph, inputs, model.weights)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-4 * np.abs(b).max())
+    trace = simulate(program, wafer)
+    busiest = max(kernel.busy_cycles for kernel in trace.kernels)
+    assert busiest <= trace.interval_cycles < trace.latency_cycles / 3
+    assert not program.awaits_itself
+
+
+def test_a_decoder_awaits_its_own_token() -> None:
+    plan = tiled(llama("decode"), machine("wafer-8x8"), 1)
+    assert plan is not None
+    program = emit_sequential(plan)
+    trace = simulate(program, machine("wafer-8x8"))
+    assert program.awaits_itself
+    assert trace.interval_cycles == trace.latency_cycles
+    assert max(k.busy_cycles for k in trace.kernels) <= trace.known_interval_cycles < trace.latency_cycles / 3
+
+
+@pytest.mark.parametrize("fetch", [False, True])
+def test_the_timeline_ends_when_the_simulation_does(fetch: bool) -> None:
+    wafer = machine("wafer-4x4")
+    program = made(llama("decode"), wafer, Wanted() if fetch else Wanted(wafers=2), fetch)
+    found, latency = timeline(program, wafer, 2), simulate(program, wafer).latency_cycles
+    kernels = [track for track in found.tracks if track.group.startswith("kernels")]
+    assert {track.group for track in kernels} == (
+        {"kernels"} if fetch else {"kernels of wafer 0", "kernels of wafer 1"}
+    )
+    for track in kernels:
+        assert all(a.end <= b.start for a, b in pairwise(track.spans))
+    last = max(span.end for track in found.tracks for span in track.spans)
+    assert latency < last <= 2 * latency
+    assert any(track.group == "edge" for track in found.tracks) == fetch
+
+
+def test_each_wafer_has_a_floor_plan_of_its_own() -> None:
+    wafer = machine("wafer-4x4")
+    program = made(llama("decode"), wafer, Wanted(wafers=3))
+    trace = simulate(program, wafer)
+    assert [k.wafer for k in trace.kernels] == [0, 1, 2]
+    for number, kernel in enumerate(program.kernels):
+        found = TARGET.floorplan_of(program, wafer, trace, number)
+        assert [region.name for region in found.regions] == [kernel.name]
+    with pytest.raises(UserError) as error:
+        TARGET.floorplan_of(program, wafer, trace, 3)
+    assert str(error.value) == "--wafer 3: the program's wafers are 0 to 2."
+
+
+def test_one_region_keeps_out_of_dead_cores_or_says_what_would_fit() -> None:
+    model, wafer = llama("decode"), machine("wafer-8x8")
+    defects = Defects(dead_cores={"value": ((3, 0), (0, 6)), "source": "a test"})
+    dead = wafer.model_copy(update={"defects": defects})
+    (kernel,) = made(model, dead, Wanted((4, 5))).kernels
+    assert (kernel.x, kernel.y) == (4, 0)
+    (kernel,) = made(model, dead, Wanted((7, 5))).kernels
+    assert (kernel.x, kernel.y) == (0, 1)
+    with pytest.raises(DoesNotFit) as error:
+        plan_sequential(model, dead, Wanted((8, 6)))
+    assert str(error.value) == (
+        "--grid 8x6: wafer-8x8 has no such rectangle without dead cores; the largest is 7x7."
+    )
+    simulate(made(model, dead, Wanted(wafers=1)), dead)  # refuses kernels on dead cores
+
+
+@given(cells=st.sets(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=5))
+def test_the_largest_clear_region_is_the_largest(cells: set[tuple[int, int]]) -> None:
+    defects = Defects(dead_cores={"value": tuple(sorted(cells)), "source": "a test"})
+    wafer = machine("wafer-8x8").model_copy(update={"defects": defects})
+    assume(_is_whole(wafer))
+    dead = {cell for box in wafer.keep_outs for cell in box.cells}
+    found = clear_region(wafer, None)
+    assert dead.isdisjoint(found.cells)
+    sides = range(1, 9)
+    areas = [
+        w * h
+        for w in sides
+        for h in sides
+        for x in range(9 - w)
+        for y in range(9 - h)
+        if not any(x <= a < x + w and y <= b < y + h for a, b in dead)
+    ]
+    assert found.cores == max(areas)
+
+
+def _is_whole(wafer: Wafer) -> bool:
+    """Whether no dead cores cut the fabric in two."""
+    try:
+        return bool(wafer.keep_outs) or True
+    except ValueError:
+        return False

@@ -15,13 +15,19 @@ _WIDEST = 100  # columns, on however wide a terminal
 
 
 def inspect_build(
-    folder: Path | None, layers: list[str], output: Path | None, format: str, terminal: bool, json: bool
+    folder: Path | None,
+    layers: list[str],
+    output: Path | None,
+    format: str,
+    terminal: bool,
+    json: bool,
+    wafer: int = 0,
 ) -> None:
     """Write a picture of each layer, and show each in the terminal if asked."""
     if format not in _FORMATS:
         raise UserError(f"Pictures are written as {' or '.join(_FORMATS)}, not '{format}'.")
     path = chosen_build(folder)
-    plan = read_build(path).floorplan()
+    plan = read_build(path).floorplan(wafer)
     wanted = list(dict.fromkeys(layers)) or list(layer_names(plan))
     for layer in wanted:
         check_layer(plan, layer)

@@ -44,10 +44,14 @@ def summary_items(build: Build) -> list[tuple[str, str]]:
 
 def _tokens_items(build: Build) -> list[tuple[str, str]]:
     """Tokens a second of a model that keeps state from one call to the next."""
-    tokens = tokens_an_input(build.graph)
+    tokens, trace = tokens_an_input(build.graph), build.trace
     if not tokens:
         return []
-    return [("tokens", format_rate(tokens * build.trace.inputs_per_second, "tokens"))]
+    told = format_rate(tokens * trace.inputs_per_second, "tokens")
+    if not trace.known_interval_cycles:
+        return [("tokens", told)]
+    prompt = format_rate(tokens * trace.clock_hz / trace.known_interval_cycles, "tokens")
+    return [("tokens", f"{told}, each known after the one before; {prompt} of a prompt, all known")]
 
 
 def tokens_an_input(graph: Graph) -> int:
@@ -126,6 +130,7 @@ def summary_json(build: Build, folder: Path) -> dict[str, Any]:
         "target": build.selection.target.name,
         "machine": build.selection.machine.name,
         **timing_json(build.trace, _bound(build)),
+        "tokens_per_input": tokens_an_input(build.graph),
         "macs": work.macs,
         "vector_ops": work.vector_ops,
         "weight_bytes": _weight_bytes(build.graph),
@@ -159,6 +164,7 @@ def timing_json(trace: Trace, bound: int) -> dict[str, Any]:
     return {
         "latency_cycles": trace.latency_cycles,
         "interval_cycles": trace.interval_cycles,
+        "known_interval_cycles": trace.known_interval_cycles or trace.interval_cycles,
         "lower_bound_cycles": bound,
         "clock_hz": trace.clock_hz,
         "bounded_by": trace.bounded_by,
@@ -172,6 +178,7 @@ def _kernel_json(kernel: KernelTrace) -> dict[str, Any]:
         "name": kernel.name,
         "group": kernel.group,
         "cores": kernel.units,
+        "wafer": kernel.wafer,
         "compute_cycles": kernel.compute_cycles,
         "movement_cycles": kernel.movement_cycles,
         "idle_cycles": kernel.idle_cycles,

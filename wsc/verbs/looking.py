@@ -36,12 +36,13 @@ def inspect(
     format: Format = "png",
     terminal: Terminal = True,
     open: Annotated[bool, typer.Option("--open", help="Open the build's page in the browser.")] = False,
+    wafer: Annotated[int, typer.Option(min=0, help="Of several wafers the one to draw, from 0.")] = 0,
     json: Json = False,
 ) -> None:
     """Draw where everything lies, and how busy it is."""
     from wsc.commands.inspect import inspect_build
 
-    inspect_build(build, layer or [], output, format, terminal and not json, json)
+    inspect_build(build, layer or [], output, format, terminal and not json, json, wafer)
     if open:
         from wsc.commands.report import open_page
 

@@ -2,16 +2,17 @@
 
 A dimension is cut over all rows of cores, over all columns, over one of the two axes that columns (or rows) are made
 of, or not at all. The start is by rule: heads over the outer axis of the columns and what is within a head over the
-inner one; the dimension of most bytes over the rows (or the columns), or on square meshes that of the tokens, so that
-products shift; every other one over all columns, or rows, whichever nothing beside it is cut over. From there each
-dimension is put where the whole kernel is cheapest, the longest first, until nothing changes. Ways that do not serve
-some op are left out.
+inner one; the dimension of most bytes (of all, or of those beside heads) over the rows (or the columns), or on square
+meshes that of the tokens, so that products shift; every other one over all columns, or rows, whichever nothing beside
+it is cut over. From there each dimension is put where the whole kernel is cheapest, the longest first, until nothing
+changes. Ways that do not serve some op are left out.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 
 from wsc.backends.wafer.sequential.dims import Dims
 from wsc.backends.wafer.sequential.draft import COLUMNS, ROWS, Axes
@@ -42,7 +43,10 @@ def search(dims: Dims, nodes: Sequence[Node], mesh: Mesh, price: Price) -> tuple
             known[key] = price(dict(key))
         return known[key]
 
-    starts = ({}, *(_Start(dims, nodes, mesh, place).cuts() for place in (ROWS, COLUMNS)))
+    starts = (
+        {},
+        *(_Start(dims, nodes, mesh, *way).cuts() for way in product((ROWS, COLUMNS), (False, True))),
+    )
     start = min(starts, key=priced)
     return _descend(sorted(by_bytes(dims, nodes), key=lambda a: -dims.extent[a]), priced, dict(start))
 
@@ -50,8 +54,8 @@ def search(dims: Dims, nodes: Sequence[Node], mesh: Mesh, price: Price) -> tuple
 class _Start:
     """Cuts by rule, so that no two dimensions of a tensor are cut over one axis."""
 
-    def __init__(self, dims: Dims, nodes: Sequence[Node], mesh: Mesh, first: Axes) -> None:
-        self.dims, self.nodes, self.mesh, self.first = dims, nodes, mesh, first
+    def __init__(self, dims: Dims, nodes: Sequence[Node], mesh: Mesh, first: Axes, heads_last: bool) -> None:
+        self.dims, self.nodes, self.mesh, self.first, self.heads_last = dims, nodes, mesh, first, heads_last
         self.square = mesh["y0"].parts == mesh["x0"].parts and mesh["y1"].parts == mesh["x1"].parts
         self.tokens = most_common(dims, nodes)
         self.found: dict[int, Axes] = {}
@@ -60,10 +64,11 @@ class _Start:
     def cuts(self) -> dict[int, Axes]:
         """The cuts."""
         order = by_bytes(self.dims, self.nodes)
-        first = self.tokens if self.square else next(iter(order), None)
+        group = self._heads()
+        sized = [a for a in order if not (self.heads_last and a in group)]
+        first = self.tokens if self.square else next(iter(sized), None)
         if first is not None:
             self._put(first, (ROWS if self.square else self.first,))
-        group = self._heads()
         if group:
             self._put(group[0], (("x0",),))
         for atom in sorted(group[1:], key=lambda a: -self.dims.extent[a]):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 
 from wsc.backends.wafer.instructions import Recv, Send
 from wsc.backends.wafer.program import HOST, Endpoint, Instruction, Kernel, Program, Stream
 from wsc.backends.wafer.sequential.draft import Value
-from wsc.backends.wafer.sequential.plan import PlacedSegment, SequentialPlan
+from wsc.backends.wafer.sequential.placed import PlacedSegment
+from wsc.backends.wafer.sequential.plan import SequentialPlan
 from wsc.compiler.ops import Op, Permute, Reshape
 
 
@@ -47,7 +49,7 @@ class _Streams:
         laid = placed.laid
         name = laid.segment.name
         body = tuple(self._bound(name, i) for i in laid.drafted.body)
-        nodes = (*laid.segment.before, *self.plan.rolled.body, *laid.segment.after)
+        nodes = (*laid.segment.inside(self.plan.rolled), *laid.segment.before, *laid.segment.after)
         location = str(self.plan.graph[nodes[0]].location) if nodes else ""
         return Kernel(
             name,
@@ -73,9 +75,9 @@ class _Streams:
             return replace(instruction, op=Send(self.outward[kernel, op.stream]))
         return instruction
 
-    def _add(self, source: Endpoint, target: Endpoint, views: tuple[Op, ...]) -> str:
+    def _add(self, source: Endpoint, target: Endpoint, views: tuple[Op, ...], route: str = "xy") -> str:
         name = f"s{len(self.all)}"
-        self.all.append(Stream(name, source, target, views, 1, "xy"))
+        self.all.append(Stream(name, source, target, views, 1, route))
         return name
 
     def _into(self, placed: PlacedSegment, label: str, value: Value, before: PlacedSegment | None) -> None:
@@ -91,7 +93,7 @@ class _Streams:
             end = _end(before, source)
             if source.buffer.type.rank != len(order):
                 views = (Reshape(tuple(source.buffer.type.shape)), *views)
-            self.inward[kernel, label] = self._add(end, target, views)
+            self.inward[kernel, label] = self._add(end, target, views, _route(before, source, placed, value))
             sent = before.laid.segment
             for name, _, v in before.laid.drafted.outward:
                 if v is source:
@@ -121,3 +123,18 @@ class _Streams:
 def _end(placed: PlacedSegment, value: Value) -> Endpoint:
     buffer = value.buffer
     return Endpoint(placed.laid.segment.name, buffer.name, buffer.type, at=(placed.x, placed.y))
+
+
+def _route(before: PlacedSegment, source: Value, placed: PlacedSegment, target: Value) -> str:
+    """Rows or columns first: whichever leaves less to the fullest link, each line taking an equal share."""
+    (a, b), (c, d) = _spread(before, source), _spread(placed, target)  # columns and rows of both ends
+    return "xy" if min(b, c) >= min(a, d) else "yx"
+
+
+def _spread(placed: PlacedSegment, value: Value) -> tuple[int, int]:
+    """Over how many columns and rows a value is spread."""
+    mesh, layout = placed.laid.drafted.mesh, value.buffer.layout
+    columns, rows = (
+        prod(a.parts for a in mesh.axes if a.along == along and a.name in layout.axes) for along in "xy"
+    )
+    return columns, rows

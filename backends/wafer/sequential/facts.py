@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from wsc.backends.wafer.program import Buffer
-from wsc.backends.wafer.sequential.plan import PlacedSegment, SequentialPlan
+from wsc.backends.wafer.sequential.placed import PlacedSegment
+from wsc.backends.wafer.sequential.plan import SequentialPlan
 
 
 def sequential_facts(plan: SequentialPlan) -> tuple[tuple[str, str], ...]:
@@ -13,7 +16,7 @@ def sequential_facts(plan: SequentialPlan) -> tuple[tuple[str, str], ...]:
     facts = [
         ("schedule", f"{plan.schedule} ({plan.why})" if plan.why else plan.schedule),
         ("layers", f"{plan.rolled.count} as one repeat" if plan.rolled.body else "none repeat"),
-        ("regions", "; ".join(map(_region, plan.segments))),
+        ("regions", "; ".join(_regions(plan.segments))),
         ("fullest core", f"{fullest.laid.bytes:,} of {room:,} B, {fullest.laid.code:,} B of it code"),
     ]
     if plan.wafers > 1:
@@ -23,9 +26,17 @@ def sequential_facts(plan: SequentialPlan) -> tuple[tuple[str, str], ...]:
     return tuple(facts)
 
 
-def _region(placed: PlacedSegment) -> str:
-    where = f" on wafer {placed.wafer}" if placed.wafer else ""
-    return f"{placed.laid.segment.name} {placed.width} x {placed.height}{where}"
+def _regions(placed: Sequence[PlacedSegment]) -> Iterator[str]:
+    """Regions with their sizes; those of layers that are alike together, and on how many wafers they are."""
+    groups: dict[tuple[str, int, int], list[PlacedSegment]] = {}
+    for one in placed:
+        name = ".".join("*" if part.isdigit() else part for part in one.laid.segment.name.split("."))
+        groups.setdefault((name, one.width, one.height), []).append(one)
+    for (name, width, height), alike in groups.items():
+        number, wafers = f"{len(alike)} x " if len(alike) > 1 else "", len({one.wafer for one in alike})
+        where = f" on wafer {alike[0].wafer}" if alike[0].wafer and wafers == 1 else ""
+        where = f" on {wafers} wafers" if wafers > 1 else where
+        yield f"{number}{name} {width} x {height}{where}"
 
 
 def longest_context(plan: SequentialPlan) -> int:

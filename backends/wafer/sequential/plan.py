@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.sequential.causal import with_causal
+from wsc.backends.wafer.sequential.clear import clear_region
 from wsc.backends.wafer.sequential.dims import Dims, find_dims
+from wsc.backends.wafer.sequential.division import cut_segments
 from wsc.backends.wafer.sequential.draft import ROWS
+from wsc.backends.wafer.sequential.placed import PlacedSegment
 from wsc.backends.wafer.sequential.region import Laid, Task, lay, lay_out, mesh_of
 from wsc.backends.wafer.sequential.roll import Rolled, roll, unrolled
 from wsc.backends.wafer.sequential.segment import Segment
+from wsc.backends.wafer.sequential.tiles import Tilings
 from wsc.compiler.errors import DoesNotFit, UnsupportedModel
 from wsc.compiler.ir.graph import Graph
 from wsc.compiler.ir.model import Model
@@ -29,26 +33,6 @@ _GRIDS = (
 
 
 @dataclass(frozen=True)
-class PlacedSegment:
-    """A laid out segment on a wafer, with the corner of its region."""
-
-    laid: Laid
-    x: int
-    y: int
-    wafer: int
-
-    @property
-    def width(self) -> int:
-        """Cores along x."""
-        return self.laid.drafted.mesh.width
-
-    @property
-    def height(self) -> int:
-        """Cores along y."""
-        return self.laid.drafted.mesh.height
-
-
-@dataclass(frozen=True)
 class SequentialPlan:
     """A model that runs layer after layer; `schedule` is "sequential" or "streaming", `why` it was chosen."""
 
@@ -58,6 +42,7 @@ class SequentialPlan:
     segments: tuple[PlacedSegment, ...]
     rolled: Rolled
     dims: Dims
+    weight_keys: Mapping[str, str] = field(default_factory=dict, repr=False)  # of stacked weights, by node
     why: str = ""
 
     @property
@@ -95,7 +80,7 @@ def _planned(model: Model, rolled: Rolled, machine: Wafer, wanted: Wanted, fetch
     task = _task(model, rolled, machine, fetch)
     segments = _Planner(task, wanted).segments()
     return SequentialPlan(
-        model.graph, machine, "streaming" if fetch else "sequential", segments, rolled, task.dims
+        model.graph, machine, "streaming" if fetch else "sequential", segments, rolled, task.dims, task.keys
     )
 
 
@@ -133,15 +118,26 @@ class _Planner:
         self.machine = task.machine
         self.rolled: Rolled = task.rolled
         self.room = self.machine.core.sram_bytes
+        self.tilings: Tilings | None = None
+        self.corner = (0, 0)
 
     def segments(self) -> tuple[PlacedSegment, ...]:
         """Where everything goes; raises DoesNotFit."""
-        full = self.wanted.grid or (self.machine.grid.width_cores, self.machine.grid.height_cores)
+        machine = self.machine.grid
+        whole = (machine.width_cores, machine.height_cores)
+        self.tilings = None if self.task.fetch else Tilings(self.task, self.wanted.grid or whole)
+        clear = clear_region(self.machine, self.wanted.grid)
+        full = (clear.right - clear.x + 1, clear.bottom - clear.y + 1)
+        self.corner = (clear.x, clear.y)
         if self.wanted.wafers in (None, 1):
             found = self._on_one(full)
             if found is not None:
                 return found
         return self._on_several(full)
+
+    def _at(self, laid: Laid, y: int = 0, wafer: int = 0) -> PlacedSegment:
+        """A segment in the region without dead cores, so many rows below its top."""
+        return PlacedSegment(laid, self.corner[0], self.corner[1] + y, wafer)
 
     # ---- one wafer
 
@@ -152,8 +148,10 @@ class _Planner:
             options += self._smaller(whole, full)
         fitting = [laid for laid in options if laid.bytes <= self.room]
         if fitting:
-            return (PlacedSegment(min(fitting, key=lambda laid: laid.cycles), 0, 0, 0),)
+            return (self._at(min(fitting, key=lambda laid: laid.cycles)),)
         found = self._side_by_side(whole, full) if self.rolled.body and not self.task.fetch else None
+        if found is None and self.tilings is not None and self._least_wafers() == 1:
+            found = self.tilings.placed(1)
         if found is None and self.wanted.wafers == 1:
             raise self._too_large(whole, full)
         if found is None and (self.rolled.count < 2 or self.task.fetch):
@@ -179,21 +177,48 @@ class _Planner:
                 first = max(1, int(rest * share))
                 ends = [lay_out(self.task, s, width, n) for s, n in ((head, first), (tail, rest - first))]
                 if all(end.bytes <= self.room for end in ends):
-                    return _stacked([ends[0], laid, ends[1]])
+                    return self._stacked([ends[0], laid, ends[1]])
         return None
+
+    def _stacked(self, laid: list[Laid]) -> tuple[PlacedSegment, ...]:
+        placed, y = [], 0
+        for one in laid:
+            placed.append(self._at(one, y))
+            y += one.drafted.mesh.height
+        return tuple(placed)
 
     # ---- several wafers
 
     def _on_several(self, full: tuple[int, int]) -> tuple[PlacedSegment, ...]:
-        middle = self._most(cut_segments(self.rolled, [1, 1, 1])[1], full)
-        first = self._most(cut_segments(self.rolled, [1, 1])[0], full)
-        last = self._most(cut_segments(self.rolled, [1, 1])[1], full)
-        count = self.rolled.count
-        needed = next((n for n in range(2, count + 1) if first + last + (n - 2) * middle >= count), 0)
-        wafers = self.wanted.wafers or needed
-        if not needed or min(first, last) < 1 or wafers < needed:
-            raise self._too_few(full, needed if min(first, last) >= 1 else 0)
-        layers = _shared(count, [first, *[middle] * (wafers - 2), last])
+        """Ranges of layers a wafer each, or rectangles for every part of every layer: the fewer wafers, then cycles."""
+        most = self._most_by_place(full)
+        wanted = self.wanted.wafers
+        for wafers in [wanted] if wanted else range(max(2, self._least_wafers()), self.rolled.count + 1):
+            found = [self._ranges(full, wafers, most), self.tilings and self.tilings.placed(wafers)]
+            if fitting := [placed for placed in found if placed]:
+                return min(fitting, key=lambda placed: sum(s.laid.cycles for s in placed))
+        raise self._too_few(full)
+
+    def _least_wafers(self) -> int:
+        """Wafers that would hold the weights, were there no code, no padding and nothing else."""
+        room = self.machine.usable_cores * (self.room - self.machine.core.runtime_code_bytes)
+        return -(-self._weight_bytes() // room)
+
+    def _most_by_place(self, full: tuple[int, int]) -> tuple[int, int, int]:
+        """Layers that the first wafer holds, one in the middle, and the last."""
+        if self.rolled.count < 2:
+            return 0, 0, 0
+        first, last = cut_segments(self.rolled, [1, 1])
+        middle = cut_segments(self.rolled, [1, 1, 1])[1]
+        return self._most(first, full), self._most(middle, full), self._most(last, full)
+
+    def _ranges(
+        self, full: tuple[int, int], wafers: int, most: tuple[int, int, int]
+    ) -> tuple[PlacedSegment, ...] | None:
+        first, middle, last = most
+        if min(first, last) < 1 or first + last + (wafers - 2) * middle < self.rolled.count or wafers < 2:
+            return None
+        layers = _shared(self.rolled.count, [first, *[middle] * (wafers - 2), last])
         placed: list[PlacedSegment] = []
         for wafer, segment in enumerate(cut_segments(self.rolled, layers)):
             laid = lay_out(self.task, segment, *full) if wafer < 2 or wafer == wafers - 1 else None
@@ -201,8 +226,8 @@ class _Planner:
                 like = placed[1].laid
                 laid = lay(self.task, segment, like.drafted.mesh, like.cuts)
             if laid.bytes > self.room:
-                raise self._too_large(laid, full)
-            placed.append(PlacedSegment(laid, 0, 0, wafer))
+                return None
+            placed.append(self._at(laid, wafer=wafer))
         return tuple(placed)
 
     def _most(self, segment: Segment, full: tuple[int, int]) -> int:
@@ -233,88 +258,26 @@ class _Planner:
             " would help."
         )
 
-    def _too_few(self, full: tuple[int, int], needed: int) -> DoesNotFit:
-        weights = sum(node.type.bytes for node in self.rolled.graph.weights)
-        stacked = sum(
-            self.rolled.graph[name].type.bytes * (len(names) - 1)
-            for name, names in self.rolled.stacks.items()
-            if self.rolled.graph[name].is_weight
-        )
-        asked = f"--wafers {self.wanted.wafers}: " if self.wanted.wafers else ""
-        how = f"it takes {needed}" if needed else "no number of wafers that it can be cut over is enough"
+    def _weight_bytes(self) -> int:
+        graph = self.rolled.graph
+        weights = sum(node.type.bytes for node in graph.weights)
+        stacks = ((name, names) for name, names in self.rolled.stacks.items() if graph[name].is_weight)
+        return weights + sum(graph[name].type.bytes * (len(names) - 1) for name, names in stacks)
+
+    def _too_few(self, full: tuple[int, int]) -> DoesNotFit:
+        wanted = self.wanted.wafers
+        how = "no number of wafers that it can be cut over is enough"
+        if wanted:
+            try:
+                enough = _Planner(self.task, replace(self.wanted, wafers=None))._on_several(full)
+                how = f"it takes {1 + max(s.wafer for s in enough)}"
+            except DoesNotFit:
+                pass
+        asked = f"--wafers {wanted}: " if wanted else ""
         return DoesNotFit(
-            f"{asked}'{self.rolled.graph.name}' with {(weights + stacked) / 2**30:,.1f} GiB of weights does not fit"
-            f" {self.wanted.wafers or 'several'} wafers of {full[0]} x {full[1]} cores ({self.machine.name}); {how}."
+            f"{asked}'{self.rolled.graph.name}' with {self._weight_bytes() / 2**30:,.1f} GiB of weights does not fit"
+            f" {wanted or 'several'} wafers of {full[0]} x {full[1]} cores ({self.machine.name}); {how}."
         )
-
-
-def cut_segments(rolled: Rolled, layers: list[int]) -> list[Segment]:
-    """Kernels with so many layers each; the first has what comes before the layers, the last what comes after."""
-    nodes = [n.name for n in rolled.graph.nodes if not n.is_source]
-    at = nodes.index(rolled.body[0]) if rolled.body else len(nodes)
-    before, after = nodes[:at], nodes[at + len(rolled.body) :]
-    segments, start = [], 0
-    for number, count in enumerate(layers):
-        count = count if rolled.body else 0
-        last = number == len(layers) - 1
-        seeds = list(rolled.carried) if number == 0 else []
-        reads = [*(rolled.body if count else ()), *(after if last else ())]
-        given = _given(rolled, number, start)
-        seeds += (
-            [name for _, name in rolled.outputs] + list(rolled.states.values()) if not rolled.body else []
-        )
-        own = _cone(rolled, before, [n for name in reads for n in rolled.graph[name].inputs] + seeds, given)
-        outputs = tuple(o for o in rolled.outputs if _computed_in(rolled, o[1], own, last, number))
-        own = tuple(dict.fromkeys([*own, *(n for _, n in outputs if n in before)])) if number == 0 else own
-        kept = tuple(n for n in before if n in own)
-        segments.append(
-            Segment(
-                _name(number, len(layers), start, count, rolled),
-                kept,
-                start,
-                start + count,
-                tuple(after) if last else (),
-                given,
-                () if last else tuple(rolled.carried.values() if start + count else rolled.carried),
-                outputs,
-            )
-        )
-        start += count
-    return segments
-
-
-def _name(number: int, of: int, start: int, count: int, rolled: Rolled) -> str:
-    if of == 1:
-        return rolled.graph.name
-    if not count:
-        return "before" if number == 0 else "after"
-    return f"layers.{start}-{start + count - 1}" if count > 1 else f"layers.{start}"
-
-
-def _given(rolled: Rolled, number: int, start: int) -> tuple[str, ...]:
-    """What comes from the segment before: the carried values, as they are called there."""
-    if number == 0:
-        return ()
-    return tuple(rolled.carried.values()) if start else tuple(rolled.carried)
-
-
-def _cone(
-    rolled: Rolled, before: Iterable[str], seeds: Iterable[str], given: tuple[str, ...]
-) -> tuple[str, ...]:
-    """Nodes before the layers that some values need, but for what is given."""
-    inside, found, waiting = set(before), set(), list(seeds)
-    stop = {*given, *(first for first, result in rolled.carried.items() if result in given)}
-    while waiting:
-        name = waiting.pop()
-        if name in inside and name not in found and name not in stop:
-            found.add(name)
-            waiting += rolled.graph[name].inputs
-    return tuple(found)
-
-
-def _computed_in(rolled: Rolled, name: str, own: tuple[str, ...], last: bool, number: int) -> bool:
-    before = name not in rolled.body and name in own
-    return last if not before else number == 0
 
 
 def _shared(count: int, most: list[int]) -> list[int]:
@@ -324,14 +287,6 @@ def _shared(count: int, most: list[int]) -> list[int]:
         able = [i for i, n in enumerate(shares) if n < most[i]]
         shares[min(able, key=lambda i: (shares[i], i))] += 1
     return shares
-
-
-def _stacked(laid: list[Laid]) -> tuple[PlacedSegment, ...]:
-    placed, y = [], 0
-    for one in laid:
-        placed.append(PlacedSegment(one, 0, y, 0))
-        y += one.drafted.mesh.height
-    return tuple(placed)
 
 
 def _row_counts(whole: Laid, height: int) -> Iterator[int]:

@@ -119,7 +119,7 @@ def _draft(task: Task, segment: Segment, mesh: Mesh, cuts: Cuts) -> Drafted:
 
 def nodes_of(rolled: Rolled, segment: Segment) -> list[Node]:
     """The nodes of a segment and the sources that they read, in the order of the graph."""
-    names = {*segment.before, *segment.after, *(rolled.body if segment.layers else ())}
+    names = {*segment.before, *segment.after, *segment.inside(rolled)}
     names |= {name for n in names for name in rolled.graph[n].inputs}
     return [node for node in rolled.graph.nodes if node.name in names]
 

@@ -24,7 +24,7 @@ class Segment:
     """Nodes of a rolled graph for one kernel: `before`, then layers `first` to `stop`, then `after`.
 
     `received` are values of other segments, `sent` those that others need; `outputs` are numbers and nodes of the
-    graph's outputs that are computed here.
+    graph's outputs that are computed here. With `part`, it has these nodes of a single layer.
     """
 
     name: str
@@ -35,11 +35,16 @@ class Segment:
     received: tuple[str, ...] = ()
     sent: tuple[str, ...] = ()
     outputs: tuple[tuple[int, str], ...] = ()
+    part: tuple[str, ...] = ()
 
     @property
     def layers(self) -> int:
         """How many layers it has."""
         return self.stop - self.first
+
+    def inside(self, rolled: Rolled) -> tuple[str, ...]:
+        """Its nodes of a layer."""
+        return self.part or (rolled.body if self.layers else ())
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,10 @@ class Builder:
         self._arrive()
         self._straight(self.segment.before)
         self._update_states(self.segment.before)
-        if self.segment.layers:
+        if self.segment.part:
+            self._straight(self.segment.part)
+            self._update_states(self.segment.part)
+        elif self.segment.layers:
             self._layers()
         self._straight(self.segment.after)
         outward = [*self._sends()]
@@ -98,7 +106,7 @@ class Builder:
         """Everything that streams in, first of all."""
         needed = (
             *self.segment.before,
-            *(self.rolled.body if self.segment.layers else ()),
+            *self.segment.inside(self.rolled),
             *self.segment.after,
         )
         read = dict.fromkeys(name for n in needed for name in self.graph[n].inputs)
@@ -140,6 +148,8 @@ class Builder:
         if not isinstance(node.op, (Parameter, Constant)):
             raise Conflict(f"'{node.name}' is read where it is not known")
         keys = tuple(self.stack_keys[name] for name in names)
+        if self.segment.part and keys:
+            return Value(self.draft.buffer("weight", type, layout, "weight", keys[0]), atoms)
         buffer = self.draft.buffer("weight", type, layout, "weight", "" if keys else weight_key(node))
         if keys and self.fetch:
             buffer = replace(buffer, role="fetched", keys=keys, copies=2)
@@ -151,7 +161,10 @@ class Builder:
     def _state(self, node: Node, type: TensorType, layout: Layout, names: tuple[str, ...]) -> Buffer:
         after = self.rolled.after[node.name]
         after = after[self.segment.first : self.segment.stop] if names else after
-        buffer = self.draft.buffer("state", type, layout, "state", "" if names else node.name)
+        key = "" if names else node.name
+        if self.segment.part and names:
+            key, names = names[0], ()
+        buffer = self.draft.buffer("state", type, layout, "state", key)
         buffer = replace(buffer, keys=names, copies=max(1, len(names)), after=tuple(f"out{n}" for n in after))
         self.draft.buffers[buffer.name] = buffer
         return buffer

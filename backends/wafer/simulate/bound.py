@@ -29,7 +29,8 @@ def latency_lower_bound(program: Program, machine: Wafer) -> int:
 
 
 def _compute_cycles(program: Program, machine: Wafer) -> float:
-    return sum(work for kernel in program.kernels for work in _core_cycles(kernel, machine)) / machine.cores
+    cores = machine.cores * program.wafers
+    return sum(work for kernel in program.kernels for work in _core_cycles(kernel, machine)) / cores
 
 
 def _core_cycles(kernel: Kernel, machine: Wafer) -> Iterator[float]:

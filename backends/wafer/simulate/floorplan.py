@@ -17,13 +17,14 @@ from wsc.simulation.floorplan import Field, Floorplan, Region
 from wsc.simulation.trace import Trace
 
 
-def floorplan(program: Program, machine: Wafer, trace: Trace) -> Floorplan:
-    """Regions of a simulated program with its memory, its compute share and the words on its links; one wafer's."""
-    program, trace = _first_wafer(program, trace)
+def floorplan(program: Program, machine: Wafer, trace: Trace, wafer: int = 0) -> Floorplan:
+    """Regions of a simulated program with its memory, its compute share and the words on its links; of one wafer."""
+    which = f", wafer {wafer} of {program.wafers}" if program.wafers > 1 else ""
+    program, trace = _one_wafer(program, trace, wafer)
     prepared = prepare(program, machine)
     maps = maps_of(prepared, trace)
     return Floorplan(
-        title=f"{program.name} on {machine.name}",
+        title=f"{program.name} on {machine.name}{which}",
         width=program.width,
         height=program.height,
         regions=tuple(Region(k.name, k.x, k.y, k.width, k.height, k.group) for k in program.kernels),
@@ -64,11 +65,11 @@ def _heat(prepared: Prepared, trace: Trace) -> Iterator[Field]:
         yield Field("Temperature, steady state", "°C", degrees)
 
 
-def _first_wafer(program: Program, trace: Trace) -> tuple[Program, Trace]:
-    """Of several wafers the first, without what comes from the others: they have their regions at the same places."""
+def _one_wafer(program: Program, trace: Trace, wafer: int) -> tuple[Program, Trace]:
+    """Of several wafers one, without what comes from the others: they have their regions at the same places."""
     if program.wafers == 1:
         return program, trace
-    kept = [i for i, k in enumerate(program.kernels) if k.wafer == 0]
+    kept = [i for i, k in enumerate(program.kernels) if k.wafer == wafer]
     names = {program.kernels[i].name for i in kept} | {HOST}
     streams = tuple(s for s in program.streams if {s.source.kernel, s.target.kernel} <= names)
     joined = {s.name for s in streams}

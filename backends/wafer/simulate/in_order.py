@@ -5,12 +5,15 @@ leaves the core to the next instruction, which waits if it reads what is still u
 direction: the routes of a region's lines are the same for all of its movements, and serve one at a time. Kernels hand
 tensors to each other by streams, which from one wafer to the next pass the link between them besides; what a load
 brings comes over the wafer's edge, one load after another.
+
+The next input enters a kernel when the one before has left it, and a sender waits until its target is free. Where the
+next input is known only after the outputs of this one, it starts when they are there.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from math import ceil
@@ -24,6 +27,11 @@ from wsc.backends.wafer.text import print_instruction
 from wsc.simulation.trace import KernelTrace, StepTrace, StreamTrace, Trace
 
 EDGE = "the wafer's edge"
+INPUTS = 4  # until the spacing of inputs that are known in advance is that of the steady state
+
+Watch = Callable[
+    [str, "Line", int, int], None
+]  # kernel, instruction, start, cycles of the core, or of the edge for a load
 
 
 @dataclass
@@ -40,7 +48,7 @@ class _Run:
 
 
 @dataclass(frozen=True)
-class _Line:
+class Line:
     """An instruction of a kernel with its cost and how often it runs."""
 
     instruction: Instruction
@@ -51,57 +59,72 @@ class _Line:
 class InOrder:
     """Simulates the kernels in the order of their streams."""
 
-    def __init__(self, prepared: Prepared) -> None:
+    def __init__(self, prepared: Prepared, watch: Watch | None = None) -> None:
         self.prepared = prepared
         self.machine = prepared.machine
+        self.watch = watch
         self.traffic = {t.stream.name: t for t in prepared.traffic}
         self.lines = {k.name: list(self._lines(k)) for k in prepared.program.kernels}
+        self.order = _in_order(prepared.program)
         self.arrivals: dict[str, int] = {}
         self.begins: dict[str, int] = {}
-        self.ends: dict[str, int] = {}
+        self.ends: dict[str, int] = dict.fromkeys(self.lines, 0)
         self.edges: dict[str, int] = {}
         self.host_end = 0
 
     def trace(self) -> Trace:
-        """Run one input alone, and say when the next one may follow."""
+        """Run one input alone, then some more if they are known in advance, and say how far apart they are."""
         program = self.prepared.program
-        self._host_sends()
-        for kernel in _in_order(program):
-            self._run(kernel)
-        latency = max(self.host_end, *self.ends.values())
+        latency = self.run_input(0)
         spans = {name: self.ends[name] - self.begins[name] for name in self.ends}
         slowest = max(spans, key=lambda name: spans[name])
-        interval = latency if program.is_stateful else max(1, spans[slowest])
+        spacing = self._spacing(latency)
+        interval = latency if program.awaits_itself else spacing
         return Trace(
             clock_hz=self.machine.core.clock_hz,
             latency_cycles=latency,
             interval_cycles=interval,
             kernels=tuple(self._kernel(k, interval) for k in program.kernels),
             streams=tuple(self._stream(name) for name in self.traffic),
-            bounded_by=self._bound(interval, slowest),
+            bounded_by=self._bound(interval, latency, slowest),
             energy=energy(self.prepared, interval),
+            known_interval_cycles=spacing if program.awaits_itself else 0,
         )
 
-    def _lines(self, kernel: Kernel) -> Iterator[_Line]:
+    def run_input(self, start: int) -> int:
+        """Run an input that the host gives in cycle `start`; returns when all of it is done."""
+        self._host_sends(start)
+        for kernel in self.order:
+            self._run(kernel)
+        return max(self.host_end, *self.ends.values())
+
+    def _spacing(self, first: int) -> int:
+        """Cycles between inputs that wait at the host."""
+        ends = [first, *(self.run_input(0) for _ in range(INPUTS - 1))]
+        return max(1, ends[-1] - ends[-2])
+
+    def _lines(self, kernel: Kernel) -> Iterator[Line]:
         for instruction in kernel.instructions():
             repeat = instruction.op if isinstance(instruction.op, Repeat) else None
             for inner in repeat.body if repeat else (instruction,):
                 cost = instruction_cost(self.machine, kernel, inner, self.traffic)
-                yield _Line(inner, cost, repeat.steps if repeat else 1)
+                yield Line(inner, cost, repeat.steps if repeat else 1)
 
-    def _host_sends(self) -> None:
-        """All of the host's tensors come over the edge, one after another."""
-        edge: dict[int, int] = defaultdict(int)
+    def _host_sends(self, start: int) -> None:
+        """All of the host's tensors come over the edge, one after another, each when its kernel is free."""
+        edge: dict[int, int] = defaultdict(lambda: start)
         for name, traffic in self.traffic.items():
             if traffic.stream.source.kernel == HOST:
-                wafer = self.prepared.program.kernel(traffic.stream.target.kernel).wafer
-                self.arrivals[name] = edge[wafer] + traffic.flight_cycles(self.machine)
-                edge[wafer] += traffic.edge_cycles(self.machine)
+                target = traffic.stream.target.kernel
+                begin = max(edge[self._wafer(target)], self.ends[target])
+                self.arrivals[name] = begin + traffic.flight_cycles(self.machine)
+                edge[self._wafer(target)] += traffic.edge_cycles(self.machine)
 
     def _run(self, kernel: Kernel) -> None:
         run = _Run()
         received = [i.op.stream for i in kernel.flat_instructions() if isinstance(i.op, Recv)]
-        run.free = self.begins[kernel.name] = min((self.arrivals[s] for s in received), default=0)
+        arrival = min((self.arrivals[s] for s in received), default=0)
+        run.free = self.begins[kernel.name] = run.edge_free = max(arrival, self.ends[kernel.name])
         lines = iter(self.lines[kernel.name])
         for instruction in kernel.instructions():
             if isinstance(instruction.op, Repeat):
@@ -114,7 +137,7 @@ class InOrder:
         self.ends[kernel.name] = max(run.free, *run.there.values(), 0)
         self.edges[kernel.name] = run.edge_cycles
 
-    def _step(self, kernel: Kernel, run: _Run, line: _Line, steps: int) -> None:
+    def _step(self, kernel: Kernel, run: _Run, line: Line, steps: int) -> None:
         op, cost = line.instruction.op, line.cost
         if isinstance(op, Load):
             self._load(kernel, run, line, steps)
@@ -122,18 +145,25 @@ class InOrder:
         start = run.free
         for name in line.instruction.operands:
             start = max(start, run.there.get(_content(kernel, name, run.step), 0))
-        start = max(start, *(run.lines.get(line, 0) for line in cost.lines), 0)
-        run.free = start + cost.occupancy
+        start = max(start, *(run.lines.get(along, 0) for along in cost.lines), 0)
         if isinstance(op, Send):
-            self._send(op.stream, start)
+            start = self._send(op.stream, start)
+            run.free = start + cost.occupancy
+            self._told(kernel, line, start, cost.occupancy)
             return
+        run.free = start + cost.occupancy
         end = start + cost.latency
         run.lines.update(dict.fromkeys(cost.lines, end))
         if isinstance(op, Recv):
             end = max(end, self.arrivals[op.stream])
         run.there[_content(kernel, line.instruction.result, run.step)] = end
+        self._told(kernel, line, start, cost.occupancy)
 
-    def _load(self, kernel: Kernel, run: _Run, line: _Line, steps: int) -> None:
+    def _told(self, kernel: Kernel, line: Line, start: int, cycles: int) -> None:
+        if self.watch is not None:
+            self.watch(kernel.name, line, start, cycles)
+
+    def _load(self, kernel: Kernel, run: _Run, line: Line, steps: int) -> None:
         op, name, cost = line.instruction.op, line.instruction.result, line.cost
         assert isinstance(op, Load)
         buffer = kernel[name]
@@ -146,16 +176,20 @@ class InOrder:
         run.edge_free = begin + cost.edge_cycles
         run.edge_cycles += cost.edge_cycles
         run.there[name, content if buffer.keys else 0] = begin + cost.latency
+        self._told(kernel, line, begin, cost.edge_cycles)
 
-    def _send(self, name: str, start: int) -> None:
+    def _send(self, name: str, start: int) -> int:
+        """Send a tensor once its target is free; returns when it leaves."""
         traffic = self.traffic[name]
-        arrival = start + traffic.flight_cycles(self.machine)
         source, target = (end.kernel for end in (traffic.stream.source, traffic.stream.target))
+        start = max(start, self.ends.get(target, 0))
+        arrival = start + traffic.flight_cycles(self.machine)
         if target == HOST:
             self.host_end = max(self.host_end, arrival)
         elif self._wafer(source) != self._wafer(target):
             arrival += ceil(self.machine.link_cycles(traffic.stream.source.type.bytes))
         self.arrivals[name] = arrival
+        return start
 
     def _wafer(self, kernel: str) -> int:
         return self.prepared.program.kernel(kernel).wafer
@@ -168,6 +202,7 @@ class InOrder:
             name=kernel.name,
             group=kernel.group,
             units=kernel.cores,
+            wafer=kernel.wafer,
             compute_cycles=compute,
             movement_cycles=movement,
             idle_cycles=max(0, interval - compute - movement),
@@ -197,12 +232,18 @@ class InOrder:
             latency_cycles=traffic.flight_cycles(self.machine),
         )
 
-    def _bound(self, interval: int, slowest: str) -> str:
+    def _bound(self, interval: int, latency: int, slowest: str) -> str:
         """What the cycles of an interval go into: compute, waiting for movement, or the edge."""
         edge = max(self.edges.values())
         if edge * 10 >= 9 * interval:
             return f"{EDGE}, where weights come in: busy {edge} of {interval} cycles"
         kernels = [self._kernel(k, interval) for k in self.prepared.program.kernels]
+        if interval < latency:  # kernels work on inputs that follow each other
+            busiest = max(kernels, key=lambda k: k.compute_cycles + k.movement_cycles)
+            busy = busiest.compute_cycles + busiest.movement_cycles
+            return (
+                f"kernel '{busiest.name}': busy {busy:.0f} of {interval} cycles, the rest waits for movement"
+            )
         compute = sum(k.compute_cycles for k in kernels)
         waiting = sum(max(0, s.latency_cycles - s.busy_cycles) for k in kernels for s in k.steps)
         if compute >= waiting:
