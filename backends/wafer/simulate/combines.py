@@ -89,11 +89,16 @@ def _tree(machine: Wafer, mesh: Mesh, op: ReduceTo, operand: Buffer) -> Cost:
 
 
 def reduce_into(machine: Wafer, mesh: Mesh, op: ReduceInto, operand: Buffer) -> Cost:
-    """Chains from both ends to a root that moves from step to step, as in `_broadcast`; no core waits for the sum."""
+    """Chains from both ends to a root that moves from step to step, as in `_broadcast`; no core waits for the sum.
+
+    A root between others takes the words of one chain after those of the other.
+    """
     cost = _chain(machine, mesh, op.axis, operand)
-    control = machine.core.root_move_cycles
+    more = machine.core.root_move_cycles
+    if mesh[op.axis].parts > 2:
+        more += link_words(machine, operand.tile_type.bytes)
     flight = chain_distance(machine, mesh, op.axis)
-    return replace(cost, occupancy=cost.occupancy + control, latency=cost.latency + control, flight=flight)
+    return replace(cost, occupancy=cost.occupancy + more, latency=cost.latency + more, flight=flight)
 
 
 def _tree_and_back(machine: Wafer, mesh: Mesh, op: AllReduce, operand: Buffer) -> Cost:

@@ -60,7 +60,7 @@ def run(
     return found
 
 
-APART = ("product-t", "summa-t", "meshgemm-t", "attention")
+APART = ("summa-t", "attention")
 
 
 @pytest.mark.parametrize("dtype", [DType.F32, DType.F16])
