@@ -16,7 +16,7 @@ from wsc.backends.wafer.program import Program, Repeat
 from wsc.backends.wafer.schedule import Asked, choose_plan
 from wsc.backends.wafer.sequential.clear import clear_region
 from wsc.backends.wafer.sequential.emit import emit_sequential
-from wsc.backends.wafer.sequential.facts import longest_context
+from wsc.backends.wafer.sequential.facts import longest_context_of
 from wsc.backends.wafer.sequential.plan import SequentialPlan, Wanted, plan_sequential
 from wsc.backends.wafer.sequential.region import Task
 from wsc.backends.wafer.sequential.tiles import Tilings
@@ -144,7 +144,7 @@ def test_a_decoder_is_run_sequentially_unless_asked_otherwise() -> None:
     assert isinstance(plan, SequentialPlan)
     assert plan.schedule == "sequential"
     assert "pipeline: has no place for state" in plan.why
-    assert longest_context(plan) > 16
+    assert longest_context_of(plan) > 16
 
 
 def test_memory_is_checked_and_the_error_says_by_how_much() -> None:

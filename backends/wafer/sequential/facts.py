@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from wsc.backends.wafer.program import Buffer
+from wsc.backends.wafer.sequential.context import longest_context
 from wsc.backends.wafer.sequential.placed import PlacedSegment
 from wsc.backends.wafer.sequential.plan import SequentialPlan
 
@@ -21,7 +21,7 @@ def sequential_facts(plan: SequentialPlan) -> tuple[tuple[str, str], ...]:
     ]
     if plan.wafers > 1:
         facts.insert(1, ("wafers", str(plan.wafers)))
-    if longest := longest_context(plan):
+    if longest := longest_context_of(plan):
         facts.append(("longest context", f"{longest:,} positions fit the same way of cutting"))
     return tuple(facts)
 
@@ -39,26 +39,7 @@ def _regions(placed: Sequence[PlacedSegment]) -> Iterator[str]:
         yield f"{number}{name} {width} x {height}{where}"
 
 
-def longest_context(plan: SequentialPlan) -> int:
+def longest_context_of(plan: SequentialPlan) -> int:
     """Positions of state that would fit every region, were the rest as it is; 0 without state."""
-    limits = [_longest(plan, placed) for placed in plan.segments]
+    limits = [longest_context(placed.laid, plan.machine.core.sram_bytes) for placed in plan.segments]
     return min((limit for limit in limits if limit), default=0)
-
-
-def _longest(plan: SequentialPlan, placed: PlacedSegment) -> int:
-    states = [b for b in placed.laid.drafted.buffers if b.role == "state"]
-    if not states:
-        return 0
-    extent, parts, tile = min(_positions(placed, b) for b in states)
-    free = plan.machine.core.sram_bytes - placed.laid.bytes
-    each = sum(b.bytes for b in states) / tile
-    return extent if free < each else (tile + int(free / each)) * parts
-
-
-def _positions(placed: PlacedSegment, state: Buffer) -> tuple[int, int, int]:
-    """Extent of the longest dimension of a state, over how many parts it is cut, and its tile."""
-    dim = max(range(state.type.rank), key=lambda d: state.type.shape[d])
-    parts = 1
-    for cut in state.layout.cuts[dim]:
-        parts *= placed.laid.drafted.mesh[cut.axis].parts
-    return state.type.shape[dim], parts, state.tile_type.shape[dim]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.sequential.causal import with_causal
 from wsc.backends.wafer.sequential.clear import clear_region
+from wsc.backends.wafer.sequential.context import longest_context
 from wsc.backends.wafer.sequential.dims import Dims, find_dims
 from wsc.backends.wafer.sequential.division import cut_segments
 from wsc.backends.wafer.sequential.draft import ROWS
@@ -123,9 +124,9 @@ class _Planner:
 
     def segments(self) -> tuple[PlacedSegment, ...]:
         """Where everything goes; raises DoesNotFit."""
-        machine = self.machine.grid
-        whole = (machine.width_cores, machine.height_cores)
-        self.tilings = None if self.task.fetch else Tilings(self.task, self.wanted.grid or whole)
+        whole = (self.machine.grid.width_cores, self.machine.grid.height_cores)
+        one_region = self.task.fetch or self.wanted.grid is not None
+        self.tilings = None if one_region else Tilings(self.task, whole)
         clear = clear_region(self.machine, self.wanted.grid)
         full = (clear.right - clear.x + 1, clear.bottom - clear.y + 1)
         self.corner = (clear.x, clear.y)
@@ -244,7 +245,11 @@ class _Planner:
 
     def _too_large(self, laid: Laid, full: tuple[int, int]) -> DoesNotFit:
         over = laid.bytes - self.room
-        fewer = self._context_hint()
+        longest = longest_context(laid, self.room)
+        fewer = (
+            f"Cut this way, with a context of at most {longest:,} positions it would fit. " if longest else ""
+        )
+        fewer += self._hint()
         return DoesNotFit(
             f"'{self.rolled.graph.name}' does not fit {full[0]} x {full[1]} cores of {self.machine.name} layer after "
             f"layer (--schedule {'streaming' if self.task.fetch else 'sequential'}): a core would hold"
@@ -252,7 +257,7 @@ class _Planner:
             f" {self.machine.core.runtime_code_bytes:,} B runtime). {fewer}"
         )
 
-    def _context_hint(self) -> str:
+    def _hint(self) -> str:
         return (
             "A larger --grid, more --wafers, a shorter --context, a smaller --batch or --schedule streaming"
             " would help."
@@ -268,8 +273,10 @@ class _Planner:
         wanted = self.wanted.wafers
         how = "no number of wafers that it can be cut over is enough"
         if wanted:
+            planner = _Planner(self.task, replace(self.wanted, wafers=None))
+            planner.tilings = self.tilings
             try:
-                enough = _Planner(self.task, replace(self.wanted, wafers=None))._on_several(full)
+                enough = planner._on_several(full)
                 how = f"it takes {1 + max(s.wafer for s in enough)}"
             except DoesNotFit:
                 pass
