@@ -47,6 +47,7 @@ __all__ = ["Effort", "Progress", "SolveParams", "solve"]
 _PASSES = 2  # as many as the annealing counted with
 _HOPEFUL = 64  # polishing is not thought to save more than a sixty-fourth
 _PLAIN = 8  # drafts that are polished as they are
+_FEW = 40  # blocks: up to here that takes a fraction of a second each
 _MOST_POLISHED = 200  # blocks: every pair is a constraint
 
 
@@ -126,7 +127,8 @@ def _searched(
     teller = _Teller(prices, bound, params, told)
     moves = max(1, params.moves * 16 // max(16, len(problem.blocks)))
     found = successive_halves(stage, starts, moves, params.rounds, stop, teller.hear)
-    drafted = plain(stage, order, some, _PLAIN) + starts[: params.polished] if some else []
+    few = _PLAIN if len(order) <= _FEW else 0
+    drafted = plain(stage, order, some, few) + starts[: params.polished] if some else []
     best = found[: params.polished] + [it for it in (unmoved(stage, start) for start in drafted) if it.fits]
     return [_plan_of(problem, stage, it) for it in best]
 
@@ -145,7 +147,8 @@ def _stage(
     whole = Box(0, 0, problem.fabric.width, problem.fabric.height)
     regions = packing.boxes if packing else [whole]
     zones = [piece.order for piece in packing.pieces] if packing else []
-    middle = {it.limit for it in (*varied(some, params.starts), *cheapest(some, _PLAIN))}
+    few = _PLAIN if len(problem.blocks) <= _FEW else 0
+    middle = {it.limit for it in (*varied(some, params.starts), *cheapest(some, few))}
     middle |= {it.limit for it in folds[: params.starts]}
     if packing is None or not middle:
         middle |= {packing.limit} if packing else set()
