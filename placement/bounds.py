@@ -11,6 +11,7 @@ time of its start.
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +20,7 @@ from wsc.placement.candidates import Catalogue
 from wsc.placement.problem import Problem
 from wsc.placement.scene import Prices
 
-_PARTS = 48  # ranges of time looked at one by one, each a part of the time
-_SHARE = 64
+_LOOKS = 160  # times at which sides and port tuples are looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +35,44 @@ class Bounds:
 def bounds_of(problem: Problem, menus: Catalogue, prices: Prices, time: int, known: int) -> Bounds:
     """The bounds; `time` is the one on the slowest time and `known` the cost of some placement."""
     slowest = max(time, menus.slowest())
-    least = half_hops_at(problem, menus, slowest)
-    cost = known
-    start = time
-    for part in range(_PARTS):
-        if start * prices.tick >= cost or start > slowest:
+    cost, _ = cheapest_times(problem, menus, prices, time, known, 1)
+    return Bounds(time, half_hops_at(problem, menus, slowest), cost)
+
+
+def cheapest_times(
+    problem: Problem, menus: Catalogue, prices: Prices, time: int, known: int, count: int
+) -> tuple[int, list[int]]:
+    """A lower bound on the cost, at most `known`, and up to `count` times at which it is least, the cheapest first.
+
+    Best first: of ranges of attainable times the one of the least bound is halved, until it is a single time. So the
+    bound is exact in what it knows, and those are the times worth trying where the bound on wire can be met.
+    """
+    times = [time, *(it for it in menus.times(time, min(menus.slowest(), known // prices.tick)) if it > time)]
+    rests: dict[int, int] = {}
+
+    def rest(at: int) -> int:
+        if at not in rests:
+            odd = adapters_at(problem, menus, times[at]) * prices.adapter if prices.adapter else 0
+            rests[at] = half_hops_at(problem, menus, times[at]) * prices.half_hop + odd
+        return rests[at]
+
+    last = len(times) - 1
+    waiting = [(times[0] * prices.tick + rest(last), 0, last)]
+    bound, found = None, list[int]()
+    while waiting and len(found) < count and len(rests) < _LOOKS:
+        cost, low, high = heapq.heappop(waiting)
+        if cost >= known:
             break
-        end = slowest if part == _PARTS - 1 else min(slowest, start + start // _SHARE)
-        wire = half_hops_at(problem, menus, end) * prices.half_hop
-        odd = adapters_at(problem, menus, end) * prices.adapter if prices.adapter else 0
-        cost = min(cost, start * prices.tick + wire + odd)
-        start = end + 1
-    return Bounds(time, least, cost)
+        if low == high:
+            bound = cost if bound is None else bound
+            found.append(times[low])
+            continue
+        middle = (low + high) // 2
+        for first, stop in ((low, middle), (middle + 1, high)):
+            heapq.heappush(waiting, (times[first] * prices.tick + rest(stop), first, stop))
+    if bound is None:
+        bound = min(waiting)[0] if waiting else known
+    return min(bound, known), found
 
 
 def half_hops_at(problem: Problem, menus: Catalogue, limit: int) -> int:

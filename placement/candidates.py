@@ -56,21 +56,24 @@ class Menu:
     source: ShapeSource
     fabric: Fabric
     _tables: dict[int, Table] = field(default_factory=dict)
+    _cores: dict[int, int | None] = field(default_factory=dict)
 
     def within(self, limit: int) -> Table:
         """The shapes that take at most `limit` ticks."""
         if limit not in self._tables:
             table = self.source.within(limit)
             fits = (table.width <= self.fabric.width) & (table.height <= self.fabric.height)
-            if len(self._tables) > 3:  # a search goes back to the last few limits, not to all
+            if len(self._tables) > 15:  # a search goes back to the last few limits, not to all
                 self._tables.pop(next(iter(self._tables)))
             self._tables[limit] = Table(*(column[fits] for column in table))
         return self._tables[limit]
 
     def cores(self, limit: int) -> int | None:
         """The fewest cores among the shapes within `limit` ticks; None where there is none."""
-        table = self.within(limit)
-        return int(np.min(table.width * table.height)) if len(table.width) else None
+        if limit not in self._cores:
+            table = self.within(limit)
+            self._cores[limit] = int(np.min(table.width * table.height)) if len(table.width) else None
+        return self._cores[limit]
 
     def pick(self, width: int, height: int, limit: int, ports: tuple[int, ...] | None = None) -> Shape:
         """The fastest shape of exactly these sides, and this port tuple where one is asked for, within the limit.

@@ -12,7 +12,8 @@ from wsc.compiler.errors import VerificationError
 class SolveParams:
     """The work to do; raises VerificationError for figures that make no sense.
 
-    `limits` times are tried for snakes and `levels` are open to the annealing. `starts` trees are annealed for
+    `limits` times are tried for snakes, `folds` for folding the chain, `wholes` folds of each being laid out, and
+    `levels` are open to the annealing. `starts` trees are annealed for
     `moves` moves each; of the results the better half is annealed again, twice as long, until one is left (`rounds`
     at most). `splits` bounds the slicing of chains in order: it holds runs to a length (beyond about 120 blocks).
     Problems of up to `exact_blocks` blocks go to the exact model as a whole for `exact_effort` deterministic seconds
@@ -21,6 +22,8 @@ class SolveParams:
     """
 
     limits: int = 24
+    folds: int = 5
+    wholes: int = 400
     levels: int = 24
     starts: int = 8
     moves: int = 80_000
@@ -33,7 +36,7 @@ class SolveParams:
     polish_effort: float = 4.0
 
     def __post_init__(self) -> None:
-        counts = (self.moves, self.splits, self.exact_blocks, self.exact_shapes)
+        counts = (self.folds, self.wholes, self.moves, self.splits, self.exact_blocks, self.exact_shapes)
         if min(*counts, self.exact_effort, self.polish_effort) < 0:
             raise VerificationError(f"parameters of at least 0 are needed: {self}")
         if min(self.limits, self.levels, self.starts, self.rounds, self.polished) < 1:
@@ -56,6 +59,8 @@ class Effort(Enum):
 _PARAMS = {
     Effort.LOW: SolveParams(
         limits=10,
+        folds=2,
+        wholes=200,
         levels=12,
         starts=4,
         moves=12_000,
@@ -66,6 +71,14 @@ _PARAMS = {
     ),
     Effort.MEDIUM: SolveParams(),
     Effort.HIGH: SolveParams(
-        limits=40, levels=32, starts=16, moves=200_000, rounds=4, polished=4, polish_effort=15.0
+        limits=40,
+        folds=10,
+        wholes=1_000,
+        levels=32,
+        starts=16,
+        moves=200_000,
+        rounds=4,
+        polished=4,
+        polish_effort=15.0,
     ),
 }

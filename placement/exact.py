@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from ortools.sat.python import cp_model
@@ -19,6 +20,17 @@ from wsc.placement.regions import Box
 
 Expression = cp_model.LinearExpr | int
 _SPARE = 12  # a shape may grow by a twelfth of its longer side
+_OTHER_PARITY = 12  # and by so many cores, for a side of the other parity
+_LARGER = 8  # one that is free by an eighth of its area
+_REACH = 32  # how far boxes may reach beyond the fabric, at a price: a thirty-second of its side
+
+
+class Costs(NamedTuple):
+    """Prices of half a hop, of an adapter, and of a column or row by which boxes reach beyond the fabric."""
+
+    half_hop: int
+    adapter: int
+    beyond: int = 0
 
 
 @dataclass(frozen=True)
@@ -96,42 +108,44 @@ def compacted(
     limit: int,
     boxes: list[Box],
     ports: Sequence[tuple[int, ...] | None],
-    prices: tuple[int, int],
+    prices: Costs,
     effort: float,
+    free: frozenset[int] = frozenset(),
 ) -> tuple[Verdict, list[tuple[int, ...] | None]]:
-    """Seeks the least wire and adapters with every pair of blocks apart as they are now: left stays left, below below.
+    """Seeks the least wire and adapters with pairs of blocks apart as they are now: left stays left, below below.
 
-    Corners are free, and sides and port tuples among shapes within `limit` ticks about as large as the present ones.
-    `prices` are those of half a hop and of an adapter. Pinned blocks stay. Knowing which way each pair is apart
-    leaves difference constraints, which CP-SAT is good at. Returns the port tuples too.
+    Pairs of which both are `free` may be apart in any way. Corners are free, and sides and port tuples among shapes
+    within `limit` ticks about as large as the present ones. Pinned blocks stay. Knowing which way most pairs are
+    apart leaves difference constraints, which CP-SAT is good at. Where `prices.beyond` is not 0 boxes may reach
+    beyond the fabric, at that price for each column and row. Returns the port tuples too.
     """
     model = cp_model.CpModel()
-    whole = Box(0, 0, problem.fabric.width, problem.fabric.height)
-    rectangles = {block: _rectangle(model, whole) for block in range(len(boxes))}
-    homes = {block: Box(*group.box) for group in problem.groups for block in group.blocks}
+    reach = max(problem.fabric.width, problem.fabric.height) // _REACH if prices.beyond else 0
+    beyond = [model.new_int_var(0, reach, "beyond") for _ in range(2)]
+    room = Box(0, 0, problem.fabric.width + reach, problem.fabric.height + reach)
+    rectangles = {block: _rectangle(model, room) for block in range(len(boxes))}
     entries: list[list[cp_model.IntVar]] = []
     for block, it in rectangles.items():
-        rows = _near_shapes(catalogue, block, limit, boxes[block], ports[block])
+        rows = _near_shapes(catalogue, block, limit, boxes[block], ports[block], block in free)
         entries.append([model.new_int_var(min(c), max(c), "port") for c in list(zip(*rows, strict=True))[2:]])
         model.add_allowed_assignments([it.width, it.height, *entries[-1]], rows)
         for variable, value in zip(entries[-1], ports[block] or (), strict=True):
             model.add_hint(variable, value)
-        home = homes.get(block, whole)
-        model.add(it.x >= home.x)
-        model.add(it.y >= home.y)
-        model.add(it.x + it.width <= home.x + home.width)
-        model.add(it.y + it.height <= home.y + home.height)
-        if problem.blocks[block].pin is not None:
-            model.add(it.x == boxes[block].x)
-            model.add(it.y == boxes[block].y)
+    _keep_home(model, problem, rectangles, boxes, beyond)
     for first, second, across in _apart(boxes):
         low, high = rectangles[first], rectangles[second]
+        if first in free and second in free:
+            continue
         if across:
             model.add(low.x + low.width <= high.x)
         else:
             model.add(low.y + low.height <= high.y)
+    if free:
+        some = {block: rectangles[block] for block in sorted(free)}
+        _keep_apart(model, Window(room, tuple(some)), some, problem)
     wire = _wire(model, problem, [_centre(rectangles[block]) for block in range(len(boxes))])
-    model.minimize(prices[0] * wire + prices[1] * _odd(model, problem, entries))
+    odd = prices.adapter * _odd(model, problem, entries) if prices.adapter else 0
+    model.minimize(prices.half_hop * wire + odd + prices.beyond * sum(beyond))
     solver = _new_solver(effort)
     verdict = _solve(model, rectangles, boxes, solver)
     if verdict.boxes is None:
@@ -139,17 +153,44 @@ def compacted(
     return verdict, [tuple(map(solver.value, it)) if it else None for it in entries]
 
 
+def _keep_home(
+    model: cp_model.CpModel,
+    problem: Problem,
+    rectangles: dict[int, _Rectangle],
+    boxes: list[Box],
+    beyond: list[cp_model.IntVar],
+) -> None:
+    """Rectangles on the fabric, or beyond it by as much as counts, in the boxes of their groups, pinned ones fixed."""
+    homes = {block: Box(*group.box) for group in problem.groups for block in group.blocks}
+    for block, it in rectangles.items():
+        home = homes.get(block)
+        if home is None:
+            model.add(it.x + it.width <= problem.fabric.width + beyond[0])
+            model.add(it.y + it.height <= problem.fabric.height + beyond[1])
+        else:
+            model.add(it.x >= home.x)
+            model.add(it.y >= home.y)
+            model.add(it.x + it.width <= home.x + home.width)
+            model.add(it.y + it.height <= home.y + home.height)
+        if problem.blocks[block].pin is not None:
+            model.add(it.x == boxes[block].x)
+            model.add(it.y == boxes[block].y)
+
+
 def _near_shapes(
-    catalogue: Catalogue, block: int, limit: int, box: Box, ports: tuple[int, ...] | None
+    catalogue: Catalogue, block: int, limit: int, box: Box, ports: tuple[int, ...] | None, free: bool
 ) -> list[tuple[int, ...]]:
-    """Rows (width, height, port entries if they count) about as large as the box.
+    """Rows (width, height, port entries if they count) about as large as the box, or of any size where it is free.
 
     Where ports do not count, of each parity of width and height those that no other is as narrow and as low as:
     centres lie on halves, so that a taller bar may be straight opposite its neighbour where a lower one is not.
     """
     table = catalogue.menu(block).within(limit)
-    spare = 2 + max(box.width, box.height) // _SPARE
-    near = np.flatnonzero((table.width <= box.width + spare) & (table.height <= box.height + spare))
+    spare = (2 if ports is not None else _OTHER_PARITY) + max(box.width, box.height) // _SPARE
+    few = table.width * table.height * _LARGER <= box.width * box.height * (_LARGER + 1)
+    near = np.flatnonzero(
+        few if free else (table.width <= box.width + spare) & (table.height <= box.height + spare)
+    )
     if ports is not None:
         columns = np.column_stack([table.width[near], table.height[near], table.ports[near]])
         return [tuple(row) for row in np.unique(columns, axis=0).tolist()]

@@ -7,6 +7,7 @@ from random import Random
 
 import numpy as np
 
+from wsc.placement.folding import AT, DIRECTION, MIRRORS, PART_A, PART_B, Folds
 from wsc.placement.slicing import Curves, Packing
 from wsc.placement.snake import Snake
 from wsc.placement.tree import ALIGN, CUT, FREE, LEFT, PARENT, RIGHT, ROW, STACK, Int32s, State
@@ -124,3 +125,31 @@ def _cuts(links: Int32s, root: int) -> list[int]:
     for node in found:
         found += [int(links[side, node]) for side in (LEFT, RIGHT) if links[LEFT, links[side, node]] >= 0]
     return found
+
+
+def plant_fold(state: State, folds: Folds, whole: int, order: Sequence[int], room: tuple[int, int]) -> None:
+    """Fills a blank state of one region with the tree of a label of the whole chain."""
+    links = state.links
+    links[:] = -1
+    links[ALIGN] = 0
+    state.port[:] = FREE
+    state.cross[0] = room
+    free = iter(range(len(order), links.shape[1]))
+
+    def grow(first: int, stop: int, label: Int32s, mirrors: int) -> int:
+        if stop - first == 1:
+            return order[first]
+        at, own, cut = int(label[AT]), int(label[MIRRORS]), int(label[DIRECTION])
+        one, two = (
+            folds.labels[folds.runs[first, at], label[PART_A]],
+            folds.labels[folds.runs[at, stop], label[PART_B]],
+        )
+        parts = [grow(first, at, one, mirrors ^ (own & 3)), grow(at, stop, two, mirrors ^ (own >> 2))]
+        if mirrors >> (0 if cut == ROW else 1) & 1:
+            parts.reverse()
+        node = next(free)
+        links[LEFT, node], links[RIGHT, node], links[CUT, node] = *parts, cut
+        links[PARENT, parts[0]] = links[PARENT, parts[1]] = node
+        return node
+
+    state.roots[0] = grow(0, len(order), folds.wholes[whole], 0)

@@ -19,6 +19,7 @@ from wsc.placement.anneal import LOSS
 from wsc.placement.bounds import bounds_of
 from wsc.placement.candidates import Catalogue, catalogue, time_bound
 from wsc.placement.effort import Effort, SolveParams
+from wsc.placement.folded import Folded, folded
 from wsc.placement.ground import check_ground
 from wsc.placement.layout import align, lay_out
 from wsc.placement.problem import Problem
@@ -28,12 +29,25 @@ from wsc.placement.scatter import MANY, scatter
 from wsc.placement.scene import Prices, Stage, stage_of
 from wsc.placement.search import Found, Stop, successive_halves, unmoved
 from wsc.placement.slicing import Packing
-from wsc.placement.starts import Draft, drafts, fastest_packing, flow_order, levels, planted, varied
+from wsc.placement.starts import (
+    Draft,
+    cheapest,
+    drafts,
+    fastest_packing,
+    flow_order,
+    levels,
+    plain,
+    planted,
+    varied,
+)
 from wsc.placement.tree import mark_all, renew_stale
 
 __all__ = ["Effort", "Progress", "SolveParams", "solve"]
 
 _PASSES = 2  # as many as the annealing counted with
+_HOPEFUL = 64  # polishing is not thought to save more than a sixty-fourth
+_PLAIN = 8  # drafts that are polished as they are
+_FEW = 40  # blocks: up to here that takes a fraction of a second each
 _MOST_POLISHED = 200  # blocks: every pair is a constraint
 
 
@@ -84,8 +98,11 @@ def solve(
     if plan is None:
         raise DoesNotFit(_too_small(problem, menus))
     if not stop.asked():
-        polished = [_polished(problem, menus, it, params) for it in plans]
-        plan = min(polished, key=lambda it: _cost(problem, it))
+        costs = [_cost(problem, replace(it, ports=[])) for it in plans]  # adapters are what polishing saves
+        worth = [
+            it for it, cost in zip(plans, costs, strict=True) if (cost - min(costs)) * _HOPEFUL <= min(costs)
+        ]
+        plan = min((_polished(problem, menus, it, params) for it in worth), key=lambda it: _cost(problem, it))
     return _placement(problem, menus, plan, bound, stop.asked())
 
 
@@ -103,13 +120,16 @@ def _searched(
     some = drafts(problem, menus, prices, order, bound, params.limits) if weighed else []
     if packing is None and not some:
         return []
-    stage = _stage(problem, menus, prices, bound, packing, some, params)
-    starts = planted(stage, order, packing, some, params.starts)
+    known = min((draft.cost for draft in some), default=LOSS)
+    folds = folded(problem, menus, prices, order, bound, known, params.folds, params.wholes) if some else []
+    stage = _stage(problem, menus, prices, bound, packing, some, folds, params)
+    starts = planted(stage, order, packing, some, folds, params.starts)
     teller = _Teller(prices, bound, params, told)
     moves = max(1, params.moves * 16 // max(16, len(problem.blocks)))
     found = successive_halves(stage, starts, moves, params.rounds, stop, teller.hear)
-    plain = [unmoved(stage, start) for start in starts[: params.polished]] if some else []
-    best = found[: params.polished] + [it for it in plain if it.fits]
+    few = _PLAIN if len(order) <= _FEW else 0
+    drafted = plain(stage, order, some, few) + starts[: params.polished] if some else []
+    best = found[: params.polished] + [it for it in (unmoved(stage, start) for start in drafted) if it.fits]
     return [_plan_of(problem, stage, it) for it in best]
 
 
@@ -120,13 +140,16 @@ def _stage(
     bound: int,
     packing: Packing | None,
     some: Sequence[Draft],
+    folds: Sequence[Folded],
     params: SolveParams,
 ) -> Stage:
     """The scene of the annealing: limits about those of the starts, and the regions that the packing fills."""
     whole = Box(0, 0, problem.fabric.width, problem.fabric.height)
     regions = packing.boxes if packing else [whole]
     zones = [piece.order for piece in packing.pieces] if packing else []
-    middle = {draft.limit for draft in varied(some, params.starts)}
+    few = _PLAIN if len(problem.blocks) <= _FEW else 0
+    middle = {it.limit for it in (*varied(some, params.starts), *cheapest(some, few))}
+    middle |= {it.limit for it in folds[: params.starts]}
     if packing is None or not middle:
         middle |= {packing.limit} if packing else set()
     low, high = min(middle), max(middle)
@@ -206,7 +229,7 @@ def _polished(problem: Problem, menus: Catalogue, plan: _Plan, params: SolvePara
         verdict = exact.shortest(problem, menus, plan.limit, plan.boxes, whole, params.exact_effort)
     elif params.polish_effort > 0 and len(problem.blocks) <= _MOST_POLISHED and not problem.fabric.blocked:
         prices = Prices.of(problem)
-        each = (prices.half_hop, prices.adapter)
+        each = exact.Costs(prices.half_hop, prices.adapter)
         verdict, ports = exact.compacted(
             problem, menus, plan.limit, plan.boxes, plan.ports, each, params.polish_effort
         )
@@ -221,7 +244,7 @@ def _polished(problem: Problem, menus: Catalogue, plan: _Plan, params: SolvePara
 def _cost(problem: Problem, plan: _Plan) -> int:
     """What a plan costs, as far as its limit, wire and adapters tell."""
     prices = Prices.of(problem)
-    odd = _adapters(problem, [it or () for it in plan.ports])
+    odd = _adapters(problem, [it or () for it in plan.ports]) if plan.ports else 0
     return plan.limit * prices.tick + _half_hops(problem, plan.boxes) * prices.half_hop + odd * prices.adapter
 
 

@@ -8,9 +8,11 @@ from random import Random
 
 import numpy as np
 
+from wsc.placement.bounds import cheapest_times
 from wsc.placement.candidates import Catalogue, least_limit
+from wsc.placement.folded import Folded
 from wsc.placement.ground import pieces
-from wsc.placement.plant import plant, plant_snake
+from wsc.placement.plant import plant, plant_fold, plant_snake
 from wsc.placement.problem import Net, Problem
 from wsc.placement.scene import Prices, Stage
 from wsc.placement.search import Start
@@ -18,7 +20,7 @@ from wsc.placement.slicing import PackedPiece, Packing, affordable_reach, curves
 from wsc.placement.snake import Snake, Spans, snakes
 from wsc.placement.tree import NONE, Int16s, blank_state, invert
 
-_SNAKE_HEAT, _SLICING_HEAT = 0.5, 1.5
+_SNAKE_HEAT, _SLICING_HEAT, _FOLD_HEAT = 0.5, 1.5, 0.3
 _STEP = 16  # limits on time are first tried a sixteenth apart
 
 
@@ -71,6 +73,10 @@ def drafts(
     middle = min(found, key=lambda it: it.cost).limit
     reach = middle // _STEP
     fine = {_attained(menus, middle - reach + 2 * reach * at // count) for at in range(count)}
+    known = min(it.cost for it in found) + prices.half_hop * len(
+        problem.nets
+    )  # centres may miss by half a cell
+    fine |= set(cheapest_times(problem, menus, prices, bound, known, count)[1])
     for limit in sorted(fine - {it.limit for it in found}):
         found += _drafts_at(problem, menus, prices, order, spans, limit)
     return sorted(found, key=lambda it: (it.cost, it.limit, it.snake.stops))
@@ -116,12 +122,23 @@ def _packed(
 
 
 def planted(
-    stage: Stage, order: Sequence[int], packing: Packing | None, some: Sequence[Draft], count: int
+    stage: Stage,
+    order: Sequence[int],
+    packing: Packing | None,
+    some: Sequence[Draft],
+    folds: Sequence[Folded],
+    count: int,
 ) -> list[Start]:
-    """As many starts: drafts of different numbers of rows before others, and the packing between them."""
-    chosen = varied(some, max(1, count - 2) if packing else count)
-    starts = []
+    """As many starts: folds in half of them, drafts of different numbers of rows before others, and the packing."""
+    starts: list[Start] = []
     room = (stage.regions[0].width, stage.regions[0].height)
+    for it in folds[: (count + 1) // 2]:
+        state = blank_state(stage.scene)
+        plant_fold(state, it.folds, it.whole, order, room)
+        state.level[0] = _level(stage, it.limit)
+        starts.append(Start(state, _FOLD_HEAT, 100 + len(starts)))
+    left = count - len(starts)
+    chosen = varied(some, max(1, left - (1 if folds else 2)) if packing else left)
     for seed, draft in enumerate(chosen):
         state = blank_state(stage.scene)
         plant_snake(state, draft.snake, order, room)
@@ -133,6 +150,26 @@ def planted(
         state.level[0] = _level(stage, packing.limit)
         starts.append(Start(state, _SLICING_HEAT, len(starts)))
     return starts
+
+
+def plain(stage: Stage, order: Sequence[int], some: Sequence[Draft], count: int) -> list[Start]:
+    """The cheapest drafts as they are, of different limits, for whatever makes good of small differences."""
+    starts: list[Start] = []
+    room = (stage.regions[0].width, stage.regions[0].height)
+    for draft in cheapest(some, count):
+        state = blank_state(stage.scene)
+        plant_snake(state, draft.snake, order, room)
+        state.level[0] = _level(stage, draft.limit)
+        starts.append(Start(state, 0.0, 0))
+    return starts
+
+
+def cheapest(some: Sequence[Draft], count: int) -> list[Draft]:
+    """The cheapest drafts of different limits and numbers of rows."""
+    first: dict[tuple[int, int], Draft] = {}
+    for draft in some:
+        first.setdefault((draft.limit, len(draft.snake.stops)), draft)
+    return list(first.values())[:count]
 
 
 def levels(menus: Catalogue, low: int, middle: Sequence[int], high: int, count: int) -> list[int]:
