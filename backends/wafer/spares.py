@@ -3,7 +3,7 @@
 A row has some cores more than the fabric is wide. Its first live ones, as many as the fabric is wide, are the row that
 programs see; links past what is dead reach further. So neighbours in a column may stand some columns apart. Cerebras
 says that a wafer has 1 to 1.5 % of spare cores, and redundant links, diagonal ones among them, by which the cores
-between a defect and a spare of its row move by one (Hot Chips 2019; WikiChip Fuse 3010). What a longer link costs is not
+between a defect and a spare of its row move by one (Hot Chips 2019; WikiChip Fuse 3010). What longer links cost is not
 said.
 """
 

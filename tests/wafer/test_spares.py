@@ -1,4 +1,4 @@
-"""Spare cores stand in for dead ones: which, what it costs to the cycle, and that a wafer with many dead cores compiles."""
+"""Spare cores stand in for dead ones: which, what it costs to the cycle; a wafer with many dead cores compiles."""
 
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from tests.wafer.test_defects import damaged
 from wsc.backends.wafer.facts import plan_facts
 from wsc.backends.wafer.simulate import simulate
 from wsc.backends.wafer.spares import repair
-from wsc.compiler.errors import MachineError
+from wsc.backends.wafer.simulate.cycle import simulate_cycles
+from wsc.compiler.errors import AlgorithmError, MachineError
 
 
 def dead(
@@ -28,12 +29,12 @@ def dead(
 
 def test_a_row_skips_its_dead_cores_and_the_next_row_is_reached_aside() -> None:
     found = repair(dead((1, 0), (3, 0), (0, 2)), 4)
-    assert found.aside.tolist() == [[0, 1, 1, 2], [0] * 4, [1] * 4, [0] * 4]
+    assert found.aside.tolist() == [[0, 1, 2, 2], [0] * 4, [1] * 4, [0] * 4]
     assert not found.dead.any()
     assert (found.spares, found.replaced) == (8, 3)
-    assert found.along_columns[-1].tolist() == [2, 3, 3, 4]
+    assert found.along_columns[-1].tolist() == [2, 3, 4, 4]
     assert found.across(0, 0, 4, 4) == {"x": 2, "y": 4}
-    assert found.across(1, 0, 2, 1) == {"x": 0, "y": 0}
+    assert found.across(1, 0, 2, 1) == {"x": 1, "y": 0}
 
 
 def test_dead_cores_beyond_the_spares_stay() -> None:
@@ -84,12 +85,10 @@ def test_a_bad_yield_compiles_with_spares_and_says_what_they_do(tmp_path: Path) 
     assert dict(plan_facts(found.plan))["spare cores"].startswith(
         f"{machine.repair.replaced} of 48 spare cores"
     )
-    perfect = compile_for(damaged(tmp_path, "spare_columns = 3"), mlp(rows=32, wide=64))
+    undamaged = damaged(tmp_path, "spare_columns = 3")
+    perfect = compile_for(undamaged, mlp(rows=32, wide=64))
     assert "spare cores" not in dict(plan_facts(perfect.plan))
-    hurt, well = (
-        simulate(c.program, m)
-        for c, m in ((found, machine), (perfect, damaged(tmp_path, "spare_columns = 3")))
-    )
+    hurt, well = (simulate(c.program, m) for c, m in ((found, machine), (perfect, undamaged)))
     assert hurt.latency_cycles > well.latency_cycles
 
 
@@ -97,3 +96,9 @@ def test_places_count_the_spares(tmp_path: Path) -> None:
     assert not damaged(tmp_path, "spare_columns = 1; dead_cores = [[16, 0]]").keep_outs
     with pytest.raises(MachineError, match=r"\(17, 0\) is outside of a fabric of 17 x 16 cores"):
         damaged(tmp_path, "spare_columns = 1; dead_cores = [[17, 0]]")
+
+
+def test_the_cycle_level_refuses_dead_cores(tmp_path: Path) -> None:
+    machine = damaged(tmp_path, "spare_columns = 1; dead_cores = [[1, 0]]", "wafer-4x4")
+    with pytest.raises(AlgorithmError, match=r"takes wafers without dead cores, and 'hurt' has some"):
+        simulate_cycles(chain("relu"), machine, {}, [])
