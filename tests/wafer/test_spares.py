@@ -13,8 +13,8 @@ from tests.wafer.simulate.programs import chain
 from tests.wafer.test_defects import damaged
 from wsc.backends.wafer.facts import plan_facts
 from wsc.backends.wafer.simulate import simulate
-from wsc.backends.wafer.spares import repair
 from wsc.backends.wafer.simulate.cycle import simulate_cycles
+from wsc.backends.wafer.spares import repair
 from wsc.compiler.errors import AlgorithmError, MachineError
 
 
