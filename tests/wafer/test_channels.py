@@ -42,7 +42,8 @@ def test_a_circle_is_named() -> None:
     assert str(caught.value) == (
         "stream s7: its routes wait for each other in a circle: east from (0, 0) to (1, 0) -> east from (1, 0) to"
         " (2, 0) -> south from (2, 0) to (2, 1) -> south from (2, 1) to (2, 2) -> west from (2, 2) to (1, 2) -> west"
-        " from (1, 2) to (0, 2) -> north from (0, 2) to (0, 1) -> north from (0, 1) to (0, 0) -> east from (0, 0) to (1, 0)"
+        " from (1, 2) to (0, 2) -> north from (0, 2) to (0, 1) -> north from (0, 1) to (0, 0) -> east from (0, 0)"
+        " to (1, 0)"
     )
 
 
