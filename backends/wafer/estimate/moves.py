@@ -212,9 +212,12 @@ def _halo(way: _Way, op: Halo) -> Spent:
     row = way.operand.tile_type.bytes // max(1, way.operand.tile_type.shape[op.dim])
     link = way.machine.fabric.link_bytes_per_cycle
     lo, hi = ceil(op.lo * row / link), ceil(op.hi * row / link)
-    found = way.exchange(lo + hi if way.parts > 2 else max(lo, hi), max(lo, hi), 1)
-    copied = way.machine.core.task_startup_cycles + _copy(way).latency
-    return Spent(found.busy, max(found.latency, copied), found.links, found.along)
+    words, core = lo + hi if way.parts > 2 else max(lo, hi), way.machine.core
+    found = way.exchange(words, max(lo, hi), 1)
+    pace = core.write_bytes_per_cycle / link
+    copied = way.words + words * (1 + 4 * pace / core.memory_banks)
+    copying = 2 * core.task_startup_cycles + copied / pace
+    return Spent(found.busy, max(found.latency, copying), found.links, found.along)
 
 
 def _shift(way: _Way, op: Shift) -> Spent:

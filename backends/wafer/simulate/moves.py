@@ -75,7 +75,11 @@ def _multicast(machine: Wafer, mesh: Mesh, op: Multicast, operand: Buffer) -> Co
 
 
 def _halo(machine: Wafer, mesh: Mesh, op: Halo, operand: Buffer) -> Cost:
-    """Both neighbours at once: a core sends what it receives, `lo` one way and `hi` the other, and copies its tile."""
+    """Both neighbours at once: a core sends what it receives, `lo` one way and `hi` the other, and copies its tile.
+
+    The copy has the cycles of the memory that the exchange leaves: a word that comes takes its own place at the port,
+    and one that comes or goes meets, in so many of all banks as the copy is at, one of the copy's words.
+    """
     tile, parts = operand.tile_type, mesh[op.axis].parts
     if parts == 1:
         return copied(machine, operand)
@@ -83,8 +87,11 @@ def _halo(machine: Wafer, mesh: Mesh, op: Halo, operand: Buffer) -> Cost:
     lo, hi = link_words(machine, op.lo * row_bytes), link_words(machine, op.hi * row_bytes)
     words = lo + hi if parts > 2 else max(lo, hi)
     cost = exchanged(machine, mesh, op.axis, operand, words, max(lo, hi), 1)
-    copying = machine.core.task_startup_cycles + copied(machine, operand).latency
-    return replace(cost, latency=max(cost.latency, copying))
+    core = machine.core
+    at_once = core.write_bytes_per_cycle // machine.fabric.link_bytes_per_cycle
+    met = 2 * words * 2 * at_once / core.memory_banks
+    copying = ceil((link_words(machine, tile.bytes) + words + met) / at_once)
+    return replace(cost, latency=max(cost.latency, 2 * core.task_startup_cycles + copying))
 
 
 def _broadcast(machine: Wafer, mesh: Mesh, op: Broadcast, operand: Buffer) -> Cost:
