@@ -29,7 +29,9 @@ def place(kernel: Kernel, copies: Mapping[str, int], banks: int) -> tuple[dict[s
     found: dict[str, Memory] = {}
     end = 0
     for buffer in kernel.buffers:
-        end += next((4 * n for n in range(3) if not _in_its_own_way(kernel, found, buffer, end + 4 * n, banks)), 0)
+        end += next(
+            (4 * n for n in range(3) if not _in_its_own_way(kernel, found, buffer, end + 4 * n, banks)), 0
+        )
         found[buffer.name] = Memory(buffer, end)
         end += copies[buffer.name] * stride(buffer)
     for instruction in kernel.flat_instructions():
