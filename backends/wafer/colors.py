@@ -166,11 +166,12 @@ def _fixed(paths: Sequence[Path], share: int) -> list[int] | None:
 def _in_turn(family: Family, paths: Sequence[Path], share: int) -> list[int]:
     """Colours that change: one set a direction, each message on the one where least has to pass before it.
 
-    An ordered family has one colour a direction and lane.
+    Lanes never share one; an ordered family has one colour a direction and lane.
     """
-    directions = [(*_direction(m), m.lane if family.ordered else 0) for m in family.messages]
+    directions = [(*_direction(m), m.lane) for m in family.messages]
     kinds = sorted(set(directions))
-    share = len(kinds) if family.ordered else share
+    if family.ordered or any(message.lane for message in family.messages):
+        share = len(kinds) if family.ordered else max(share, len(kinds))
     each = max(1, share // len(kinds))
     groups = {kind: [number % share * each + i for i in range(each)] for number, kind in enumerate(kinds)}
     load: dict[int, Counter[Place]] = defaultdict(Counter)

@@ -99,7 +99,10 @@ def _pass(
         for here, there in pairwise(order):
             if here == target:
                 break
-            onward = made.send(region.places[line[here]], [region.places[line[there]]], words[target])
+            place, onto = region.places[line[here]], region.places[line[there]]
+            onward = made.send(
+                place, [onto], words[target], lane=here % 2
+            )  # what it receives is on the other
             steps[here].append((target, brought, onward))
             brought = onward
         steps[target].append((target, brought, -1))
