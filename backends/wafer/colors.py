@@ -169,9 +169,10 @@ def _in_turn(family: Family, paths: Sequence[Path], share: int) -> list[int]:
     Lanes never share one; an ordered family has one colour a direction and lane.
     """
     directions = [(*_direction(m), m.lane) for m in family.messages]
+    if len(set(directions)) > share and any(message.lane for message in family.messages):
+        directions = [(0, 0, message.lane) for message in family.messages]  # both ways on one, in one order
     kinds = sorted(set(directions))
-    if family.ordered or any(message.lane for message in family.messages):
-        share = len(kinds) if family.ordered else max(share, len(kinds))
+    share = len(kinds) if family.ordered else max(share, len({lane for *_, lane in kinds}))
     each = max(1, share // len(kinds))
     groups = {kind: [number % share * each + i for i in range(each)] for number, kind in enumerate(kinds)}
     load: dict[int, Counter[Place]] = defaultdict(Counter)
