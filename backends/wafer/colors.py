@@ -119,6 +119,13 @@ def allocate(
     return _colored(families, paths, local, numbers, orders)
 
 
+def least_colors(families: Sequence[Family]) -> int:
+    """The fewest colours that `allocate` finds for families, where a family may take one only."""
+    paths = [[path(message) for message in family.messages] for family in families]
+    local = [_within(f, p, 1) for f, p in zip(families, paths, strict=True)]
+    return max(_across(families, paths, local).values(), default=-1) + 1
+
+
 def _too_many(
     families: Sequence[Family], local: Sequence[Sequence[int]], numbers: Mapping[Key, int], colors: int
 ) -> str:
@@ -306,4 +313,5 @@ def _check_dependencies(colored: Colored) -> None:
                         there = x + steps[port][0], y + steps[port][1]
                         graph.add_edge(((x, y), comes), (there, (SOUTH, NORTH, WEST, EAST)[port]))
         if not nx.is_directed_acyclic_graph(graph):
-            raise VerificationError(f"queues of colour {color} wait for each other in a circle")
+            waits = " -> ".join(str(edge[0][0]) for edge in nx.find_cycle(graph))
+            raise VerificationError(f"queues of colour {color} wait for each other in a circle: at {waits}")

@@ -32,6 +32,8 @@ def plan_facts(plan: Plan) -> tuple[tuple[str, str], ...]:
     ]
     if plan.undamaged is not None:
         facts.append(("defects", _cost_of_defects(machine, placement, plan.undamaged)))
+    if not machine.repair.whole:
+        facts.append(("spare cores", machine.repair.facts))
     if used < _ENOUGH:
         facts.append(("why not more cores", _what_stops(plan)))
     return tuple(facts)

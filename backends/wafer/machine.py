@@ -6,7 +6,8 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from wsc.backends.wafer.defects import Box, Defects, keep_outs
+from wsc.backends.wafer.defects import Box, Defects, keep_outs, repaired
+from wsc.backends.wafer.spares import Repair
 from wsc.compiler.ir.types import DType
 from wsc.compiler.machine import Count, Grid, Part, Positive, Rate, Thermal
 
@@ -100,6 +101,11 @@ class Wafer(Part):
     def keep_outs(self) -> tuple[Box, ...]:
         """Rectangles that no kernel may use and that streams go round."""
         return keep_outs(self.defects, self.grid.width_cores, self.grid.height_cores)
+
+    @property
+    def repair(self) -> Repair:
+        """Where spare cores stand in for dead ones."""
+        return repaired(self.defects, self.grid.width_cores, self.grid.height_cores)
 
     @property
     def cores(self) -> int:

@@ -14,10 +14,11 @@ from math import prod
 from wsc.backends.wafer.coarse import LINK_SLACK, Coarse, Job, SizingParams
 from wsc.backends.wafer.cutting import AxisCut, Cutting, is_sum
 from wsc.backends.wafer.emit.kernel import DraftedKernel, draft_kernel
-from wsc.backends.wafer.estimate import code_bytes, data_bytes, instruction_cycles
+from wsc.backends.wafer.estimate import code_bytes, data_bytes, kernel_time
 from wsc.backends.wafer.instructions import AllReduce, Move, Multicast, ReduceScatter, ReduceTo, Send
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Instruction, Loop, Repeat
+from wsc.compiler.layout import Mesh
 from wsc.compiler.ops import Op
 
 
@@ -59,7 +60,6 @@ def _turned(job: Job, choice: Sequence[tuple[int, int]], machine: Wafer) -> list
     cut.sort(key=lambda c: is_sum(kernel, c[0]))  # parts that are summed lie next to each other
     made: list[Candidate] = []
     drafted: DraftedKernel | None = None
-    used = cycles = 0
     for turns in product("yx", repeat=len(cut)):
         width = prod(p for (_, _, p), along in zip(cut, turns, strict=True) if along == "x")
         height = prod(p for (_, _, p), along in zip(cut, turns, strict=True) if along == "y")
@@ -69,23 +69,22 @@ def _turned(job: Job, choice: Sequence[tuple[int, int]], machine: Wafer) -> list
         cutting = Cutting(cuts, chunking, job.depths)
         if drafted is None:
             drafted = draft_kernel(kernel, cutting)
-            used, cycles = _cost(job, drafted, machine)
-            if used > machine.core.sram_bytes:
-                return []
+        used, cycles = _cost(job, drafted, machine, cutting.mesh)
+        if used > machine.core.sram_bytes:
+            return []
         shared = max(_port_cycles(job, cutting, drafted), _line_cycles(cutting, drafted, machine))
         made.append(Candidate(cutting, width, height, max(cycles, int(LINK_SLACK * shared)), used))
     return made
 
 
-def _cost(job: Job, drafted: DraftedKernel, machine: Wafer) -> tuple[int, int]:
+def _cost(job: Job, drafted: DraftedKernel, machine: Wafer, mesh: Mesh) -> tuple[int, int]:
     """(bytes, cycles) of a drafted kernel, with a send to each reader."""
     sends = [Instruction(Send(""), (drafted.result.name,))] * job.readers
     body = [*drafted.body, *sends]
     buffers = {b.name: b for b in drafted.buffers}
-    once = sum(instruction_cycles(i, buffers, machine) for i in drafted.once)
-    each = sum(instruction_cycles(i, buffers, machine) for i in body)
+    time = kernel_time(drafted.once, body, job.chunking.chunks, buffers, machine, mesh)
     code = machine.core.runtime_code_bytes + code_bytes(len(drafted.once) + len(body), machine)
-    return data_bytes(drafted.buffers) + code, int(once + job.chunking.chunks * each)
+    return data_bytes(drafted.buffers) + code, int(time.interval)
 
 
 def _port_cycles(job: Job, cutting: Cutting, drafted: DraftedKernel) -> int:

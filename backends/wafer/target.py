@@ -8,6 +8,7 @@ from pathlib import Path
 from wsc.backends.target import CycleRun, Progress, Target, Variant
 from wsc.backends.wafer.emit.program import emit
 from wsc.backends.wafer.execute import execute
+from wsc.backends.wafer.fabric_use import FabricUse, fabric_use
 from wsc.backends.wafer.facts import plan_facts
 from wsc.backends.wafer.fit import fits
 from wsc.backends.wafer.legalize import legalize
@@ -44,6 +45,7 @@ class WaferTarget(Target):
 
     def __init__(self, asked: Asked | None = None) -> None:
         self.asked = asked or Asked()
+        self._used: tuple[Plan | SequentialPlan, FabricUse | None] | None = None  # by the latest program
 
     def configured(self, options: Mapping[str, str]) -> Target:
         """Takes `schedule`, `grid` and `wafers`."""
@@ -69,6 +71,7 @@ class WaferTarget(Target):
     def emit(self, plan: Plan | SequentialPlan) -> Program:
         program = emit_sequential(plan) if isinstance(plan, SequentialPlan) else emit(plan)
         verify(program)
+        self._used = plan, fabric_use(program, plan.machine)
         return program
 
     def print(self, program: Program) -> str:
@@ -125,7 +128,12 @@ class WaferTarget(Target):
         return floorplan(program, machine, trace, wafer)
 
     def facts(self, plan: Plan | SequentialPlan) -> tuple[tuple[str, str], ...]:
-        return sequential_facts(plan) if isinstance(plan, SequentialPlan) else plan_facts(plan)
+        if isinstance(plan, SequentialPlan):
+            return sequential_facts(plan)
+        if self._used is None or self._used[0] is not plan:
+            self.emit(plan)
+        use = self._used[1] if self._used else None
+        return plan_facts(plan) + (use.facts if use else ())
 
     def validated(self, machine: Wafer) -> tuple[Evidence, ...]:
         return read_evidence(Path(__file__).parent / "validation.toml", machine.name)

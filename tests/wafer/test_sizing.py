@@ -15,14 +15,14 @@ from tests.wafer.samples import SAMPLES
 from wsc.backends.wafer.coarse import Job
 from wsc.backends.wafer.cutting import AxisCut, Chunking, Cutting
 from wsc.backends.wafer.emit.kernel import draft_kernel
-from wsc.backends.wafer.estimate import code_bytes, data_bytes, instruction_cycles
+from wsc.backends.wafer.estimate import code_bytes, data_bytes, instruction_cycles, kernel_time
 from wsc.backends.wafer.instructions import AllReduce, Halo, Lookup, Move, Multicast, Recv, Send
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Buffer, Instruction, Kernel
 from wsc.backends.wafer.simulate import lower_bound, simulate
 from wsc.backends.wafer.sizing import Candidate, candidates
 from wsc.compiler.ir.types import DType, TensorType
-from wsc.compiler.layout import Cut, Layout
+from wsc.compiler.layout import Cut, Layout, Mesh, MeshAxis
 from wsc.compiler.ops import AxisKind, Contract, Elementwise, Op, Reduce
 from wsc.simulation.trace import KernelTrace, Trace
 
@@ -145,7 +145,7 @@ def tile(
         (Send("s"), [tile("a", 4, 16, dtype=DType.F16)], None, 32),
         (Multicast(("m",)), [tile("a", 4, 16)], tile("c", 4, 16), 30 + 64),
         (AllReduce("m"), [tile("a", 4, 16)], tile("c", 4, 16), 30 + 2 * 64),
-        (Halo(0, "m", 1, 2), [tile("a", 4, 16)], tile("c", 4, 16), 30 + 2 * 3 * 16),
+        (Halo(0, "m", 1, 2), [tile("a", 4, 16)], tile("c", 4, 16), 2 * 30 + 3 * 16),
         (
             Lookup("m"),
             [tile("a", 9, 16), tile("b", 5, dtype=DType.I64)],
@@ -159,7 +159,8 @@ def test_cycles_of_an_instruction(
 ) -> None:
     buffers = {b.name: b for b in [*operands, *([result] if result else [])]}
     instruction = Instruction(op, tuple(b.name for b in operands), result.name if result else "")
-    assert instruction_cycles(instruction, buffers, machine("wafer-8x8")) == pytest.approx(cycles)
+    mesh = Mesh((MeshAxis("m", 4, "x"),))
+    assert instruction_cycles(instruction, buffers, machine("wafer-8x8"), mesh) == pytest.approx(cycles)
 
 
 def test_half_precision_is_faster() -> None:
@@ -170,7 +171,7 @@ def test_half_precision_is_faster() -> None:
             tile("c", 32, 32, dtype=dtype),
         )
         product = Instruction(Contract("ak,nk->an"), ("a", "b"), "c")
-        return instruction_cycles(product, {"a": a, "b": b, "c": c}, machine("wafer-8x8"))
+        return instruction_cycles(product, {"a": a, "b": b, "c": c}, machine("wafer-8x8"), Mesh(()))
 
     assert 3 * cycles(DType.F16) < cycles(DType.F32)
 
@@ -186,8 +187,7 @@ def simulated(name: str, wafer: str) -> tuple[Compiled, Trace]:
 
 def estimated(kernel: Kernel, wafer: Wafer) -> float:
     buffers = {b.name: b for b in kernel.buffers}
-    once = sum(instruction_cycles(i, buffers, wafer) for i in kernel.once)
-    return once + kernel.chunks * sum(instruction_cycles(i, buffers, wafer) for i in kernel.body)
+    return kernel_time(kernel.once, kernel.body, kernel.chunks, buffers, wafer, kernel.mesh).busy
 
 
 def kernels(name: str, wafer: str) -> Iterator[tuple[Candidate, Kernel, KernelTrace]]:
@@ -268,7 +268,7 @@ def test_a_finer_cut_leaves_a_core_at_most_the_work_it_had(data: st.DataObject) 
         draft = draft_kernel(kernel, Cutting((AxisCut(axis, size, -(-n // size), "x"),), Chunking()))
         buffers = {b.name: b for b in draft.buffers}
         computed = [i for i in draft.body if isinstance(i.op, Op)]
-        work.append(sum(instruction_cycles(i, buffers, machine("wafer-8x8")) for i in computed))
+        work.append(sum(instruction_cycles(i, buffers, machine("wafer-8x8"), Mesh(())) for i in computed))
     assert work[1] <= work[0]
 
 

@@ -26,7 +26,7 @@ OPERAND, RESULT = 0, 1  # which memory a leg walks over
 class Message:
     """`words` wavelets from a core to others; they go first along x ("xy") or first along y ("yx").
 
-    Messages of an ordered expansion that have different `lane`s do not wait for each other.
+    Messages of different `lane`s never share a colour: a core that passes on what it receives sends on another lane.
     """
 
     source: Place

@@ -47,6 +47,11 @@ class Movements:
     chains: dict[tuple[str, int], str]
 
 
+def is_local(instruction: Instruction) -> bool:
+    """Whether an instruction moves nothing within its region."""
+    return isinstance(instruction.op, _LOCAL)
+
+
 def numbered(kernel: Kernel) -> dict[int, int]:
     """A number for every instruction of a kernel, by identity: a loop's before those of its body."""
     found: dict[int, int] = {}

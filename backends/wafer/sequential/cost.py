@@ -51,8 +51,8 @@ def _cycles(machine: Wafer, mesh: Mesh, buffers: Mapping[str, Buffer], instructi
             return _movement(machine, mesh.folded(*lines_of(op)), op, buffers[instruction.operands[0]])
         case MultiplyAdd(text):
             product = Instruction(Contract(text), instruction.operands, instruction.result)
-            return instruction_cycles(product, dict(buffers), machine)
-    return instruction_cycles(instruction, dict(buffers), machine)
+            return instruction_cycles(product, buffers, machine, mesh)
+    return instruction_cycles(instruction, buffers, machine, mesh)
 
 
 def _movement(machine: Wafer, mesh: Mesh, op: AllReduce | Multicast | Shift, operand: Buffer) -> float:

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from wsc.backends.wafer.defects import Box
-from wsc.backends.wafer.instructions import Insert, Load, Lookup, MultiplyAdd, Positions, Recv, Send, Wait
+from wsc.backends.wafer.instructions import (
+    AllReduce,
+    Insert,
+    Load,
+    Lookup,
+    Move,
+    MultiplyAdd,
+    Positions,
+    Recv,
+    ReduceScatter,
+    Send,
+    Wait,
+)
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import HOST, Buffer, Instruction, Kernel, Loop, Program, Repeat
 from wsc.backends.wafer.simulate.costs import (
@@ -101,7 +113,23 @@ def instruction_cost(
             return _pushed(
                 traffic[stream], traffic[stream].target_words, traffic[stream].stream.target.chunks
             )
-    return move_cost(machine, kernel.mesh, op, operands, kernel[instruction.result])
+    return _detoured(
+        machine, kernel, op, move_cost(machine, kernel.mesh, op, operands, kernel[instruction.result])
+    )
+
+
+def _detoured(machine: Wafer, kernel: Kernel, op: Move, cost: Cost) -> Cost:
+    """With the hops that the worst row or column of the region has more, for each way that the movement goes.
+
+    Only the farthest core sees them: steps of a loop follow each other as before.
+    """
+    if machine.repair.whole or not cost.lines:
+        return cost
+    across = machine.repair.across(kernel.x, kernel.y, kernel.width, kernel.height)
+    ways = 2 if isinstance(op, AllReduce | ReduceScatter) else 1
+    hops = ways * machine.defects.detour_hops * sum(across[line] for line in cost.lines)
+    longer = hops * machine.fabric.hop_cycles
+    return replace(cost, latency=cost.latency + longer, flight=cost.flight + longer)
 
 
 def _filled_cost(

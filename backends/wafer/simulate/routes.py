@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsc.backends.wafer.defects import Box
+from wsc.backends.wafer.spares import Repair
 
 Index = NDArray[np.int64]
 Words = NDArray[np.float64]
@@ -77,14 +78,27 @@ class Ways:
     flights: Flights
     rows: Runs
     columns: Runs
+    repair: Repair | None = None
+    detour_hops: int = 0
 
     @cached_property
     def hops(self) -> Index:
         """Links on the way of each flow."""
         pieces = self.rows + self.columns
         lengths = np.abs(pieces.stop - pieces.start)
-        counted = np.bincount(pieces.flow, lengths, self.flights.words.size)
-        return counted.astype(np.int64)
+        counted = np.bincount(pieces.flow, lengths, self.flights.words.size).astype(np.int64)
+        return counted if self.repair is None else counted + self._detours(self.repair)
+
+    def _detours(self, repair: Repair) -> Index:
+        """Hops more of each flow, past dead cores and aside."""
+        high, wide = (n - 1 for n in repair.aside.shape)
+        r, c, down = self.rows, self.columns, repair.along_columns
+        aside = np.pad(repair.aside, ((0, 0), (1, 0)))  # the host's column stands where its number says
+        skipped = aside[r.at, r.stop.clip(-1, wide) + 1] - aside[r.at, r.start.clip(-1, wide) + 1]
+        at = c.at.clip(0, wide)
+        gone = down[c.stop.clip(0, high), at] - down[c.start.clip(0, high), at]
+        longer = np.concatenate([np.abs(skipped), np.abs(gone)]) * self.detour_hops
+        return np.bincount(np.concatenate([r.flow, c.flow]), longer, self.flights.words.size).astype(np.int64)
 
     @cached_property
     def loads(self) -> LinkLoads:

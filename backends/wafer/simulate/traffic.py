@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil
 
@@ -104,6 +104,8 @@ def _traffic(program: Program, machine: Wafer, stream: Stream, flows: Flows, par
     flights = _flights(program, machine, stream, flows, words)
     route = "yx" if stream.target.kernel == HOST else stream.route  # to the row on which it leaves, then out
     ways = find_ways(flights, route, machine.keep_outs, (program.width, program.height))
+    if not machine.repair.whole:
+        ways = replace(ways, repair=machine.repair, detour_hops=machine.defects.detour_hops)
     tensors = stream.transfers // parts
     return Traffic(
         stream=stream,

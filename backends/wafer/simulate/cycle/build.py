@@ -99,7 +99,7 @@ class _Kernel:
         chains = {number: chain for (name, number), chain in moves.chains.items() if name == kernel.name}
         self.unrolled = Unrolled(kernel, rooms(kernel, capacity), inputs, chains)
         self.region = Region.of(kernel)
-        memories, self.bytes = place(kernel, self.unrolled.copies)
+        memories, self.bytes = place(kernel, self.unrolled.copies, wiring.machine.core.memory_banks)
         self.placed = Placed(kernel, len(built.cores), memories, self.unrolled.copies)
         outputs = {b.name for b in kernel.buffers if b.role == "output"}
         self.ending = {

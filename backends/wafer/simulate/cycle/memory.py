@@ -20,10 +20,18 @@ from wsc.compiler.ops.base import Array
 Words = NDArray[np.uint32]  # [word, core]: the memory of a kernel's cores
 
 
-def place(kernel: Kernel, copies: Mapping[str, int]) -> tuple[dict[str, Memory], int]:
-    """Where the buffers lie, one after another, and the bytes that they take."""
-    found, end = {}, 0
+def place(kernel: Kernel, copies: Mapping[str, int], banks: int) -> tuple[dict[str, Memory], int]:
+    """Where the buffers lie, one after another, and the bytes that they take.
+
+    A halo copies its tile two words a cycle: where the second word would be read from the bank that the first one is
+    written to, or the other way round, the result lies a word or two further on.
+    """
+    found: dict[str, Memory] = {}
+    end = 0
     for buffer in kernel.buffers:
+        end += next(
+            (4 * n for n in range(3) if not _in_its_own_way(kernel, found, buffer, end + 4 * n, banks)), 0
+        )
         found[buffer.name] = Memory(buffer, end)
         end += copies[buffer.name] * stride(buffer)
     for instruction in kernel.flat_instructions():
@@ -38,6 +46,21 @@ def place(kernel: Kernel, copies: Mapping[str, int]) -> tuple[dict[str, Memory],
 def handed(append: Instruction) -> tuple[str, str]:
     """Memory for the element that an append hands on, and for the one that comes."""
     return f"{append.result}'out", f"{append.result}'in"
+
+
+def _in_its_own_way(
+    kernel: Kernel, found: Mapping[str, Memory], buffer: Buffer, address: int, banks: int
+) -> bool:
+    """Whether a halo that fills a buffer at an address reads and writes neighbouring banks."""
+    for instruction in kernel.flat_instructions():
+        op = instruction.op
+        if instruction.result != buffer.name or not isinstance(op, Halo):
+            continue
+        source = found.get(instruction.operands[0])
+        row = buffer.tile_type.bytes // max(1, buffer.tile_type.shape[op.dim])
+        if source is not None and (address + op.lo * row - source.address) // 4 % banks in (1, banks - 1):
+            return True
+    return False
 
 
 def tiles(view: Words, memory: Memory, copy: int, cores: Sequence[int]) -> Array:

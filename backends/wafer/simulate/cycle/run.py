@@ -57,7 +57,7 @@ def simulate_cycles(
     collision or an overflow.
     """
     check_program(program, machine)
-    _refuse(program)
+    _refuse(program, machine)
     cores = sum(kernel.cores for kernel in program.kernels)
     if cores > MOST_CORES:
         raise DoesNotFit(
@@ -81,12 +81,17 @@ def simulate_cycles(
     return CycleResult(times, outputs, colored.used, colored.most_positions, fabric.active_core_cycles)
 
 
-def _refuse(program: Program) -> None:
+def _refuse(program: Program, machine: Wafer) -> None:
     """Raise AlgorithmError for what only the fast simulator knows."""
     if program.wafers > 1:
         raise AlgorithmError(
             f"the cycle-level simulator takes programs of one wafer, and '{program.name}' runs on {program.wafers}:"
             " simulate at the fast level"
+        )
+    if machine.keep_outs or not machine.repair.whole:
+        raise AlgorithmError(
+            f"the cycle-level simulator takes wafers without dead cores, and '{machine.name}' has some: simulate at the"
+            " fast level"
         )
 
 

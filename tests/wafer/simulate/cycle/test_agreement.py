@@ -1,9 +1,10 @@
 """Both simulators agree within 5 %, and the data that moves is that of `execute`."""
 
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 import wsc.backends.wafer
@@ -12,6 +13,7 @@ from tests.wafer.compiling import compile_for, machine, random_inputs
 from tests.wafer.simulate.cycle.programs import AGREE, check, moving
 from tests.wafer.simulate.programs import wafer
 from wsc.backends.wafer.algorithms import Product, broadcast_program, matmul_program, reduce_program
+from wsc.backends.wafer.algorithms.catalog import ENTRIES, Sizes
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Program
 from wsc.backends.wafer.simulate import simulate
@@ -33,6 +35,16 @@ thorough = settings(
 )
 
 
+def apart(*case: object, reason: str) -> object:
+    """A case in which the two levels are known to be further apart than they should be."""
+    return pytest.param(*case, marks=pytest.mark.xfail(reason=reason, strict=False))
+
+
+ROUGHLY = (
+    0.07  # where words of several messages meet at banks or in queues in an order that no closed form follows
+)
+
+
 def product(algorithm: str, parts: int, tiles: tuple[int, int, int], dtype: DType) -> None:
     m, k, n = (parts * tile for tile in tiles)
     machine = WSE3 if dtype is DType.F16 else FABRIC
@@ -50,27 +62,9 @@ def test_small_products(algorithm: str, parts: int, tiles: tuple[int, int, int],
     product(algorithm, parts, tiles, dtype)
 
 
-# Where the two levels are known to be further apart than they should be, on some shapes.
-LATE_WORDS = (
-    "trees of a few words on a few parts: the fast level counts a ramp too many, up to 6 of 105 cycles"
-)
-LONG_SHIFTS = "shifts over the whole line on 32 cores: the fast level is a tenth too slow"
-TWO_PARTS = "a halo between two parts: the fast level is a quarter too fast on a dozen words"
-
-
-def apart(*case: object, reason: str) -> object:
-    return pytest.param(*case, marks=pytest.mark.xfail(reason=reason, strict=False))
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("algorithm", "parts"),
-    [
-        apart(name, parts, reason=LONG_SHIFTS) if (name, parts) == ("cannon", 32) else (name, parts)
-        for name in ("summa", "cannon", "meshgemm")
-        for parts in (7, 12, 16, 32)
-    ],
-)
+@pytest.mark.parametrize("algorithm", ["summa", "cannon", "meshgemm"])
+@pytest.mark.parametrize("parts", [7, 12, 16, 32])
 def test_products(algorithm: str, parts: int) -> None:
     product(algorithm, parts, (3, 4, 5), DType.F16)
     product(algorithm, parts, (4, 2, 3), DType.F32)
@@ -89,13 +83,24 @@ def test_short_reduces(algorithm: str, words: int, parts: int, group: int, fn: s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "algorithm", [apart(a, reason=LATE_WORDS) if a in ("tree", "k-tree") else a for a in REDUCTIONS]
-)
+@pytest.mark.parametrize("algorithm", REDUCTIONS)
 @thorough
 @given(st.integers(1, 600), st.integers(2, 32), st.integers(2, 12))
 def test_reduces(algorithm: str, words: int, parts: int, group: int) -> None:
     reduce(algorithm, words, parts, group, "sum")
+
+
+ROOTED = st.tuples(st.sampled_from(REDUCTIONS), st.integers(2, 32), st.integers(2, 12), st.floats(0, 0.99))
+
+
+@pytest.mark.slow
+@thorough
+@given(ROOTED, st.integers(4, 600))
+def test_all_reduces_towards_any_part(tree: tuple[str, int, int, float], words: int) -> None:
+    algorithm, parts, group, where = tree
+    size = f", group={group}" if algorithm in GROUPED else ""
+    move = f"all_reduce(axis='a', fn='sum', algorithm='{algorithm}'{size}, root={int(where * parts)})"
+    check(moving(f"a={parts}x", [move], [f"f32[{words}]"] * 2, ["[.] partial a", "[.]"]), FABRIC)
 
 
 @everyday
@@ -134,13 +139,57 @@ def test_movements(kind: str, parts: int, words: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "kind", [apart(kind, reason=TWO_PARTS) if kind == "halo" else kind for kind in MOVES]
-)
+@pytest.mark.parametrize("kind", MOVES)
 @thorough
 @given(st.integers(2, 32), st.integers(8, 300))
 def test_long_movements(kind: str, parts: int, words: int) -> None:
-    check(movement(kind, parts, words), FABRIC)
+    check(movement(kind, parts, words), FABRIC, ROUGHLY if kind == "halo" else AGREE)
+
+
+@pytest.mark.slow
+@thorough
+@given(st.integers(2, 32), st.integers(1, 200))
+def test_reduce_scatters_over_more_parts_than_pieces(parts: int, rows: int) -> None:
+    tile = -(-rows // parts)
+    kinds, layouts = [f"f32[{rows},3]"] * 2, ["[.,.] partial a", f"[a:{tile},.]"]
+    check(
+        moving(f"a={parts}x", ["reduce_scatter(axis='a', dim=0, fn='sum')"], kinds, layouts), FABRIC, ROUGHLY
+    )
+
+
+@pytest.mark.slow
+@thorough
+@given(st.integers(2, 32), st.integers(1, 5), st.integers(1, 8))
+def test_all_to_alls(parts: int, rows: int, columns: int) -> None:
+    """Messages share colours in an order that the fast level follows, but not word by word."""
+    kind = f"f32[{parts * rows},{parts * columns}]"
+    layouts = [f"[a:{rows},.]", f"[.,a:{columns}]"]
+    check(
+        moving(f"a={parts}x", ["all_to_all(axis='a', split=1, join=0)"], [kind] * 2, layouts), FABRIC, ROUGHLY
+    )
+
+
+@pytest.mark.slow
+@thorough
+@given(st.integers(3, 32), st.integers(4, 20), st.integers(1, 8))
+def test_all_gathers(parts: int, rows: int, columns: int) -> None:
+    kind = f"f32[{parts * rows},{columns}]"
+    check(
+        moving(f"a={parts}x", ["all_gather(axis='a', dim=0)"], [kind] * 2, [f"[a:{rows},.]", "[.,.]"]), FABRIC
+    )
+
+
+halos = st.tuples(st.integers(2, 6), st.integers(0, 2), st.integers(0, 2), st.sampled_from(["f32", "f16"]))
+
+
+@pytest.mark.slow
+@thorough
+@given(st.integers(2, 32), st.integers(1, 60), halos)
+def test_halos(parts: int, words: int, halo: tuple[int, int, int, str]) -> None:
+    rows, lo, hi, kind = halo
+    types, layouts = [f"{kind}[{rows * parts},{words}]"] * 2, [f"[a:{rows},.]", f"[a:{rows}~{lo}+{hi},.]"]
+    move = f"halo(dim=0, axis='a', lo={lo}, hi={hi}, fill=0.0)"
+    check(moving(f"a={parts}x", [move], types, layouts), FABRIC, ROUGHLY)
 
 
 @everyday
@@ -168,6 +217,34 @@ def test_ragged_tiles_of_narrow_elements(case: tuple[str, str, str, str, str]) -
     """The data alone: tiles that do not fill their words, and what lies past the end of the tensor."""
     move, before, after, at, to = case
     check(moving("a=3x", [move], [before, after], [at, to]), FABRIC, agree=0.5)
+
+
+# by name, what the cycle-level simulator carries out of the catalogue (`wsc algorithm`)
+CATALOGUE = [
+    "product", "summa", "cannon", "meshgemm", "stationary", "k-split", "gemv", "reduce", "all-reduce", "broadcast",
+    "all-to-all", "halo", "softmax", "layer-norm", "rms-norm", "convolution",
+]  # fmt: skip
+whole = st.tuples(st.integers(1, 4), st.integers(1, 4), st.integers(1, 5), st.integers(0, 1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CATALOGUE)
+@settings(thorough, max_examples=10)
+@given(st.sampled_from([2, 4, 8, 12, 16]), whole, dtypes)
+def test_algorithms_of_the_catalogue(
+    name: str, side: int, tiles: tuple[int, int, int, int], dtype: DType
+) -> None:
+    entry, (m, k, n, ragged) = ENTRIES[name], tiles
+    sizes = Sizes(
+        m=side * m + ragged, k=side * k, n=side * n, taps=3, columns=side, rows=side, groups=2, dtype=dtype
+    )
+    taken = {"columns", "dtype", *entry.needs, *entry.takes, *([] if entry.line else ["rows"])}
+    dropped = {field.name: field.default for field in fields(Sizes) if field.name not in taken}
+    try:
+        program = entry.program(replace(sizes, **dropped), FABRIC)
+    except DoesNotFit:
+        reject()
+    check(program, FABRIC, ROUGHLY, exact=False)
 
 
 @pytest.mark.parametrize("model", [models.mlp, models.attention_block], ids=lambda m: m.__name__)

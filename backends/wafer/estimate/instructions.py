@@ -1,23 +1,16 @@
-"""What a kernel is expected to cost, to decide with: closed forms over its tiles. No simulator uses this."""
+"""What an instruction is expected to cost, and what a kernel takes of memory. No simulator uses this."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
-from wsc.backends.wafer.instructions import AllReduce, Halo, Lookup, Recv, Send
+from wsc.backends.wafer.estimate.moves import Spent, move_spent
+from wsc.backends.wafer.instructions import Insert, Load, Lookup, MultiplyAdd, Positions, Recv, Send, Wait
 from wsc.backends.wafer.machine import Wafer
-from wsc.backends.wafer.program import Buffer, Instruction
+from wsc.backends.wafer.program import Buffer, Instruction, Loop, Repeat
+from wsc.compiler.layout import Mesh
 from wsc.compiler.ops import Contract
 from wsc.compiler.ops.base import Op
-
-
-@dataclass(frozen=True)
-class KernelCost:
-    """`cycles` that the busiest core of a kernel works for one input, and the `bytes` of its memory that are used."""
-
-    cycles: int
-    bytes: int
 
 
 def code_bytes(instructions: int, machine: Wafer) -> int:
@@ -30,28 +23,37 @@ def data_bytes(buffers: Sequence[Buffer]) -> int:
     return sum(b.bytes for b in buffers)
 
 
-def instruction_cycles(instruction: Instruction, buffers: dict[str, Buffer], machine: Wafer) -> float:
+def instruction_cycles(
+    instruction: Instruction, buffers: Mapping[str, Buffer], machine: Wafer, mesh: Mesh
+) -> float:
     """Cycles that one instruction keeps a core busy."""
+    return instruction_spent(instruction, buffers, machine, mesh).busy
+
+
+def instruction_spent(
+    instruction: Instruction, buffers: Mapping[str, Buffer], machine: Wafer, mesh: Mesh
+) -> Spent:
+    """What one instruction takes of a core and of the region's links, and when its result is there."""
     op = instruction.op
     operands = [buffers[name] for name in instruction.operands]
+    startup = machine.core.task_startup_cycles
     if isinstance(op, Op):
-        return machine.core.task_startup_cycles + _compute_cycles(
-            op, operands, buffers[instruction.result], machine
-        )
+        return _of_core(startup + _compute_cycles(op, operands, buffers[instruction.result], machine))
     moved = operands[0] if operands else buffers[instruction.result]
     words = moved.tile_type.bytes / machine.fabric.link_bytes_per_cycle
     if isinstance(op, (Recv, Send)):
-        return max(words, 1.0)  # the ramp takes them while no task runs
-    if isinstance(op, AllReduce):
-        words *= 2
-    if isinstance(op, Halo):
-        tile = moved.tile_type.shape[op.dim]
-        words *= 2 * (op.lo + op.hi) / tile
+        return _of_core(max(words, 1.0))  # the ramp takes them while no task runs
     if isinstance(op, Lookup):
         rows = operands[1].tile_type.elements
         row_words = buffers[instruction.result].tile_type.bytes / 4 / max(rows, 1)
-        words = rows * (row_words + machine.vector_startup_cycles(operands[0].type.dtype))
-    return machine.core.task_startup_cycles + words
+        return _of_core(startup + rows * (row_words + machine.vector_startup_cycles(operands[0].type.dtype)))
+    if isinstance(op, (Loop, Repeat, Insert, Positions, Load, MultiplyAdd, Wait)):
+        return _of_core(startup + words)
+    return move_spent(machine, mesh, op, operands, buffers[instruction.result])
+
+
+def _of_core(cycles: float) -> Spent:
+    return Spent(cycles, cycles)
 
 
 def _compute_cycles(op: Op, operands: Sequence[Buffer], result: Buffer, machine: Wafer) -> float:
