@@ -130,7 +130,8 @@ class Physics(Part):
 class Component(Part):
     """A part of the table of power and area: `count` of them in each `level`, together `milliwatts` and `mm2`.
 
-    `active` says when it draws its power: while products run, while lanes work, while bytes pass, or always.
+    `active` says when it draws its power: while products run, while lanes work, while bytes pass, or always. `carries`
+    is for links that draw theirs always.
     """
 
     name: str
@@ -138,11 +139,12 @@ class Component(Part):
     active: Literal["product", "vector", "bus", "network", "link", "always"]
     milliwatts: Amount
     mm2: Amount
+    carries: bool = False
 
     @property
     def moves_data(self) -> bool:
         """Whether it moves bits rather than computes with them."""
-        return self.active in ("bus", "network", "link")
+        return self.carries or self.active in ("bus", "network", "link")
 
 
 class Published(Part):

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.sequential.causal import with_causal
 from wsc.backends.wafer.sequential.clear import clear_region
-from wsc.backends.wafer.sequential.context import longest_context
 from wsc.backends.wafer.sequential.dims import Dims, find_dims
 from wsc.backends.wafer.sequential.division import cut_segments
 from wsc.backends.wafer.sequential.draft import ROWS
@@ -245,16 +244,11 @@ class _Planner:
 
     def _too_large(self, laid: Laid, full: tuple[int, int]) -> DoesNotFit:
         over = laid.bytes - self.room
-        longest = longest_context(laid, self.room)
-        fewer = (
-            f"Cut this way, with a context of at most {longest:,} positions it would fit. " if longest else ""
-        )
-        fewer += self._hint()
         return DoesNotFit(
             f"'{self.rolled.graph.name}' does not fit {full[0]} x {full[1]} cores of {self.machine.name} layer after "
             f"layer (--schedule {'streaming' if self.task.fetch else 'sequential'}): a core would hold"
             f" {laid.bytes:,} B, {over:,} B more than its {self.room:,} B ({laid.code:,} B of it code,"
-            f" {self.machine.core.runtime_code_bytes:,} B runtime). {fewer}"
+            f" {self.machine.core.runtime_code_bytes:,} B runtime). {self._hint()}"
         )
 
     def _hint(self) -> str:
