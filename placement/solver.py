@@ -124,7 +124,7 @@ def _searched(
     folds = folded(problem, menus, prices, order, bound, known, params.folds, params.wholes) if some else []
     stage = _stage(problem, menus, prices, bound, packing, some, folds, params)
     starts = planted(stage, order, packing, some, folds, params.starts)
-    teller = _Teller(prices, bound, params, told)
+    teller = _Teller(prices, problem.weights is not None, bound, params, told)
     moves = max(1, params.moves * 16 // max(16, len(problem.blocks)))
     found = successive_halves(stage, starts, moves, params.rounds, stop, teller.hear)
     few = _PLAIN if len(order) <= _FEW else 0
@@ -163,8 +163,11 @@ def _stage(
 class _Teller:
     """Passes on how the search stands."""
 
-    def __init__(self, prices: Prices, bound: int, params: SolveParams, told: Told | None) -> None:
-        self._prices, self._bound, self._told = prices, bound, told
+    def __init__(
+        self, prices: Prices, weighed: bool, bound: int, params: SolveParams, told: Told | None
+    ) -> None:
+        self._unit = prices.unit if weighed else prices.tick
+        self._bound, self._told = bound * prices.tick / self._unit, told
         self._done, self._all = 0, sum(-(-params.starts >> turn) for turn in range(params.rounds))
         self._best = LOSS
 
@@ -173,10 +176,7 @@ class _Teller:
         self._done += 1
         self._best = min(self._best, cost)
         if self._told is not None and self._best < LOSS:
-            unit = self._prices.unit
-            self._told(
-                Progress(self._best / unit, self._bound * self._prices.tick / unit, self._done / self._all)
-            )
+            self._told(Progress(self._best / self._unit, self._bound, self._done / self._all))
 
 
 def _plan_of(problem: Problem, stage: Stage, found: Found) -> _Plan:

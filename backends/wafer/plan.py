@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from wsc.backends.target import Progress
 from wsc.backends.wafer.chunks import SHORTENING, ChunkParams, plan_chunks
 from wsc.backends.wafer.coarse import Coarse, Job, SizingParams
 from wsc.backends.wafer.defects import Box
@@ -20,7 +21,8 @@ from wsc.compiler.ir.graph import Graph
 from wsc.placement.check import check
 from wsc.placement.problem import Block, Fabric, Net, Problem, Shape
 from wsc.placement.result import Placement
-from wsc.placement.solver import solve
+from wsc.placement.solver import Progress as Search
+from wsc.placement.solver import Told, solve
 
 _AIM = 0.9  # share of the fabric that rectangles of given shapes can be hoped to fill
 
@@ -46,19 +48,28 @@ class Plan:
     undamaged: Placement | None = None
 
 
-def make_plan(graph: Graph, machine: Wafer) -> Plan:
-    """Cut, size and place the kernels of a graph, in shorter chunks where it does not fit; raises DoesNotFit."""
+def make_plan(graph: Graph, machine: Wafer, progress: Progress | None = None) -> Plan:
+    """Cut, size and place the kernels of a graph, in shorter chunks where it does not fit; raises DoesNotFit.
+
+    `progress` hears of the slowest kernel that the placer has, and of the least that it may be.
+    """
     _check_capacity(graph, machine)
     kernels = cut_kernels(graph)
     for params in SHORTENING[:-1]:
         try:
-            return _plan_chunked(graph, kernels, machine, params)
+            return _plan_chunked(graph, kernels, machine, params, progress)
         except DoesNotFit:
             continue
-    return _plan_chunked(graph, kernels, machine, SHORTENING[-1])
+    return _plan_chunked(graph, kernels, machine, SHORTENING[-1], progress)
 
 
-def _plan_chunked(graph: Graph, kernels: Sequence[FusedKernel], machine: Wafer, params: ChunkParams) -> Plan:
+def _plan_chunked(
+    graph: Graph,
+    kernels: Sequence[FusedKernel],
+    machine: Wafer,
+    params: ChunkParams,
+    progress: Progress | None,
+) -> Plan:
     chunkings = plan_chunks(kernels, params)
     depths = plan_depths(kernels, chunkings)
     readers = _readers(graph, kernels)
@@ -69,7 +80,7 @@ def _plan_chunked(graph: Graph, kernels: Sequence[FusedKernel], machine: Wafer, 
     choices = [menus[job.key] for job in jobs]
     problem = _problem(kernels, choices, machine)
     try:
-        placement = solve(problem)
+        placement = solve(problem, told=progress and _told(progress))
     except DoesNotFit as error:
         raise DoesNotFit(f"'{graph.name}' does not fit {machine.name} in a pipeline. {error}") from error
     if faults := check(problem, placement):
@@ -80,6 +91,16 @@ def _plan_chunked(graph: Graph, kernels: Sequence[FusedKernel], machine: Wafer, 
     )
     undamaged = solve(replace(problem, fabric=_fabric(machine, ()))) if machine.keep_outs else None
     return Plan(graph, machine, planned, placement, undamaged)
+
+
+def _told(progress: Progress) -> Told:
+    """What the placer tells, as people read it."""
+
+    def told(search: Search) -> None:
+        slowest = f"slowest kernel {search.incumbent:,.0f} cycles, {search.bound:,.0f} at least"
+        progress(slowest, round(100 * search.done), 100)
+
+    return told
 
 
 def _check_capacity(graph: Graph, machine: Wafer) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from wsc.backends.target import Progress
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.plan import Plan, make_plan
 from wsc.backends.wafer.sequential.plan import SequentialPlan, Wanted, plan_sequential
@@ -40,11 +41,13 @@ class Asked:
         return Asked(schedule, Wanted(size, wafers))
 
 
-def choose_plan(model: Model, machine: Wafer, asked: Asked) -> Plan | SequentialPlan:
+def choose_plan(
+    model: Model, machine: Wafer, asked: Asked, progress: Progress | None = None
+) -> Plan | SequentialPlan:
     """The plan asked for, or the best; raises DoesNotFit, UserError or UnsupportedModel."""
     _check_grid(machine, asked)
     if asked.schedule == "pipeline":
-        return make_plan(model.graph, machine)
+        return make_plan(model.graph, machine, progress)
     if asked.schedule:
         plan = plan_sequential(model, machine, asked.wanted, asked.schedule == "streaming")
         return replace(plan, why="asked for")
@@ -53,7 +56,7 @@ def choose_plan(model: Model, machine: Wafer, asked: Asked) -> Plan | Sequential
     if model.graph.state:
         return _resident_or_streamed(model, machine, "pipeline: has no place for state")
     try:
-        return make_plan(model.graph, machine)
+        return make_plan(model.graph, machine, progress)
     except DoesNotFit as error:
         try:
             return _resident_or_streamed(model, machine, "pipeline: does not fit")

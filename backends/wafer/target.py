@@ -63,7 +63,7 @@ class WaferTarget(Target):
         return legalize(model, machine)
 
     def plan(self, model: Model, machine: Wafer, progress: Progress | None = None) -> Plan | SequentialPlan:
-        return choose_plan(model, machine, self.asked)
+        return choose_plan(model, machine, self.asked, progress)
 
     def fits(self, model: Model, machine: Wafer) -> tuple[Fit, ...]:
         return fits(model, machine, self.asked)

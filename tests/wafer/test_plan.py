@@ -66,7 +66,7 @@ def test_placements_of_random_models_are_lawful(made: tuple[Model, list[Array]])
 
 
 def test_a_placement_that_is_not_lawful_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    def overlapping(problem: object) -> object:
+    def overlapping(problem: object, told: object) -> object:
         found = solve(problem)
         return replace(found, placed=tuple(replace(p, x=0, y=0) for p in found.placed))
 
@@ -75,6 +75,16 @@ def test_a_placement_that_is_not_lawful_is_an_error_of_ours(monkeypatch: pytest.
         monkeypatch.setattr(plan_module, "solve", overlapping)
         with pytest.raises(InternalError, match="the placement of 'test' is not legal: up and down overlap"):
             make_plan(mlp().graph, machine("wafer-4x4"))
+
+
+def test_progress_says_the_slowest_kernel_and_its_bound() -> None:
+    said: list[tuple[str, int, int]] = []
+    with quick_placement():
+        plan = make_plan(mlp().graph, machine("wafer-4x4"), lambda *now: said.append(now))
+    slowest = max(kernel.candidate.cycles for kernel in plan.kernels)
+    assert said[-1][0].startswith(f"slowest kernel {slowest:,} cycles, ")
+    assert [done for _, done, _ in said] == sorted(done for _, done, _ in said)
+    assert said[-1][1:] == (100, 100)
 
 
 # --- kernels of one structure

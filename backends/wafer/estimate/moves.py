@@ -156,7 +156,10 @@ def _tree(way: _Way, cycles: Callable[..., int], op: ReduceTo | AllReduce, root:
 
 
 def _reduce_into(way: _Way, op: ReduceInto) -> Spent:
-    return _moving_root(way, _reduce_to(way, ReduceTo(op.axis)))
+    """A root between two others takes the words of one chain after those of the other."""
+    spent = _moving_root(way, _reduce_to(way, ReduceTo(op.axis)))
+    more = way.words if way.parts > 2 else 0
+    return replace(spent, busy=spent.busy + more, latency=spent.latency + more)
 
 
 def _reduce_scatter(way: _Way, op: ReduceScatter) -> Spent:
