@@ -14,7 +14,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from wsc.reports.quantities import (
+from wsc.compiler.quantities import (
     NOTHING,
     format_bytes,
     format_count,

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from wsc.compiler.quantities import Scale, format_count, format_percent, format_quantity, scale_for
 from wsc.reports import palette
 from wsc.reports.blocks import block_mean, block_sum
 from wsc.reports.labels import SMALLEST, elide, fit_label, printable, shorten, text_width
 from wsc.reports.palette import Paint
 from wsc.reports.picture import LINE, POINTS, Grid, Picture, Sheet, drawing_style, make_sheet
-from wsc.reports.quantities import Scale, format_count, format_percent, format_quantity, scale_for
 from wsc.simulation.floorplan import BLOCKED, Field, Floorplan, Region, Share
 
 if TYPE_CHECKING:

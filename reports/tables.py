@@ -12,8 +12,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from wsc.compiler.quantities import format_bytes, format_count, format_percent
 from wsc.reports.labels import shorten
-from wsc.reports.quantities import format_bytes, format_count, format_percent
 
 COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
     ("kernel", "left"),

@@ -16,9 +16,9 @@ from rich.measure import Measurement
 from rich.style import Style
 from rich.text import Text
 
+from wsc.compiler.quantities import format_count, format_percent, format_quantity
 from wsc.reports import palette
 from wsc.reports.blocks import block_majority, block_mean
-from wsc.reports.quantities import format_count, format_percent, format_quantity
 from wsc.simulation.floorplan import BLOCKED, UNUSED, Field, Floorplan, Share
 
 LARGEST_CELL = 2  # columns a core, on fabrics smaller than the terminal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wsc.backends.gpu_cluster.plan.graph_plan import Candidate, GraphPlan, room
+from wsc.compiler.quantities import format_bytes
 
 RUNNERS_UP = 3
 
@@ -12,9 +13,13 @@ def plan_facts(plan: GraphPlan) -> tuple[tuple[str, str], ...]:
     mesh, chosen = plan.mesh, plan.estimate
     shares = plan.spread.options.values()
     cut = sum(option.result >= 0 for option in shares)
+    there = format_bytes(room(plan.cluster))
     facts = [
         ("mesh", f"{mesh.replicas} replicas of {mesh.stages} stages of {mesh.tensor} GPUs"),
-        ("memory of a GPU", f"{_gib(chosen.memory_bytes)} of {_gib(room(plan.cluster))} there is room for"),
+        (
+            "memory of a GPU",
+            f"{format_bytes(chosen.memory_bytes)} of {there} there is room for",
+        ),
         ("estimated latency", _us(chosen.latency)),
         ("results cut over a tensor group", f"{cut} of {len(plan.spread.options)}"),
     ]
@@ -33,10 +38,6 @@ def _against(other: Candidate, chosen: Candidate) -> str:
 def _change(theirs: float, ours: float) -> str:
     change = theirs / ours - 1 if ours else 0.0
     return f"{abs(change):.0%} {'more' if change >= 0 else 'less'}"
-
-
-def _gib(count: int) -> str:
-    return f"{count / 2**30:,.2f} GiB"
 
 
 def _us(seconds: float) -> str:

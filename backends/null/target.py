@@ -19,6 +19,7 @@ from wsc.compiler.ir.types import DType
 from wsc.compiler.machine import Capacity, read_machine
 from wsc.compiler.ops import Constant, Parameter
 from wsc.compiler.ops.base import Array
+from wsc.compiler.quantities import format_bytes
 from wsc.simulation.floorplan import Floorplan, Region
 from wsc.simulation.trace import Trace
 
@@ -57,8 +58,9 @@ class NullTarget(Target):
         have = machine.unit.memory_bytes
         if needed > have:
             raise DoesNotFit(
-                f"'{model.graph.name}' needs {_size(needed)} and the memory of '{machine.name}' has {_size(have)}: "
-                f"{needed - have:,} bytes too few. A smaller model, or a machine file with more memory, would fit."
+                f"'{model.graph.name}' needs {format_bytes(needed)} and the memory of '{machine.name}' has "
+                f"{format_bytes(have)}: {needed - have:,} bytes too few. "
+                "A smaller model, or a machine file with more memory, would fit."
             )
         return NullPlan(model.graph, machine, needed)
 
@@ -99,15 +101,12 @@ class NullTarget(Target):
         )
 
     def facts(self, plan: NullPlan) -> tuple[tuple[str, str], ...]:
-        return (("memory", f"{_size(plan.memory_bytes)} of {_size(plan.machine.unit.memory_bytes)}"),)
-
-
-def _size(count: int) -> str:
-    units = [
-        (f"{count / 2**power:,.2f} {unit}", 2**power)
-        for power, unit in ((10, "KiB"), (20, "MiB"), (30, "GiB"))
-    ]
-    return next((text for text, unit in reversed(units) if count >= unit), f"{count} B")
+        return (
+            (
+                "memory",
+                f"{format_bytes(plan.memory_bytes)} of {format_bytes(plan.machine.unit.memory_bytes)}",
+            ),
+        )
 
 
 TARGET = NullTarget()

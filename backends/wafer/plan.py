@@ -18,6 +18,7 @@ from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.sizing import Candidate, candidates
 from wsc.compiler.errors import DoesNotFit, InternalError
 from wsc.compiler.ir.graph import Graph
+from wsc.compiler.quantities import format_bytes
 from wsc.placement.check import check
 from wsc.placement.problem import Block, Fabric, Net, Problem, Shape
 from wsc.placement.result import Placement
@@ -111,8 +112,8 @@ def _check_capacity(graph: Graph, machine: Wafer) -> None:
     if weights > room:
         raise DoesNotFit(
             f"'{graph.name}' does not fit {machine.name}: in a pipeline all weights stay in SRAM, and its "
-            f"{weights / 2**30:,.2f} GiB of weights are {(weights - room) / 2**30:,.2f} GiB more than the "
-            f"{room / 2**30:,.2f} GiB of all {machine.usable_cores:,} cores ({machine.core.sram_bytes:,} B a core less "
+            f"{format_bytes(weights)} of weights are {format_bytes(weights - room)} more than the "
+            f"{format_bytes(room)} of all {machine.usable_cores:,} cores ({machine.core.sram_bytes:,} B a core less "
             f"{code:,} B of runtime). A 16-bit or narrower element type, fewer layers, or a larger fabric would "
             "make it fit."
         )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsc.reports.page.report import Report
-from wsc.reports.quantities import (
+from wsc.compiler.quantities import (
     format_bytes,
     format_count,
     format_percent,
@@ -13,6 +12,7 @@ from wsc.reports.quantities import (
     format_rate,
     format_seconds,
 )
+from wsc.reports.page.report import Report
 from wsc.simulation.trace import Trace
 
 

@@ -20,7 +20,7 @@ from wsc.backends.wafer.text import print_program
 from wsc.commands.console import for_people, print_json
 from wsc.compiler.errors import AlgorithmError, MachineError
 from wsc.compiler.ir.types import DType
-from wsc.reports.quantities import format_bytes, format_cycles, format_percent, format_seconds
+from wsc.compiler.quantities import format_bytes, format_cycles, format_percent, format_seconds
 from wsc.reports.tables import summary_panel
 from wsc.simulation.trace import Trace
 

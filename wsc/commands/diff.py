@@ -13,7 +13,7 @@ from rich.text import Text
 
 from wsc.build import Build, read_build
 from wsc.commands.console import for_people, print_json
-from wsc.reports.quantities import NOTHING, format_count
+from wsc.compiler.quantities import NOTHING, format_count
 from wsc.simulation.floorplan import Region
 from wsc.simulation.trace import KernelTrace
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from wsc.build import Build, read_build
 from wsc.commands.console import chosen_build, for_people, print_json, stages
-from wsc.reports.quantities import format_bytes, format_count, format_percent
+from wsc.compiler.quantities import format_bytes, format_count, format_percent
 from wsc.reports.tables import summary_panel
 from wsc.simulation.trace import KernelTrace
 

@@ -17,9 +17,9 @@ from wsc.commands.source import Request
 from wsc.commands.summary import pattern
 from wsc.compiler.fit import Fit, Need
 from wsc.compiler.passes.pipeline import run_pipeline
+from wsc.compiler.quantities import format_bytes, format_count, format_percent
 from wsc.driver import quantized
 from wsc.precision import Wanted
-from wsc.reports.quantities import format_bytes, format_count, format_percent
 
 _ROWS = 16
 

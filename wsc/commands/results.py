@@ -14,7 +14,7 @@ from rich.table import Table
 
 from wsc.commands.console import DEFAULT_FOLDER, for_people, print_json
 from wsc.compiler.errors import BuildError, UserError
-from wsc.reports.quantities import NOTHING, format_count, format_quantity, format_rate
+from wsc.compiler.quantities import NOTHING, format_count, format_quantity, format_rate
 from wsc.store import COLUMNS, FILE, read_rows
 
 _SHOWN: dict[str, Callable[[Any], str]] = {

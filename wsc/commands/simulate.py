@@ -11,8 +11,8 @@ from wsc.commands.console import chosen_build, for_people, print_json, stages
 from wsc.commands.run import chosen_inputs, relative_error, tolerance
 from wsc.commands.summary import timing_items, timing_json
 from wsc.compiler.errors import InternalError, MachineError, SimulationError, UserError
+from wsc.compiler.quantities import format_cycles
 from wsc.driver import within
-from wsc.reports.quantities import format_cycles
 from wsc.reports.tables import summary_panel
 from wsc.simulation.trace import Trace
 

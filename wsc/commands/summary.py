@@ -14,7 +14,7 @@ from wsc import __version__
 from wsc.build import Build
 from wsc.compiler.ir.graph import Graph
 from wsc.compiler.parts.part import part_work, parts_of
-from wsc.reports.quantities import (
+from wsc.compiler.quantities import (
     format_bytes,
     format_cycles,
     format_percent,

@@ -8,7 +8,7 @@ from typing import Any
 from wsc.build import Build
 from wsc.commands.source import Training
 from wsc.compiler.memory import memory_of
-from wsc.reports.quantities import format_bytes, format_cycles
+from wsc.compiler.quantities import format_bytes, format_cycles
 
 
 def training_json(builds: Sequence[Build], training: Training) -> dict[str, Any]:

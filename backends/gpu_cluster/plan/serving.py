@@ -20,6 +20,7 @@ from wsc.backends.gpu_cluster.simulate.run import simulate_program
 from wsc.backends.gpu_cluster.transformer.serving import Serving, check, serving_program
 from wsc.backends.gpu_cluster.transformer.shape import TransformerShape
 from wsc.compiler.errors import DoesNotFit, UserError
+from wsc.compiler.quantities import format_bytes
 
 LARGEST_BATCH = 1024
 
@@ -237,5 +238,5 @@ def described(phase: Phase) -> str:
     experts = f" expert={plan.expert}" if plan.expert > 1 else ""
     return (
         f"tensor={plan.tensor} pipeline={plan.pipeline}{experts}, batches of {plan.batch}, "
-        f"{phase.seconds * 1e3:.1f} ms, {phase.memory_bytes / 2**30:.1f} GiB"
+        f"{phase.seconds * 1e3:.1f} ms, {format_bytes(phase.memory_bytes)}"
     )

@@ -26,6 +26,7 @@ from wsc.backends.gpu_cluster.transformer.shape import (
 from wsc.backends.gpu_cluster.transformer.stages import Stage, even_stages, stages_of
 from wsc.backends.gpu_cluster.transformer.training import RankWriter, training_program
 from wsc.compiler.errors import DoesNotFit, SimulationError, UserError
+from wsc.compiler.quantities import format_bytes
 from wsc.placement.stages import StageProblem, partition
 
 FINALISTS = 6
@@ -244,7 +245,7 @@ def chosen_facts(chosen: Chosen) -> tuple[tuple[str, str], ...]:
         ("plan", described(best.plan)),
         ("simulated step", f"{best.trace.seconds:.3f} s"),
         ("layers of the stages", " ".join(str(stage.layers) for stage in best.stages)),
-        ("memory of a GPU", f"{max(r.peak_bytes for r in best.trace.ranks) / 2**30:,.1f} GiB at most"),
+        ("memory of a GPU", f"{format_bytes(max(r.peak_bytes for r in best.trace.ranks))} at most"),
         (
             "plans",
             f"{chosen.possible:,} possible: {chosen.too_large:,} too large, {chosen.bounded_out:,} left out by a "

@@ -21,6 +21,7 @@ from wsc.compiler.ir.graph import Graph
 from wsc.compiler.ir.model import Model
 from wsc.compiler.layout import Mesh
 from wsc.compiler.passes.rewrite import weight_key
+from wsc.compiler.quantities import format_bytes
 
 _GRIDS = (
     1.0,
@@ -276,7 +277,7 @@ class _Planner:
                 pass
         asked = f"--wafers {wanted}: " if wanted else ""
         return DoesNotFit(
-            f"{asked}'{self.rolled.graph.name}' with {self._weight_bytes() / 2**30:,.1f} GiB of weights does not fit"
+            f"{asked}'{self.rolled.graph.name}' with {format_bytes(self._weight_bytes())} of weights does not fit"
             f" {wanted or 'several'} wafers of {full[0]} x {full[1]} cores ({self.machine.name}); {how}."
         )
 

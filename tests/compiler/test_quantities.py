@@ -1,6 +1,6 @@
 import pytest
 
-from wsc.reports.quantities import (
+from wsc.compiler.quantities import (
     Scale,
     format_bytes,
     format_count,
