@@ -4,7 +4,8 @@
 2. Starts: snakes of bars over a range of limits on the slowest time, and the slicing floorplan of the shortest time
    with the chain in order, exact for that family (starts.py).
 3. Annealing of slicing trees whose leaves keep all their shapes, the better half of them again and longer (search.py).
-4. CP-SAT: what lies left of and below what is kept, sides and corners are free (exact.py); few blocks as a whole.
+4. Groups without a box are blocks first, so that they get one; then all goes on within the boxes (together.py).
+5. CP-SAT: what lies left of and below what is kept, sides and corners are free (exact.py); few blocks as a whole.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from wsc.placement.starts import (
     planted,
     varied,
 )
+from wsc.placement.together import is_open, settle
 from wsc.placement.tree import mark_all, renew_stale
 
 __all__ = ["Effort", "Progress", "SolveParams", "solve"]
@@ -90,7 +92,14 @@ def solve(
         raise DoesNotFit(_too_small(problem, menus))
     check_ground(problem, menus)
     stop = Stop()
-    plans = _searched(problem, menus, bound, params, stop, told)
+    ground = problem
+    if is_open(problem):
+        order = flow_order(len(problem.blocks), problem.nets)
+        settled = settle(problem, menus, order, bound, params.splits, lambda outer: solve(outer, params))
+        problem, ground = settled.groups, settled.all
+        if settled.interrupted:
+            stop.set()
+    plans = _searched(ground, menus, bound, params, stop, told)
     plan = plans[0] if plans else None
     if _is_small(problem, menus, params) and (plan is None or plan.limit > bound):
         plan, bound = _faster(problem, menus, bound, plan, params)
