@@ -2,7 +2,7 @@
 
 1. Lower bounds, from areas and least sides alone (bounds.py).
 2. Starts: snakes of bars over a range of limits on the slowest time, and the slicing floorplan of the shortest time
-   with the chain in order, exact for that family (starts.py).
+   with the chain in order, exact for that family (starts.py); where time comes first, in other orders (reorder.py).
 3. Annealing of slicing trees whose leaves keep all their shapes, the better half of them again and longer (search.py).
 4. Groups without a box are blocks first, so that they get one; then all goes on within the boxes (together.py).
 5. CP-SAT: what lies left of and below what is kept, sides and corners are free (exact.py); few blocks as a whole.
@@ -25,6 +25,7 @@ from wsc.placement.ground import check_ground
 from wsc.placement.layout import align, lay_out
 from wsc.placement.problem import Problem
 from wsc.placement.regions import Box
+from wsc.placement.reorder import reordered
 from wsc.placement.result import Placed, Placement, total_of
 from wsc.placement.scatter import MANY, scatter
 from wsc.placement.scene import Prices, Stage, stage_of
@@ -125,6 +126,13 @@ def _searched(
         scattered = scatter(problem, menus, order, bound)
         return [] if scattered is None else [_Plan(*scattered, [None] * len(problem.blocks))]
     packing = fastest_packing(problem, menus, order, bound, params.splits)
+    if (
+        packing is not None
+        and problem.weights is None
+        and not problem.fabric.blocked
+        and not _is_bound(problem)
+    ):
+        packing = reordered(problem, menus, packing, bound, params.reorder)
     weighed = problem.weights is not None and not problem.fabric.blocked and not _is_bound(problem)
     some = drafts(problem, menus, prices, order, bound, params.limits) if weighed else []
     if packing is None and not some:
