@@ -17,21 +17,22 @@ from wsc.placement.slicing import PackedPiece, Packing, curves, fill
 
 _STEPS = (-12, -6, -3, -2, -1, 1, 2, 3, 6, 12)  # how far a block moves in the order
 _BEYOND = 16  # floorplans may be a sixteenth too high on the way
+_LEAST = 32  # blocks: annealing and the exact model do well by shorter chains
 _MOST = 200  # orders tried; more than that is not for problems where one takes no time
 
 
 def reordered(problem: Problem, menus: Catalogue, packing: Packing, bound: int, work: int) -> Packing:
     """A packing of the whole fabric of a shorter slowest time, or the given one.
 
-    `work` counts splits of runs: an order of n blocks has about n^3 / 6. Chains that it does not suffice for twice
-    stay as they are.
+    `work` counts splits of runs: an order of n blocks has about n^3 / 6. Chains that it does not suffice for twice,
+    and short ones, stay as they are.
     """
     order = packing.pieces[0].order
     blocks = len(order)
     each = max(1, (blocks**3 - blocks) // 6)
     tries = min(_MOST, work // each)
     times = [limit for limit in menus.times(bound, packing.limit - 1) if _affordable(problem, menus, limit)]
-    if tries < 2 or blocks < 2 or not times:
+    if tries < 2 or blocks < _LEAST or not times:
         return packing
     rng = Random(0)
     least = _over(problem, menus, order, times[-1])
