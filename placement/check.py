@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from wsc.placement.problem import Problem, Shape
+from wsc.placement.problem import Group, Problem, Shape
 from wsc.placement.result import Placed, Placement
 
 
@@ -45,6 +45,9 @@ def _elsewhere(problem: Problem, placement: Placement) -> list[str]:
         if block.pin is not None and block.pin != (at.x, at.y)
     ]
     for group in problem.groups:
+        if group.box is None:
+            wrong += _intruders(problem, placement, group)
+            continue
         left, below, width, height = group.box
         for index in group.blocks:
             at = placement.placed[index]
@@ -52,6 +55,19 @@ def _elsewhere(problem: Problem, placement: Placement) -> list[str]:
             if not (across and below <= at.y and at.y + at.height <= below + height):
                 wrong.append(f"{problem.blocks[index].name}: reaches outside the box of group {group.name!r}")
     return wrong
+
+
+def _intruders(problem: Problem, placement: Placement, group: Group) -> list[str]:
+    """Blocks from outside a group without a box that meet the least rectangle around the group."""
+    own = [placement.placed[index] for index in group.blocks]
+    left, right = min(at.x for at in own), max(at.x + at.width for at in own)
+    below, above = min(at.y for at in own), max(at.y + at.height for at in own)
+    return [
+        f"{block.name}: lies in the rectangle around group {group.name!r}"
+        for index, (block, at) in enumerate(zip(problem.blocks, placement.placed, strict=True))
+        if index not in group.blocks
+        and (at.x < right and left < at.x + at.width and at.y < above and below < at.y + at.height)
+    ]
 
 
 def _outside(problem: Problem, placement: Placement) -> list[str]:

@@ -16,6 +16,7 @@ class SolveParams:
     `levels` are open to the annealing. `starts` trees are annealed for
     `moves` moves each; of the results the better half is annealed again, twice as long, until one is left (`rounds`
     at most). `splits` bounds the slicing of chains in order: it holds runs to a length (beyond about 120 blocks).
+    `reorder` counts the splits in other orders of the chain, tried for a shorter time where there are no weights.
     Problems of up to `exact_blocks` blocks go to the exact model as a whole for `exact_effort` deterministic seconds
     of the solver; the `polished` best placements are polished for `polish_effort` each. Efforts of 0 leave the exact
     models out.
@@ -30,13 +31,22 @@ class SolveParams:
     rounds: int = 3
     polished: int = 2
     splits: int = 300_000
+    reorder: int = 6_000_000
     exact_blocks: int = 8
     exact_shapes: int = 20_000
     exact_effort: float = 0.5
     polish_effort: float = 4.0
 
     def __post_init__(self) -> None:
-        counts = (self.folds, self.wholes, self.moves, self.splits, self.exact_blocks, self.exact_shapes)
+        counts = (
+            self.folds,
+            self.wholes,
+            self.moves,
+            self.splits,
+            self.reorder,
+            self.exact_blocks,
+            self.exact_shapes,
+        )
         if min(*counts, self.exact_effort, self.polish_effort) < 0:
             raise VerificationError(f"parameters of at least 0 are needed: {self}")
         if min(self.limits, self.levels, self.starts, self.rounds, self.polished) < 1:
@@ -66,6 +76,7 @@ _PARAMS = {
         moves=12_000,
         rounds=2,
         polished=1,
+        reorder=1_500_000,
         exact_effort=0.5,
         polish_effort=1.5,
     ),
@@ -79,6 +90,7 @@ _PARAMS = {
         moves=200_000,
         rounds=4,
         polished=4,
+        reorder=30_000_000,
         polish_effort=15.0,
     ),
 }

@@ -15,6 +15,7 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from wsc.placement.candidates import Catalogue
+from wsc.placement.ground import boxed_groups
 from wsc.placement.problem import Problem
 from wsc.placement.regions import Box
 
@@ -160,8 +161,16 @@ def _keep_home(
     boxes: list[Box],
     beyond: list[cp_model.IntVar],
 ) -> None:
-    """Rectangles on the fabric, or beyond it by as much as counts, in the boxes of their groups, pinned ones fixed."""
-    homes = {block: Box(*group.box) for group in problem.groups for block in group.blocks}
+    """Rectangles on the fabric, or beyond it by as much as counts, in the boxes of their groups, pinned ones fixed.
+
+    Those outside a group stay on the side of its box that they are on, where they do not lie in it already.
+    """
+    boxed = boxed_groups(problem)
+    homes = {block: box for group, box in boxed for block in group.blocks}
+    for group, box in boxed:
+        for block in set(rectangles) - set(group.blocks):
+            if not boxes[block].meets(box):
+                _keep_off(model, rectangles[block], boxes[block], box)
     for block, it in rectangles.items():
         home = homes.get(block)
         if home is None:
@@ -175,6 +184,15 @@ def _keep_home(
         if problem.blocks[block].pin is not None:
             model.add(it.x == boxes[block].x)
             model.add(it.y == boxes[block].y)
+
+
+def _keep_off(model: cp_model.CpModel, it: _Rectangle, at: Box, box: Box) -> None:
+    """A rectangle that is now at `at` off a box, the way that it is off it now."""
+    _, second, across = _apart([at, box])[0]
+    if across:
+        model.add(it.x + it.width <= box.x if second == 1 else it.x >= box.x + box.width)
+    else:
+        model.add(it.y + it.height <= box.y if second == 1 else it.y >= box.y + box.height)
 
 
 def _near_shapes(

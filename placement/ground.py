@@ -9,7 +9,7 @@ import numpy as np
 
 from wsc.compiler.errors import PlacementError
 from wsc.placement.candidates import Catalogue
-from wsc.placement.problem import Fabric, Problem
+from wsc.placement.problem import Fabric, Group, Problem
 from wsc.placement.regions import Box, around, partitions
 
 
@@ -32,20 +32,26 @@ def pieces(problem: Problem, menus: Catalogue, order: Sequence[int], limit: int)
         return None
     found = [Piece((block,), ((box,),)) for block, box in taken.items()]
     grouped = {block for group in problem.groups for block in group.blocks}
-    for group in problem.groups:
+    boxed = boxed_groups(problem)
+    for group, box in boxed:
         members = tuple(block for block in order if block in group.blocks and block not in taken)
         if members:
-            found.append(Piece(members, _free(problem, Box(*group.box), list(taken.values()))))
+            found.append(Piece(members, _free(problem, box, list(taken.values()))))
     rest = tuple(block for block in order if block not in grouped and block not in taken)
     if rest:
-        obstacles = [*taken.values(), *(Box(*group.box) for group in problem.groups)]
+        obstacles = [*taken.values(), *(box for _, box in boxed)]
         found.append(Piece(rest, _free(problem, whole, obstacles)))
     return found
 
 
+def boxed_groups(problem: Problem) -> list[tuple[Group, Box]]:
+    """The groups that have a box, with it."""
+    return [(group, Box(*group.box)) for group in problem.groups if group.box is not None]
+
+
 def check_ground(problem: Problem, menus: Catalogue) -> None:
     """Raises PlacementError for groups whose boxes overlap or leave the fabric, and pins that leave no place."""
-    boxes = [(group.name, Box(*group.box)) for group in problem.groups]
+    boxes = [(group.name, box) for group, box in boxed_groups(problem)]
     for at, (name, box) in enumerate(boxes):
         if box.x + box.width > problem.fabric.width or box.y + box.height > problem.fabric.height:
             raise PlacementError(f"The box of group {name!r} reaches outside the fabric.")
@@ -63,14 +69,15 @@ def check_ground(problem: Problem, menus: Catalogue) -> None:
 def _pinned(problem: Problem, menus: Catalogue, limit: int) -> dict[int, Box] | None:
     """The boxes of the pinned blocks, each of the fewest cores that is free when its turn comes."""
     taken: dict[int, Box] = {}
-    homes = {block: Box(*group.box) for group in problem.groups for block in group.blocks}
+    boxed = boxed_groups(problem)
+    homes = {block: box for group, box in boxed for block in group.blocks}
     for index, block in enumerate(problem.blocks):
         if block.pin is None:
             continue
         table = menus.menu(index).within(limit)
         sides = np.unique(np.column_stack([table.width * table.height, table.width, table.height]), axis=0)
         home = homes.get(index, Box(0, 0, problem.fabric.width, problem.fabric.height))
-        others = [Box(*group.box) for group in problem.groups if index not in group.blocks]
+        others = [box for group, box in boxed if index not in group.blocks]
         options = (Box(*block.pin, int(width), int(height)) for _, width, height in sides)
         free = (
             box

@@ -138,17 +138,18 @@ class Fabric:
 class Group:
     """Blocks (indices) kept together, within `box` (x, y, width, height).
 
+    Without a box they lie together anywhere: the least rectangle around them meets no block from outside the group.
     Raises VerificationError where there is no block or the box is empty or off the grid.
     """
 
     name: str
     blocks: tuple[int, ...]
-    box: tuple[int, int, int, int]
+    box: tuple[int, int, int, int] | None = None
 
     def __post_init__(self) -> None:
         if not self.blocks or len(set(self.blocks)) != len(self.blocks):
             raise VerificationError(f"group {self.name!r} needs blocks, each once")
-        if min(self.box[:2]) < 0 or min(self.box[2:]) < 1:
+        if self.box is not None and (min(self.box[:2]) < 0 or min(self.box[2:]) < 1):
             raise VerificationError(f"group {self.name!r}: {self.box} is no box on a fabric")
 
 
@@ -175,8 +176,8 @@ class Problem:
     The aim is the least of time, wire and adapters by their `weights`. Without weights it is first the shortest
     time of the slowest block, then the shortest wire: the sum over the nets of weight times the Manhattan distance
     between the centres of the two rectangles. Raises VerificationError where there is no block or no tick in a
-    cycle; PlacementError where two blocks share a name, a net or a group names a block that is absent, or a block
-    is in two groups.
+    cycle; PlacementError where two blocks share a name, a net or a group names a block that is absent, a block is
+    in two groups, two groups share a name, or a block is pinned in a group without a box.
     """
 
     fabric: Fabric
@@ -200,3 +201,11 @@ class Problem:
             raise PlacementError("A block is in two groups.")
         if members and not 0 <= min(members) <= max(members) <= last:
             raise PlacementError(f"A group names a block beyond the {len(self.blocks)} there are.")
+        if len({group.name for group in self.groups}) != len(self.groups):
+            raise PlacementError("Two groups share a name.")
+        for group in self.groups:
+            pinned = [self.blocks[block].name for block in group.blocks if self.blocks[block].pin is not None]
+            if group.box is None and pinned:
+                raise PlacementError(
+                    f"Block {pinned[0]!r} is pinned, and its group {group.name!r} has no box: give the group one."
+                )

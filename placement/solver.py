@@ -2,9 +2,10 @@
 
 1. Lower bounds, from areas and least sides alone (bounds.py).
 2. Starts: snakes of bars over a range of limits on the slowest time, and the slicing floorplan of the shortest time
-   with the chain in order, exact for that family (starts.py).
+   with the chain in order, exact for that family (starts.py); where time comes first, in other orders (reorder.py).
 3. Annealing of slicing trees whose leaves keep all their shapes, the better half of them again and longer (search.py).
-4. CP-SAT: what lies left of and below what is kept, sides and corners are free (exact.py); few blocks as a whole.
+4. Groups without a box are blocks first, so that they get one; then all goes on within the boxes (together.py).
+5. CP-SAT: what lies left of and below what is kept, sides and corners are free (exact.py); few blocks as a whole.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from wsc.placement.ground import check_ground
 from wsc.placement.layout import align, lay_out
 from wsc.placement.problem import Problem
 from wsc.placement.regions import Box
+from wsc.placement.reorder import reordered
 from wsc.placement.result import Placed, Placement, total_of
 from wsc.placement.scatter import MANY, scatter
 from wsc.placement.scene import Prices, Stage, stage_of
@@ -40,6 +42,7 @@ from wsc.placement.starts import (
     planted,
     varied,
 )
+from wsc.placement.together import is_open, settle
 from wsc.placement.tree import mark_all, renew_stale
 
 __all__ = ["Effort", "Progress", "SolveParams", "solve"]
@@ -90,7 +93,14 @@ def solve(
         raise DoesNotFit(_too_small(problem, menus))
     check_ground(problem, menus)
     stop = Stop()
-    plans = _searched(problem, menus, bound, params, stop, told)
+    ground = problem
+    if is_open(problem):
+        order = flow_order(len(problem.blocks), problem.nets)
+        settled = settle(problem, menus, order, bound, params.splits, lambda outer: solve(outer, params))
+        problem, ground = settled.groups, settled.all
+        if settled.interrupted:
+            stop.set()
+    plans = _searched(ground, menus, bound, params, stop, told)
     plan = plans[0] if plans else None
     if _is_small(problem, menus, params) and (plan is None or plan.limit > bound):
         plan, bound = _faster(problem, menus, bound, plan, params)
@@ -116,6 +126,13 @@ def _searched(
         scattered = scatter(problem, menus, order, bound)
         return [] if scattered is None else [_Plan(*scattered, [None] * len(problem.blocks))]
     packing = fastest_packing(problem, menus, order, bound, params.splits)
+    if (
+        packing is not None
+        and problem.weights is None
+        and not problem.fabric.blocked
+        and not _is_bound(problem)
+    ):
+        packing = reordered(problem, menus, packing, bound, params.reorder)
     weighed = problem.weights is not None and not problem.fabric.blocked and not _is_bound(problem)
     some = drafts(problem, menus, prices, order, bound, params.limits) if weighed else []
     if packing is None and not some:

@@ -78,6 +78,11 @@ def test_totals_pins_groups_and_ports_are_checked() -> None:
     ]
     half = Group("left", (0, 1), (0, 0, 3, 4))
     assert check(replace(PROBLEM, groups=(half,)), RIGHT) == ["b: reaches outside the box of group 'left'"]
+    anywhere = Group("pair", (0, 2))  # the rectangle around a and c is 6 x 2 and b reaches into it
+    assert check(replace(PROBLEM, groups=(anywhere,)), RIGHT) == [
+        "b: lies in the rectangle around group 'pair'"
+    ]
+    assert check(replace(PROBLEM, groups=(replace(anywhere, blocks=(1, 2)),)), RIGHT) == []
     shapes = (Shape(1, 1, 1, ports=(1, 2)),), (Shape(1, 1, 1, ports=(1, 3)),)
     ported = Problem(Fabric(2, 1), tuple(Block(str(at), s) for at, s in enumerate(shapes)), (Net(0, 1),))
     spots = (Placed(0, 0, 1, 1, 1, 0, 0, (1, 2)), Placed(1, 0, 1, 1, 1, 0, 0, (1, 3)))

@@ -40,6 +40,7 @@ def test_a_malformed_problem_is_refused(build: Callable[[], object], words: str)
 
 
 ONE = (Block("a", UNIT),)
+TWO = (*ONE, Block("b", UNIT))
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,14 @@ ONE = (Block("a", UNIT),)
         (lambda: Problem(Fabric(4, 4), ONE, (Net(0, 1, 4),)), "beyond the 1"),
         (lambda: Problem(Fabric(4, 4), ONE, groups=(Group("g", (1,), (0, 0, 1, 1)),)), "beyond the 1"),
         (lambda: Problem(Fabric(4, 4), ONE, groups=(Group("g", (0,), (0, 0, 1, 1)),) * 2), "in two groups"),
+        (
+            lambda: Problem(Fabric(4, 4), TWO, groups=(Group("g", (0,)), Group("g", (1,)))),
+            "Two groups share a name",
+        ),
+        (
+            lambda: Problem(Fabric(4, 4), (Block("a", UNIT, pin=(0, 0)),), groups=(Group("g", (0,)),)),
+            "Block 'a' is pinned, and its group 'g' has no box: give the group one",
+        ),
     ],
 )
 def test_a_contradiction_is_the_users(build: Callable[[], object], words: str) -> None:
