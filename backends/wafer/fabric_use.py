@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations, count, islice
 from typing import cast
 
 import networkx as nx
@@ -29,7 +30,6 @@ from wsc.compiler.errors import AlgorithmError, DoesNotFit
 from wsc.compiler.layout import Mesh
 
 _PARTS = 4
-_SPARE = (0, 3, 6, 9, 12)  # colours that kernels leave unused, tried in turn
 Map = NDArray[np.int64]
 
 
@@ -71,7 +71,15 @@ def fabric_use(program: Program, machine: Wafer) -> FabricUse | None:
     crossing = np.zeros((program.height, program.width), np.int64)
     for routers in passed:
         crossing += routers
-    kernels, numbers = _fitting(program, machine, passed, crossing)
+    lanes = _stream_colors(program, passed, machine)
+    made: dict[object, Colored] = {}
+    kernels, numbers = [], max(lanes, default=-1) + 1
+    for kernel in program.kernels:
+        taken = {lane for lane, routers in zip(lanes, passed, strict=True) if routers[_region(kernel)].any()}
+        found = _colored(kernel, machine, len(taken), made)
+        free = (color for color in count() if color not in taken)
+        numbers = max([numbers, *(color + 1 for color in islice(free, found.used))])
+        kernels.append(found)
     total = crossing.copy()
     for kernel, found in zip(program.kernels, kernels, strict=True):
         total[_region(kernel)] += found.used
@@ -81,23 +89,6 @@ def fabric_use(program: Program, machine: Wafer) -> FabricUse | None:
     )
     positions = max((k.most_positions for k in kernels), default=1)
     return FabricUse(int(total.max()), machine.fabric.colors, (x, y), name, numbers, positions)
-
-
-def _fitting(
-    program: Program, machine: Wafer, passed: Sequence[NDArray[np.bool_]], crossing: Map
-) -> tuple[list[Colored], int]:
-    """Colours of every kernel, and of all: as many a kernel as the streams leave, or fewer until there are enough."""
-    made: dict[object, Colored] = {}
-    numbers = 0
-    for spare in _SPARE:
-        kernels = [_colored(k, machine, crossing, spare, made) for k in program.kernels]
-        numbers = _numbers(program, passed, [k.used for k in kernels])
-        if numbers <= machine.fabric.colors:
-            return kernels, numbers
-    raise DoesNotFit(
-        f"the routes of '{program.name}' take {numbers} colours, and {machine.name} has {machine.fabric.colors}: fewer"
-        " or shorter streams would take fewer"
-    )
 
 
 def _region(kernel: Kernel) -> tuple[slice, slice]:
@@ -118,28 +109,22 @@ def _routers(program: Program, traffic: Traffic) -> NDArray[np.bool_]:
     return found[1:-1, 2:-2]
 
 
-def _colored(
-    kernel: Kernel, machine: Wafer, crossing: Map, spare: int, made: dict[object, Colored]
-) -> Colored:
-    """Colours of a kernel's movements, in what the streams through its region leave, less some to spare if it can."""
-    streams = int(crossing[_region(kernel)].max())
+def _colored(kernel: Kernel, machine: Wafer, streams: int, made: dict[object, Colored]) -> Colored:
+    """Colours of a kernel's movements, of those that the streams through its region leave."""
     most = machine.fabric.colors - streams
     buffers = tuple((b.type, b.layout) for b in kernel.buffers)
     key = kernel.mesh, buffers, tuple(kernel.flat_instructions()), most
-    if (known := made.get((*key, spare))) is not None:
+    if (known := made.get(key)) is not None:
         return known
     try:
-        found = allocate(_families(kernel), most - spare)
+        return made.setdefault(key, allocate(_families(kernel), most))
     except DoesNotFit as error:
-        if spare:
-            return made.setdefault((*key, spare), _colored(kernel, machine, crossing, 0, made))
         least = least_colors(_families(kernel))
         raise DoesNotFit(
-            f"kernel '{kernel.name}' ({kernel.location}) takes {least} colours at least, and {streams} streams that"
-            f" meet at a router of its region one each: {machine.name} has {machine.fabric.colors}. A cut over fewer"
-            " axes, or fewer streams through the region, takes fewer"
+            f"kernel '{kernel.name}' ({kernel.location}) takes {least} colours at least, and the streams that pass"
+            f" through its region {streams}: {machine.name} has {machine.fabric.colors}. A cut over fewer axes, or"
+            " fewer streams through the region, takes fewer"
         ) from error
-    return made.setdefault((*key, spare), found)
 
 
 def _families(kernel: Kernel) -> list[Family]:
@@ -167,24 +152,25 @@ def _families(kernel: Kernel) -> list[Family]:
     return found
 
 
-def _numbers(program: Program, passed: Sequence[NDArray[np.bool_]], needs: Sequence[int]) -> int:
-    """How many colours the machine must have, by greedy colouring of who meets whom."""
-    marks = np.random.default_rng(0).integers(2**63, size=len(passed) + len(needs), dtype=np.uint64)
+def _stream_colors(program: Program, passed: Sequence[NDArray[np.bool_]], machine: Wafer) -> list[int]:
+    """A colour for every stream, the same all the way; those that meet at a router differ. Raises DoesNotFit."""
+    marks = np.random.default_rng(0).integers(2**63, size=len(passed), dtype=np.uint64)
     sets = np.zeros((program.height, program.width), np.uint64)
-    regions = [_region(kernel) for kernel in program.kernels]
-    for mark, routers in zip(marks, passed, strict=False):
+    for mark, routers in zip(marks, passed, strict=True):
         sets[routers] += mark
-    for mark, region in zip(marks[len(passed) :], regions, strict=True):
-        sets[region] += mark
-    owners = [sets[routers] for routers in passed] + [sets[region].ravel() for region in regions]
     members: dict[int, list[int]] = {}
-    for owner, found in enumerate(owners):
-        for key in np.unique(found).tolist():
-            members.setdefault(key, []).append(owner)
-    colors = [1] * len(passed) + list(needs)
-    graph: nx.Graph[tuple[int, int]] = nx.Graph()
-    graph.add_nodes_from((owner, i) for owner, count in enumerate(colors) for i in range(count))
+    for stream, routers in enumerate(passed):
+        for key in np.unique(sets[routers]).tolist():
+            members.setdefault(key, []).append(stream)
+    graph: nx.Graph[int] = nx.Graph()
+    graph.add_nodes_from(range(len(passed)))
     for group in sorted({tuple(group) for group in members.values()}):
-        nodes = [(owner, i) for owner in group for i in range(colors[owner])]
-        graph.add_edges_from((a, b) for n, a in enumerate(nodes) for b in nodes[n + 1 :])
-    return max(nx.greedy_color(graph, strategy="largest_first").values(), default=-1) + 1
+        graph.add_edges_from(combinations(group, 2))
+    found = nx.greedy_color(graph, strategy="largest_first")
+    numbers = max(found.values(), default=-1) + 1
+    if numbers > machine.fabric.colors:
+        raise DoesNotFit(
+            f"the streams of '{program.name}' take {numbers} colours where they meet, and {machine.name} has"
+            f" {machine.fabric.colors}: fewer or shorter streams would take fewer."
+        )
+    return [found[stream] for stream in range(len(passed))]

@@ -41,8 +41,8 @@ def test_too_few_colours_name_the_kernel() -> None:
     with pytest.raises(DoesNotFit) as caught:
         fabric_use(program, wafer("wafer-8x8", colors=2))
     assert str(caught.value) == (
-        "kernel 'up' (mlp.py:7 (in up)) takes 2 colours at least, and 2 streams that meet at a router of its region one"
-        " each: wafer-8x8 has 2. A cut over fewer axes, or fewer streams through the region, takes fewer"
+        "kernel 'up' (mlp.py:7 (in up)) takes 2 colours at least, and the streams that pass through its region 2:"
+        " wafer-8x8 has 2. A cut over fewer axes, or fewer streams through the region, takes fewer"
     )
 
 
