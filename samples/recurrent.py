@@ -1,7 +1,7 @@
 """A language model of a recurrent cell written out: LSTM (Hochreiter and Schmidhuber, 1997) or GRU (Cho et al., 2014).
 
 wsc compile samples/recurrent.py
-wsc compile samples/recurrent.py -D cell=gru -D seq=16
+wsc compile samples/recurrent.py -D cell=gru -D seq=4
 """
 
 import torch
@@ -60,5 +60,5 @@ def model(cell: str = "lstm", layers: int = 2, dim: int = 128, vocab: int = 256)
     return Recurrent(cell, layers, dim, vocab)
 
 
-def example_inputs(batch: int = 4, seq: int = 8, vocab: int = 256) -> tuple[Tensor, ...]:
+def example_inputs(batch: int = 4, seq: int = 6, vocab: int = 256) -> tuple[Tensor, ...]:
     return (torch.randint(vocab, (batch, seq)),)

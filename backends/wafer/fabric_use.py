@@ -2,8 +2,8 @@
 
 A stream takes a colour at every router that it passes, with switch positions that change in the order of its messages;
 a kernel takes those of its movements (`wsc.backends.wafer.colors`), found on a piece of its region: its mesh with four
-parts an axis at most, three where it has more than two axes. Who meets at a router gets colours of different numbers,
-by graph colouring (networkx).
+parts an axis at most, three where it has more than two axes. Streams that meet at a router get colours of different
+numbers, by graph colouring (networkx); kernels take those that the streams through their regions leave.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from wsc.compiler.errors import AlgorithmError, DoesNotFit
 from wsc.compiler.layout import Mesh
 
 _PARTS = 4
+_TURNS = 500
 Map = NDArray[np.int64]
 
 
@@ -166,7 +167,7 @@ def _stream_colors(program: Program, passed: Sequence[NDArray[np.bool_]], machin
     graph.add_nodes_from(range(len(passed)))
     for group in sorted({tuple(group) for group in members.values()}):
         graph.add_edges_from(combinations(group, 2))
-    found = nx.greedy_color(graph, strategy="largest_first")
+    found = _colored_graph(graph, machine.fabric.colors)
     numbers = max(found.values(), default=-1) + 1
     if numbers > machine.fabric.colors:
         raise DoesNotFit(
@@ -174,3 +175,19 @@ def _stream_colors(program: Program, passed: Sequence[NDArray[np.bool_]], machin
             f" {machine.fabric.colors}: fewer or shorter streams would take fewer."
         )
     return [found[stream] for stream in range(len(passed))]
+
+
+def _colored_graph(graph: nx.Graph[int], enough: int) -> dict[int, int]:
+    """Greedy colouring, again and again in orders of whole colour classes until the colours are `enough`.
+
+    An order by classes never takes more colours than before (J. Culberson, Iterated greedy graph coloring, 1992).
+    """
+    found: dict[int, int] = nx.greedy_color(graph, strategy="largest_first")
+    rng = np.random.default_rng(0)
+    for _ in range(_TURNS):
+        classes = [[n for n, c in found.items() if c == color] for color in sorted(set(found.values()))]
+        if len(classes) <= enough:
+            break
+        order = [node for index in rng.permutation(len(classes)) for node in classes[index]]
+        found = nx.greedy_color(graph, strategy=lambda _graph, _colors, order=order: order)
+    return found
