@@ -79,8 +79,9 @@ def _steps(costs: StageCosts) -> Iterator[StepTrace]:
 
 
 def _buffer_bytes(prepared: Prepared, stage: Stage) -> int:
+    """What waits for a stage in buffers, a tile of its own; where it is much, other tiles' buffers keep some of it."""
     streams = [s.stream for s in prepared.streams if s.stream.target == stage.name]
-    return sum(s.capacity * s.chunk_bytes // max(1, len(s.homes)) for s in streams)
+    return sum(s.capacity * s.chunk_bytes for s in streams) // max(1, len(stage.tiles))
 
 
 def _stream(costs: StreamCosts) -> StreamTrace:
