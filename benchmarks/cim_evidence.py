@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 from benchmarks.cim_networks import known
-from benchmarks.cim_sets import Row, Rows, least
-from benchmarks.cim_validation import (
+from benchmarks.cim_runs import (
     MACROS,
     macro_error,
     neurosim_trace,
     pimcomp_trace,
     puma_cycles,
 )
+from benchmarks.cim_sets import Row, Rows, least
 from wsc.backends.cim.figures import compared
 from wsc.backends.registry import machine_names, select
 from wsc.compiler.evidence import Evidence, Figure, of_errors

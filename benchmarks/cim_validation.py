@@ -10,54 +10,28 @@ from __future__ import annotations
 import argparse
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
-
-from benchmarks.cim_networks import known, network
-from benchmarks.cim_puma import program
+from benchmarks.cim_evidence import evidence
+from benchmarks.cim_networks import known
+from benchmarks.cim_runs import macro_error, neurosim_trace, pimcomp_trace, puma_cycles
 from benchmarks.cim_sets import Row, Rows, least, read_rows
 from wsc.backends.cim.figures import compared
-from wsc.backends.cim.macro import condition
 from wsc.backends.registry import machine_names, select
-from wsc.compiler.errors import DoesNotFit
 from wsc.compiler.evidence import evidence_text
-from wsc.compiler.passes.pipeline import run_pipeline
-from wsc.driver import quantized
-from wsc.frontend.capture import capture
-from wsc.simulation.trace import Trace
 
 ROOT = Path(__file__).resolve().parent.parent
 ANCHORS = ROOT.parent / "shared" / "anchors" / "cim"
 PAGE = ROOT / "docs" / "validation_cim.md"
 
 EVIDENCE = ROOT / "backends" / "cim" / "validation.toml"
-MOST_CHIPS = 256  # for models of others, on however many chips they need
 
-MACROS = {"colonnade_jssc_2021": "colonnade", "jia_jssc_2020": "jia", "neurram_nature_2022": "neurram"}
+
 CONSTANTS = """The constants of the laws are in the machine files, each with the row or publication it is from.
 Taken from rows of the set itself: Colonnade's two energies of a column (rows 1 bit x 1 bit and 1 bit x 15 bits at
 0.7 V) and its factors of energy by supply (rows 1 bit x 1 bit); Jia's energies and areas at 0.85 V; NeuRRAM's energies
 (rows of 2 and 8 bits, Fig. 12b). No constant belongs to one row only, and throughput takes none from the set but Jia's
 cycles a product."""
-
-
-def simulated(
-    module: nn.Module, inputs: tuple[Tensor, ...], name: str, machine: str, chips: int = 0
-) -> Trace:
-    """Cycles of a network compiled for a machine, of `chips` chips if given; cycles do not depend on weights."""
-    selection = select(machine)
-    if chips:
-        chip = selection.machine.chip.model_copy(update={"chips": chips})
-        selection = replace(selection, machine=selection.machine.model_copy(update={"chip": chip}))
-    model = quantized(run_pipeline(capture(module, inputs, name).model), selection)
-    target = selection.target
-    emitted = target.emit(target.plan(target.legalize(model, selection.machine), selection.machine))
-    trace: Trace = target.simulate(emitted, selection.machine)
-    return trace
 
 
 def page(rows: Rows, accuracy: bool) -> Iterator[str]:
@@ -133,45 +107,6 @@ def macros(rows: list[Row]) -> Iterator[str]:
     if missing:
         told = ", ".join(f"{name} ({count})" for name, count in missing.items())
         yield from (f"Without a machine file or a law, and not counted: {told}.", "")
-
-
-def macro_error(row: Row) -> float | None:
-    """Derived over measured, less one; None where no law covers the row."""
-    name = MACROS.get(row["macro"])
-    law = select(name).machine.macro if name else None
-    metric = law.metrics().get(row["metric"]) if law else None
-    if metric is None:
-        return None
-    try:
-        return float(metric(condition(row["condition"])) / float(row["value"]) - 1)
-    except KeyError:  # a supply or a number of bits that the machine file does not have
-        return None
-
-
-@cache
-def puma_cycles(row: str) -> int | str:
-    """Latency of a program on PUMA's machine, or why there is none."""
-    made = program(row)
-    if made is None:
-        return "not written out here"
-    try:
-        return simulated(*made, "program", "puma", MOST_CHIPS).latency_cycles
-    except DoesNotFit as error:
-        return str(error)
-
-
-@cache
-def pimcomp_trace(model: str) -> Trace:
-    """A network on PIMCOMP's machine."""
-    with torch.device("meta"):  # cycles need no bytes of weights
-        made = network(model)
-    return simulated(*made, model, "pimcomp", MOST_CHIPS)
-
-
-@cache
-def neurosim_trace() -> Trace:
-    """VGG-8 on NeuroSim's machine."""
-    return simulated(*network("vgg8", 32), "vgg8", "neurosim-22nm")
 
 
 def puma(rows: list[Row]) -> Iterator[str]:
@@ -266,8 +201,6 @@ def main() -> None:
     text = "\n".join(page(rows, not arguments.no_accuracy)).rstrip("\n") + "\n"
     arguments.output.write_text(text, encoding="utf-8")
     if arguments.output == PAGE:
-        from benchmarks.cim_evidence import evidence
-
         command = "python -m benchmarks.cim_validation"
         EVIDENCE.write_text(evidence_text(evidence(rows), command), encoding="utf-8")
     print(text)

@@ -8,7 +8,6 @@ import numpy as np
 
 from wsc.compiler.errors import InputMismatch
 from wsc.compiler.ir.graph import Graph
-from wsc.compiler.ir.types import DType, TensorType
 from wsc.compiler.ops import Input
 from wsc.compiler.ops.base import Array
 
@@ -40,11 +39,3 @@ def check_inputs(graph: Graph, inputs: Sequence[Array]) -> None:
         if array.shape != expected.shape or array.dtype != expected.dtype.numpy:
             found = f"{np.dtype(array.dtype)}{list(array.shape)}"
             raise InputMismatch(f"input {number} of '{graph.name}' must be {expected}, {found} was given")
-
-
-def type_of(array: Array) -> TensorType:
-    """The tensor type of an array; raises KeyError for an element type wsc does not have."""
-    return TensorType(_DTYPES[array.dtype], array.shape)
-
-
-_DTYPES = {dtype.numpy: dtype for dtype in DType}

@@ -61,6 +61,7 @@ _NUMPY: dict[DType, np.dtype[np.generic]] = {
     DType.U8: np.dtype(np.uint8),
     DType.BOOL: np.dtype(np.bool_),
 }
+_DTYPES = {numpy: dtype for dtype, numpy in _NUMPY.items()}
 _TEXT = re.compile(r"(\w+)\[((?:\d+(?:,\d+)*)?)\]")
 
 
@@ -101,3 +102,8 @@ class TensorType:
             raise ValueError(f"not a tensor type: {text!r}")
         shape = tuple(int(part) for part in match[2].split(",") if part)
         return TensorType(DType(match[1]), shape)
+
+
+def type_of(array: np.ndarray) -> TensorType:
+    """The tensor type of an array; raises KeyError for an element type wsc does not have."""
+    return TensorType(_DTYPES[array.dtype], array.shape)

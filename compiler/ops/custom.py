@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from wsc.compiler.ir.types import TensorType
+from wsc.compiler.ir.types import TensorType, type_of
 from wsc.compiler.ops.base import Array, Axis, AxisKind, Op, Tiling, pointwise_tiling
 
 GROUP = "wsc.ops"
@@ -84,7 +84,7 @@ class Custom(Op):
         return [TensorType(t.dtype, t.shape[self.batch :]) for t in types]
 
     def reference(self, operands: Sequence[Array]) -> Array:
-        result = self.infer([_type(array) for array in operands])
+        result = self.infer([type_of(array) for array in operands])
         value = np.empty(result.shape, result.dtype.numpy)
         for place in np.ndindex(*result.shape[: self.batch]):
             value[place] = self.rule.reference(*(array[place] for array in operands), **dict(self.attributes))
@@ -108,9 +108,3 @@ class Custom(Op):
         times = int(np.prod(result.shape[: self.batch], dtype=np.int64))
         macs, others = self.rule.work(*self._inner(operands), **dict(self.attributes))
         return macs * times, others * times
-
-
-def _type(array: Array) -> TensorType:
-    from wsc.compiler.ir.interpret import type_of
-
-    return type_of(array)

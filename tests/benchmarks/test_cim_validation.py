@@ -7,8 +7,9 @@ import torch
 
 from benchmarks.cim_networks import NETWORKS, known, network
 from benchmarks.cim_puma import PROGRAMS, parsed, program
+from benchmarks.cim_runs import macro_error, simulated
 from benchmarks.cim_sets import least, read_rows
-from benchmarks.cim_validation import macro_error, puma, simulated
+from benchmarks.cim_validation import puma
 from wsc.frontend.capture import capture
 
 

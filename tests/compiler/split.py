@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 
-from wsc.compiler.ir.interpret import type_of
+from wsc.compiler.ir.types import type_of
 from wsc.compiler.ops import Contract, Expand, Op, Pool, Reshape, Tiling, Window
 from wsc.compiler.ops.base import Array
 

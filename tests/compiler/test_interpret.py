@@ -10,8 +10,8 @@ from tests.compiler.arrays import assert_close, draw, to_torch
 from tests.compiler.graphs import graph, model
 from wsc.compiler.errors import InputMismatch
 from wsc.compiler.ir.graph import Graph
-from wsc.compiler.ir.interpret import check_inputs, interpret, type_of
-from wsc.compiler.ir.types import DType, TensorType
+from wsc.compiler.ir.interpret import check_inputs, interpret
+from wsc.compiler.ir.types import DType, TensorType, type_of
 from wsc.compiler.ops.base import Array
 
 BLOCK = (  # a transformer block of width 8 with two heads, by hand

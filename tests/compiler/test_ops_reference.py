@@ -7,8 +7,7 @@ import torch
 from tests.compiler.arrays import assert_close, draw, to_numpy, to_torch
 from tests.compiler.cases import CASES, Torch, f32
 from tests.compiler.op_cases import all_cases, make
-from wsc.compiler.ir.interpret import type_of
-from wsc.compiler.ir.types import DType, TensorType
+from wsc.compiler.ir.types import DType, TensorType, type_of
 from wsc.compiler.ops import Constant, Elementwise, Input, Parameter, Softmax, TopK, op_kinds
 from wsc.compiler.ops.elementwise import FUNCTIONS
 

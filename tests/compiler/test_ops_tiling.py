@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.compiler.arrays import assert_close
 from tests.compiler.op_cases import all_cases, make
 from tests.compiler.split import combinations, compute_part, cut
-from wsc.compiler.ir.interpret import type_of
+from wsc.compiler.ir.types import type_of
 from wsc.compiler.ops import AxisKind, Contract, Op, Reduce, Reshape, Tiling
 from wsc.compiler.ops.base import Array
 
