@@ -187,8 +187,18 @@ def _may_join(graph: Graph, node: Node, operand: str) -> bool:
     """Whether a node can be computed where its operand lies: nobody else reads it, and dimensions stay in place."""
     if not isinstance(node.op, _LOCAL) or operand in graph.outputs:
         return False
+    if _is_narrow(node) or _is_narrow(graph[operand]):
+        return False
     only_reader = graph.users[operand] == (node,) and node.inputs.count(operand) == 1
     return only_reader and (isinstance(node.op, Concat) or graph[operand].type.shape == node.type.shape)
+
+
+def _is_narrow(node: Node) -> bool:
+    """Whether a concat needs whole more than it leaves to be cut: work that joined it would have too few cores."""
+    if not isinstance(node.op, Concat):
+        return False
+    whole = node.type.shape[node.op.dim]
+    return node.type.elements < whole * whole
 
 
 _Key = tuple[str, int | str]  # a value and a dimension of it, or a node and an axis of its iteration space

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from wsc.backends.target import Progress
@@ -42,12 +42,19 @@ class Asked:
 
 
 def choose_plan(
-    model: Model, machine: Wafer, asked: Asked, progress: Progress | None = None
+    model: Model,
+    machine: Wafer,
+    asked: Asked,
+    proven: Callable[[Plan], object],
+    progress: Progress | None = None,
 ) -> Plan | SequentialPlan:
-    """The plan asked for, or the best; raises DoesNotFit, UserError or UnsupportedModel."""
+    """The plan asked for, or the best; raises DoesNotFit, UserError or UnsupportedModel.
+
+    `proven` raises DoesNotFit for a pipeline whose program takes more colours than there are.
+    """
     _check_grid(machine, asked)
     if asked.schedule == "pipeline":
-        return make_plan(model.graph, machine, progress)
+        return _pipeline(model, machine, proven, progress)
     if asked.schedule:
         plan = plan_sequential(model, machine, asked.wanted, asked.schedule == "streaming")
         return replace(plan, why="asked for")
@@ -56,12 +63,20 @@ def choose_plan(
     if model.graph.state:
         return _resident_or_streamed(model, machine, "pipeline: has no place for state")
     try:
-        return make_plan(model.graph, machine, progress)
+        return _pipeline(model, machine, proven, progress)
     except DoesNotFit as error:
         try:
             return _resident_or_streamed(model, machine, "pipeline: does not fit")
         except (DoesNotFit, UnsupportedModel):
             raise error from None
+
+
+def _pipeline(
+    model: Model, machine: Wafer, proven: Callable[[Plan], object], progress: Progress | None
+) -> Plan:
+    plan = make_plan(model.graph, machine, progress)
+    proven(plan)
+    return plan
 
 
 def _resident_or_streamed(model: Model, machine: Wafer, others: str) -> SequentialPlan:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wsc.backends.target import CycleRun, Progress, Target, Variant
-from wsc.backends.wafer.emit.program import emit
+from wsc.backends.wafer.emit.pipeline import emit_pipeline
 from wsc.backends.wafer.execute import execute
-from wsc.backends.wafer.fabric_use import FabricUse, fabric_use
+from wsc.backends.wafer.fabric_use import FabricUse
 from wsc.backends.wafer.facts import plan_facts
 from wsc.backends.wafer.fit import fits
 from wsc.backends.wafer.legalize import legalize
@@ -45,7 +45,7 @@ class WaferTarget(Target):
 
     def __init__(self, asked: Asked | None = None) -> None:
         self.asked = asked or Asked()
-        self._used: tuple[Plan | SequentialPlan, FabricUse | None] | None = None  # by the latest program
+        self._made: tuple[Plan, tuple[Program, FabricUse | None]] | None = None  # of the latest pipeline
 
     def configured(self, options: Mapping[str, str]) -> Target:
         """Takes `schedule`, `grid` and `wafers`."""
@@ -63,16 +63,23 @@ class WaferTarget(Target):
         return legalize(model, machine)
 
     def plan(self, model: Model, machine: Wafer, progress: Progress | None = None) -> Plan | SequentialPlan:
-        return choose_plan(model, machine, self.asked, progress)
+        return choose_plan(model, machine, self.asked, self._pipeline, progress)
 
     def fits(self, model: Model, machine: Wafer) -> tuple[Fit, ...]:
         return fits(model, machine, self.asked)
 
     def emit(self, plan: Plan | SequentialPlan) -> Program:
-        program = emit_sequential(plan) if isinstance(plan, SequentialPlan) else emit(plan)
-        verify(program)
-        self._used = plan, fabric_use(program, plan.machine)
-        return program
+        if isinstance(plan, SequentialPlan):
+            program = emit_sequential(plan)
+            verify(program)
+            return program
+        return self._pipeline(plan)[0]
+
+    def _pipeline(self, plan: Plan) -> tuple[Program, FabricUse | None]:
+        """The program of a plan and what it takes of the fabric, made once."""
+        if self._made is None or self._made[0] is not plan:
+            self._made = plan, emit_pipeline(plan)
+        return self._made[1]
 
     def print(self, program: Program) -> str:
         return print_program(program)
@@ -130,9 +137,7 @@ class WaferTarget(Target):
     def facts(self, plan: Plan | SequentialPlan) -> tuple[tuple[str, str], ...]:
         if isinstance(plan, SequentialPlan):
             return sequential_facts(plan)
-        if self._used is None or self._used[0] is not plan:
-            self.emit(plan)
-        use = self._used[1] if self._used else None
+        use = self._pipeline(plan)[1]
         return plan_facts(plan) + (use.facts if use else ())
 
     def validated(self, machine: Wafer) -> tuple[Evidence, ...]:

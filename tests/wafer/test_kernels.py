@@ -99,36 +99,48 @@ def test_a_value_with_two_readers_leaves_its_kernel() -> None:
     assert names(found) == [["y"], ["b", "a", "c"]]
 
 
+ROTARY = (
+    "%x = input(index=0) : f32[R,6]",
+    "%c = parameter(key='c') : f32[1,6]",
+    "%s = parameter(key='s') : f32[1,6]",
+    "%low = slice(dim=1, start=0, stop=3) %x : f32[R,3]",
+    "%high = slice(dim=1, start=3, stop=6) %x : f32[R,3]",
+    "%neg = elementwise(fn='neg') %high : f32[R,3]",
+    "%turned = concat(dim=1) %neg %low : f32[R,6]",
+    "%a = elementwise(fn='mul', scalars=(None, None)) %x %c : f32[R,6]",
+    "%b = elementwise(fn='mul', scalars=(None, None)) %turned %s : f32[R,6]",
+    "%y = elementwise(fn='add', scalars=(None, None)) %a %b : f32[R,6]",
+    "return %y",
+)
+
+
 def test_rotary_embedding_is_one_kernel() -> None:
     """Kernels that compute in place join; parts that are put together stay whole along that dimension."""
-    found = kernels(
-        X,
-        "%c = parameter(key='c') : f32[1,6]",
-        "%s = parameter(key='s') : f32[1,6]",
-        "%low = slice(dim=1, start=0, stop=3) %x : f32[4,3]",
-        "%high = slice(dim=1, start=3, stop=6) %x : f32[4,3]",
-        "%neg = elementwise(fn='neg') %high : f32[4,3]",
-        "%turned = concat(dim=1) %neg %low : f32[4,6]",
-        "%a = elementwise(fn='mul', scalars=(None, None)) %x %c : f32[4,6]",
-        "%b = elementwise(fn='mul', scalars=(None, None)) %turned %s : f32[4,6]",
-        "%y = elementwise(fn='add', scalars=(None, None)) %a %b : f32[4,6]",
-        "return %y",
-    )
+    found = kernels(*(line.replace("R", "6") for line in ROTARY))
     assert names(found) == [["neg", "turned", "b", "a", "y"]]
-    assert [axis.kind for axis in found[0].axes if axis.extent == 6] == [AxisKind.WHOLE]
+    whole = {
+        found[0].axes[axis].kind for axes in found[0].result_axes for axis in axes[1:] if axis is not None
+    }
+    assert whole == {AxisKind.WHOLE}
+
+
+def test_few_rows_are_put_together_alone() -> None:
+    """What joined it could be cut over its five rows only, not along the six elements that it needs whole."""
+    found = kernels(*(line.replace("R", "5") for line in ROTARY))
+    assert names(found) == [["neg"], ["turned"], ["b", "a", "y"]]
 
 
 def test_what_is_put_together_does_not_join_what_is_summed_over_cores() -> None:
     """A sum ends scattered over the cores along any dimension, also the one that concat needs whole."""
     found = kernels(
-        X,
+        X.replace("4,", "6,"),
         W,
-        "%h = input(index=1) : f32[4,3]",
-        "%a = elementwise(fn='relu') %h : f32[4,3]",
-        "%b = elementwise(fn='tanh') %h : f32[4,3]",
-        "%c = concat(dim=1) %a %b : f32[4,6]",
-        LINEAR,
-        "%z = elementwise(fn='add', scalars=(None, None)) %c %y : f32[4,6]",
+        "%h = input(index=1) : f32[6,3]",
+        "%a = elementwise(fn='relu') %h : f32[6,3]",
+        "%b = elementwise(fn='tanh') %h : f32[6,3]",
+        "%c = concat(dim=1) %a %b : f32[6,6]",
+        LINEAR.replace("4,", "6,"),
+        "%z = elementwise(fn='add', scalars=(None, None)) %c %y : f32[6,6]",
         "return %z",
     )
     assert names(found) == [["a", "b", "c"], ["y", "z"]]
