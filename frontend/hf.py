@@ -20,7 +20,8 @@ import torch
 from torch import nn
 
 from wsc.compiler.errors import ModelError
-from wsc.frontend.hf_inputs import diffusion_inputs, example_inputs
+from wsc.frontend.diffusion_inputs import diffusion_inputs
+from wsc.frontend.hf_inputs import example_inputs
 from wsc.frontend.hf_phases import decode_step, prefill
 from wsc.frontend.losses import of_diffusers, of_transformers
 from wsc.frontend.model_file import ModelSource
