@@ -1,4 +1,4 @@
-"""Named arrays in one uncompressed .npz file, each read when it is asked for; what numpy has no name for as its bits."""
+"""Named arrays in one uncompressed .npz file, each read when it is asked for; types that numpy lacks as bits."""
 
 from __future__ import annotations
 
