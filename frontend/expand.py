@@ -9,14 +9,17 @@ from typing import Any
 from torch import fx
 from torch.export import ExportedProgram
 
-from wsc.frontend.repeats import Repeats
+from wsc.frontend.repeats import NotRepeated, Repeats
 
 _ENTER, _LEAVE, _REPEAT = "wsc.enter.default", "wsc.leave.default", "wsc.repeat.default"
 Places = Mapping[str, fx.Node]  # placeholders of parameters and buffers by key
 
 
 def expand(program: ExportedProgram, repeats: Repeats) -> None:
-    """Rewrite the program's graph so that no mark of a layer, and no repetition, is left in it."""
+    """Rewrite the program's graph so that no mark of a layer, and no repetition, is left in it.
+
+    Raises NotRepeated where a layer reads what another may find changed.
+    """
     graph = program.graph
     signature = program.graph_signature
     keys = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
@@ -24,6 +27,7 @@ def expand(program: ExportedProgram, repeats: Repeats) -> None:
     for number, block in enumerate(repeats.blocks):
         begin, end = (_mark(graph, target, number) for target in (_ENTER, _LEAVE))
         inside = _between(begin, end)
+        _check_closed(inside, begin, program)
         for node in [n for n in graph.nodes if str(n.target) == _REPEAT and n.args[1] == number]:
             path = repeats.paths[node.args[2]]
             _replace(node, _copied(node, inside, begin, end, (block.path, path), places))
@@ -44,6 +48,17 @@ def _between(begin: fx.Node, end: fx.Node) -> list[fx.Node]:
         found.append(node)
         node = node.next
     return found
+
+
+def _check_closed(inside: list[fx.Node], begin: fx.Node, program: ExportedProgram) -> None:
+    """A block may read its arguments and what never changes; raises NotRepeated where it reads anything else."""
+    signature = program.graph_signature
+    changing = {*signature.buffers_to_mutate.values(), *signature.user_inputs_to_mutate.values()}
+    own = {*inside, begin}
+    for operand in {operand for node in inside for operand in node.all_input_nodes} - own:
+        key = signature.inputs_to_buffers.get(operand.name, operand.name)
+        if operand.op not in ("placeholder", "get_attr") or key in changing:
+            raise NotRepeated
 
 
 def _copied(

@@ -20,7 +20,9 @@ import torch
 from torch import nn
 
 from wsc.compiler.errors import ModelError
-from wsc.frontend.hf_inputs import diffusion_inputs, example_inputs
+from wsc.frontend.diffusion_inputs import diffusion_inputs
+from wsc.frontend.export import quiet
+from wsc.frontend.hf_inputs import example_inputs
 from wsc.frontend.hf_phases import decode_step, prefill
 from wsc.frontend.losses import of_diffusers, of_transformers
 from wsc.frontend.model_file import ModelSource
@@ -45,10 +47,10 @@ def load_hf(spec: str, options: Mapping[str, str], download: bool = False) -> Mo
     entries = {key: _literal(value) for key, value in options.items() if key not in _OURS}
     name = _name(place)
     torch.manual_seed(0)
+    build = _diffusion if "_class_name" in config else _transformer
     try:
-        if "_class_name" in config:
-            return _diffusion(name, config, entries, sizes)
-        return _transformer(name, config, entries, sizes)
+        with quiet():  # the libraries log what else they could use
+            return build(name, config, entries, sizes)
     except ModelError:
         raise
     except Exception as error:
@@ -139,7 +141,8 @@ def _transformer(
         raise ModelError(f"transformers {transformers.__version__} does not know the model type '{kind}'.")
     config = transformers.CONFIG_MAPPING[kind].from_dict(values)
     _replace(config, entries)
-    config.use_cache = bool(sizes.phase)
+    for part in (config, config.get_text_config(decoder=True)):
+        part.use_cache = bool(sizes.phase)
     with sizes.device:
         model = _architecture(transformers, config)._from_config(config, dtype=_dtype(config, sizes))
     model.eval()

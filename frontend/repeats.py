@@ -6,11 +6,13 @@ then puts a copy of the first one's calls, with their own weights, in the place 
 runs for all of them, so whatever it does between them is captured as it is.
 
 Equal means: same classes, attributes and shapes (`sameness`), and called with the same nesting, types and constants. A
-layer that changes an argument in place, or computes with its own number, raises `NotRepeated`: capture all of them.
+layer may read and change its own part of an object that all share, such as a cache (`shared`). One that changes another
+argument in place, or computes with its own number, raises `NotRepeated`: capture all of them.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +22,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from wsc.frontend.sameness import Attribute, NumberUsed, Watched, numbers_apart
+from wsc.frontend.sameness import Attribute, NumberUsed, Watched, is_plain_object, numbers_apart
+from wsc.frontend.shared import Part, lent, parts_of, rest_of
 
 FEWEST = 3  # equal layers, for it to be worth while
 _CONSTANTS = (int, float, str, bool, type(None), torch.dtype, torch.device)
@@ -33,12 +36,59 @@ class NotRepeated(Exception):
 
 @dataclass
 class Block:
-    """A layer that was captured: where it stands in the module, and what it returns."""
+    """A layer that was captured: where it stands in the module, what it returns and what it leaves in its parts.
+
+    In `leaves` stands None for each tensor that it made, the place of one that it was given and left in a part, and a
+    tuple of anything else. `changed` are places of tensors that it changed in place.
+    """
 
     path: str
     nesting: Any = None
-    metas: tuple[Meta, ...] = ()
-    leaves: tuple[object, ...] = ()  # what it returns, with None in place of tensors
+    metas: tuple[Meta, ...] = ()  # of the tensors that it made, then of those that it changed
+    leaves: tuple[object, ...] = ()
+    changed: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Called:
+    """What a layer is called with: arguments and the attributes of its parts, flat, and the tensors among them."""
+
+    parts: list[Part]
+    leaves: list[Any]
+    nesting: Any
+    tensors: list[Tensor]
+    places: dict[int, int]  # of a tensor, by its id
+
+    @staticmethod
+    def of(args: tuple[Any, ...], kwargs: dict[str, Any], number: int | None) -> _Called:
+        """Raises NotRepeated for what is not understood."""
+        objects = {id(x): x for x in pytree.tree_leaves((args, kwargs)) if is_plain_object(x)}
+        parts = [part for owner in objects.values() for part in parts_of(owner, number)]
+        leaves, nesting = pytree.tree_flatten(((args, kwargs), [part.state for part in parts]))
+        tensors = list({id(leaf): leaf for leaf in leaves if isinstance(leaf, Tensor)}.values())
+        owners = {id(part.owner) for part in parts}
+        if not tensors or not all(isinstance(x, (Tensor, *_CONSTANTS)) or id(x) in owners for x in leaves):
+            raise NotRepeated
+        return _Called(parts, leaves, nesting, tensors, {id(t): place for place, t in enumerate(tensors)})
+
+    @property
+    def said(self) -> tuple[object, ...]:
+        """Equal where layers are called alike."""
+        words = [
+            f"tensor {self.places[id(x)]}"
+            if isinstance(x, Tensor)
+            else repr(x)
+            if isinstance(x, _CONSTANTS)
+            else rest_of(x)
+            for x in self.leaves
+        ]
+        kinds = tuple((part.attribute, type(part.element)) for part in self.parts)
+        return str(self.nesting), tuple(words), kinds, tuple(map(_meta, self.tensors))
+
+    def over(self, tensors: list[Tensor]) -> Any:
+        """Arguments and attributes with other tensors."""
+        leaves = [tensors[self.places[id(x)]] if isinstance(x, Tensor) else x for x in self.leaves]
+        return pytree.tree_unflatten(leaves, self.nesting)
 
 
 @dataclass
@@ -97,58 +147,56 @@ class Repeats:
 
     def _forward(self, path: str, forward: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            leaves, nesting = pytree.tree_flatten((args, kwargs))
-            tensors = list({id(leaf): leaf for leaf in leaves if isinstance(leaf, Tensor)}.values())
-            places = {id(tensor): place for place, tensor in enumerate(tensors)}
-            said = [f"tensor {places[id(x)]}" if isinstance(x, Tensor) else x for x in leaves]
-            if not tensors or not all(isinstance(word, _CONSTANTS) for word in said):
-                raise NotRepeated  # an object of the caller's, such as a cache
-            types = tuple(_meta(tensor) for tensor in tensors)
-            key = (self.groups[path], str(nesting), repr(said), types)
+            called = _Called.of(args, kwargs, self._number(path))
+            key = (self.groups[path], called.said)
             if key not in self.known:
-                return self._first(key, path, forward, leaves, tensors, places, nesting)
+                return self._first(key, path, forward, called)
             self.paths.append(path)
             block = self.blocks[self.known[key]]
-            found = torch.ops.wsc.repeat(tensors, self.known[key], len(self.paths) - 1)
-            return _filled(block, found)
+            found = torch.ops.wsc.repeat(called.tensors, self.known[key], len(self.paths) - 1)
+            return _filled(block, called, found)
 
         return call
 
-    def _first(
-        self,
-        key: object,
-        path: str,
-        forward: Callable[..., Any],
-        leaves: list[Any],
-        tensors: list[Tensor],
-        places: dict[int, int],
-        nesting: Any,
-    ) -> Any:
+    def _number(self, path: str) -> int | None:
+        """The number of a layer, where it has just one."""
+        layer = self.modules[path]
+        apart = self.numbers[self.groups[path]]
+        numbers = {vars(layer.get_submodule(name))[key] for name, key in apart}
+        return numbers.pop() if len(numbers) == 1 else None
+
+    def _first(self, key: object, path: str, forward: Callable[..., Any], called: _Called) -> Any:
         """Run a layer as it is, and mark where it begins and ends."""
         number = len(self.blocks)
         block = Block(path)
         self.blocks.append(block)
-        entered = torch.ops.wsc.enter(tensors, number)
-        held = [*entered, *self.modules[path].parameters(), *self.modules[path].buffers()]
-        versions = [tensor._version for tensor in held]
-        args, kwargs = pytree.tree_unflatten(
-            [entered[places[id(x)]] if isinstance(x, Tensor) else x for x in leaves], nesting
-        )
+        entered = torch.ops.wsc.enter(called.tensors, number)
+        weights = [*self.modules[path].parameters(), *self.modules[path].buffers()]
+        versions = [tensor._version for tensor in (*entered, *weights)]
+        (args, kwargs), states = called.over(entered)
         with self._watched(path):
             try:
-                result = forward(*args, **kwargs)
+                with lent(called.parts, states) as left:
+                    result = forward(*args, **kwargs)
             except NumberUsed as error:
                 raise NotRepeated from error
-        if versions != [tensor._version for tensor in held]:
-            raise NotRepeated  # it changes an argument or a weight in place
-        returned, block.nesting = pytree.tree_flatten(result)
+        changed = [place for place, t in enumerate((*entered, *weights)) if t._version != versions[place]]
+        _check_changed(changed, called, weights)
+        returned, block.nesting = pytree.tree_flatten((result, left))
         if not all(isinstance(leaf, (Tensor, *_CONSTANTS)) for leaf in returned):
             raise NotRepeated
-        outputs = [leaf for leaf in returned if isinstance(leaf, Tensor)]
-        block.leaves = tuple(None if isinstance(leaf, Tensor) else (leaf,) for leaf in returned)
+        given = {id(tensor): place for place, tensor in enumerate(entered)}
+        kept = len(pytree.tree_leaves(result))  # what follows is in the parts, where a tensor stays itself
+        block.leaves = tuple(
+            (leaf,) if not isinstance(leaf, Tensor) else given.get(id(leaf)) if place >= kept else None
+            for place, leaf in enumerate(returned)
+        )
+        outputs = [leaf for leaf, word in zip(returned, block.leaves, strict=True) if word is None]
+        outputs += [entered[place] for place in changed]
+        block.changed = tuple(changed)
         block.metas = tuple(_meta(tensor) for tensor in outputs)
         self.known[key] = number
-        return _filled(block, torch.ops.wsc.leave(outputs, number))
+        return _filled(block, called, torch.ops.wsc.leave(outputs, number))
 
     @contextmanager
     def _watched(self, path: str) -> Iterator[None]:
@@ -156,8 +204,8 @@ class Repeats:
         first = self.modules[path]
         numbers = [(first.get_submodule(name), key) for name, key in self.numbers[self.groups[path]]]
         kept = [vars(module)[key] for module, key in numbers]
-        for module, key in numbers:
-            vars(module)[key] = Watched()
+        for (module, key), value in zip(numbers, kept, strict=True):
+            vars(module)[key] = Watched(value)
         try:
             yield
         finally:
@@ -165,10 +213,32 @@ class Repeats:
                 vars(module)[key] = value
 
 
-def _filled(block: Block, tensors: list[Tensor]) -> Any:
-    given = iter(tensors)
-    leaves = [leaf[0] if isinstance(leaf, tuple) else next(given) for leaf in block.leaves]
-    return pytree.tree_unflatten(leaves, block.nesting)
+def _check_changed(changed: list[int], called: _Called, weights: list[Tensor]) -> None:
+    """What a layer changes in place must be of its own parts, and share memory with nothing else that it sees."""
+    args, _ = called.over(called.tensors)
+    arguments = {called.places[id(leaf)] for leaf in pytree.tree_leaves(args) if isinstance(leaf, Tensor)}
+    memory = Counter(t.untyped_storage()._cdata for t in (*called.tensors, *weights))
+    for place in changed:
+        if place in arguments or place >= len(called.tensors):
+            raise NotRepeated
+        if memory[called.tensors[place].untyped_storage()._cdata] > 1:
+            raise NotRepeated
+
+
+def _filled(block: Block, called: _Called, tensors: list[Tensor]) -> Any:
+    """What a layer returns, once what it leaves behind is where it belongs."""
+    made = iter(tensors)
+    leaves = [
+        next(made) if word is None else word[0] if isinstance(word, tuple) else called.tensors[word]  # type: ignore[call-overload]
+        for word in block.leaves
+    ]
+    result, states = pytree.tree_unflatten(leaves, block.nesting)
+    for place, value in zip(block.changed, made, strict=True):
+        called.tensors[place].copy_(value)
+    for part, state in zip(called.parts, states, strict=True):
+        part.state.clear()
+        part.state.update(state)
+    return result
 
 
 def _meta(tensor: Tensor) -> Meta:

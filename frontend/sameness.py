@@ -7,6 +7,8 @@ for them while the first of the modules runs, and tells if the number decided an
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from types import FunctionType
 from typing import Any, NoReturn
 
 import torch
@@ -22,7 +24,13 @@ class NumberUsed(Exception):
 
 
 class Watched:
-    """Stands in for a number that may be stored, handed on and compared with None, and nothing else."""
+    """Stands in for a number that may be stored, handed on and compared with None, and nothing else.
+
+    `shared` lets it pick a layer's own part of what layers share.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
 
     def _used(self, *_: object, **__: object) -> NoReturn:
         raise NumberUsed
@@ -62,25 +70,41 @@ def _own_numbers_apart(a: nn.Module, b: nn.Module) -> list[str] | None:
     return different if numbers else None
 
 
-def _equal(a: object, b: object, hooks: bool) -> bool:
-    """Whether an attribute is the same; hooks must be none."""
+def _equal(a: object, b: object, hooks: bool, met: frozenset[tuple[int, int]] = frozenset()) -> bool:
+    """Whether an attribute is the same; hooks must be none. Pairs that have been `met` are being compared."""
     if hooks:
         return not a and not b
-    if a is b:
+    if a is b or (id(a), id(b)) in met:
         return True
     if type(a) is not type(b):
         return False
     if isinstance(a, _PLAIN):
         return a == b
+    met |= {(id(a), id(b))}
     if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(_equal(a[key], b[key], False) for key in a)
-    if isinstance(a, list | tuple | set | frozenset) and isinstance(b, list | tuple | set | frozenset):
-        return len(a) == len(b) and all(map(_plain_and_equal, a, b))
-    return False
+        return a.keys() == b.keys() and all(_equal(a[key], b[key], False, met) for key in a)
+    if isinstance(a, set | frozenset) and isinstance(b, set | frozenset):
+        return all(isinstance(member, _PLAIN) for member in (*a, *b)) and a == b
+    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
+        return len(a) == len(b) and all(_equal(x, y, False, met) for x, y in zip(a, b, strict=True))
+    if isinstance(a, partial) and isinstance(b, partial):
+        return _equal((a.func, a.args, a.keywords), (b.func, b.args, b.keywords), False, met)
+    return is_plain_object(a) and _equal(vars(a), vars(b), False, met)
 
 
-def _plain_and_equal(a: object, b: object) -> bool:
-    return a is b or (type(a) is type(b) and isinstance(a, _PLAIN) and a == b)
+class _Plain:
+    """An object of a class of its own has its attributes, and nothing hidden beside them."""
+
+
+def is_plain_object(value: object) -> bool:
+    """Whether all that an object holds are its attributes: no module, tensor, function or class."""
+    kind = type(value)
+    return (
+        kind.__basicsize__ == _Plain.__basicsize__
+        and hasattr(value, "__dict__")
+        and not isinstance(value, type | FunctionType | nn.Module | Tensor)
+        and not any(vars(base).get("__slots__") for base in kind.__mro__)
+    )
 
 
 def _shapes(module: nn.Module) -> list[object]:

@@ -13,6 +13,7 @@ from wsc.compiler.passes.bypass_broadcast import bypass_broadcast
 from wsc.compiler.passes.causal_mask import causal_mask
 from wsc.compiler.passes.dead_code import dead_code
 from wsc.compiler.passes.fold_batch_norm import fold_batch_norm
+from wsc.compiler.passes.group_queries import group_queries
 from wsc.compiler.passes.hoist_weights import hoist_weights
 from wsc.compiler.passes.mark_parts import mark_parts
 from wsc.compiler.passes.recognise import recognise
@@ -42,6 +43,7 @@ DEFAULT = (
     Step(causal_mask, "before hoisting, which then combines it with a mask that is known"),
     Step(fold_batch_norm, "before hoisting, which then computes the new weights"),
     Step(simplify, "again: views of factors, and masks combined alike in every layer"),
+    Step(group_queries, "before hoisting, which then computes the masks of groups that are known"),
     Step(hoist_weights, "last, when every expression over weights is as large as it gets"),
     Step(dead_code, "what fusing and hoisting left unread"),
     Step(mark_parts, "over the graph as targets get it"),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from wsc.compiler.ir.types import DType
-from wsc.compiler.ops import Gather, Update
+from wsc.compiler.ops import Expand, Gather, Scan, Update
 from wsc.frontend.lower.call import Call, dim_of
 from wsc.frontend.lower.registry import Unsupported, lowering
 from wsc.frontend.lower.value import Value
@@ -165,6 +165,34 @@ def _scattered(call: Call, x: Value, dim: int, position: Value, source: Value | 
     source = call.expand(source, position.shape)
     operands = [call.permute(value, last) for value in (x, position, source)]
     return call.permute(call.add(Update(x.rank - 1, x.rank - 1, add), *operands), back)
+
+
+@lowering("aten.masked_scatter.default")
+def masked_scatter(call: Call, x: Value, mask: Value, source: Value) -> Value:
+    """The tensor with the source's elements, one after another, wherever a mask is true; rows where it is of rows."""
+    shape = call.result.shape
+    mask, rows = _mask_of_rows(call, call.expand(mask, shape))
+    width = torch.Size(shape[rows.rank :]).numel()
+    if source.type.elements % width:
+        rows, width = mask, 1
+    flat = call.cast(call.reshape(rows, (rows.type.elements,)), DType.I64)
+    place = call.map("sub", call.add(Scan("sum", 0), flat), 1, dtype=DType.I64)
+    place = call.map("max", place, 0, dtype=DType.I64)  # before the first that is true
+    source = call.reshape(source, (source.type.elements // width, width))
+    taken = call.reshape(call.add(Gather(), source, place), shape)
+    return call.map("select", mask, taken, x)
+
+
+def _mask_of_rows(call: Call, mask: Value) -> tuple[Value, Value]:
+    """A mask, and the part of it that its last dimensions repeat."""
+    rank = mask.rank
+    if isinstance(mask.op, Expand):
+        inner = call.aligned(mask.operands[0], rank)
+        while rank and inner.shape[rank - 1] == 1:
+            rank -= 1
+        if rank and inner.shape[:rank] == mask.shape[:rank]:
+            return mask, call.reshape(inner, mask.shape[:rank])
+    return mask, mask
 
 
 def _to_last(rank: int, dim: int) -> tuple[list[int], list[int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wsc.compiler.ops import Pool, Reduce, Window
+from wsc.compiler.ops import Pool, Reduce
 from wsc.frontend.lower.call import Call
 from wsc.frontend.lower.registry import Unsupported, lowering
 from wsc.frontend.lower.value import Missing, Value
@@ -59,6 +59,10 @@ def avg_pool(
     if divisor_override is not None:
         raise Unsupported("a divisor of its own for the mean of a window")
     windows = _windows(call, x, kernel_size, stride, padding, 1)
+    if all(not lo and taps >= x.shape[dim] for dim, taps, _, _, lo, _ in windows):
+        return call.add(Reduce("mean", tuple(dim for dim, *_ in windows), keep=True), x)
+    # What a window reaches beyond the padding never counts; without padding that is all that it reaches beyond.
+    count_include_pad = count_include_pad and any(lo for *_, lo, _ in windows)
     if count_include_pad and any(hi > lo for *_, lo, hi in windows):
         raise Unsupported("windows that reach beyond the padding (ceil_mode) in a mean that counts padding")
     return call.add(Pool("mean", windows, count_include_pad), x)
@@ -95,11 +99,9 @@ def _windows(
     strides, pads, dilations = (_listed(e, dims) for e in (stride or kernel, padding, dilation))
     windows = []
     for i, dim in enumerate(range(x.rank - dims, x.rank)):
-        lo = hi = pads[i]
-        while (
-            Window(kernel[i], strides[i], dilations[i], lo, hi).outputs(x.shape[dim]) < call.result.shape[dim]
-        ):
-            hi += 1
+        lo = pads[i]
+        last = strides[i] * (call.result.shape[dim] - 1) + dilations[i] * (kernel[i] - 1)
+        hi = max(lo, last + 1 - lo - x.shape[dim])
         windows.append((dim, kernel[i], strides[i], dilations[i], lo, hi))
     return tuple(windows)
 

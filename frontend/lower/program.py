@@ -35,7 +35,14 @@ from wsc.frontend.tensors import type_of
 _FORMS = re.compile(r"^_*(native_|unsafe_)?|(_legit)?(_no_training)?$")
 _NOTHING = TensorType(DType.BOOL, (0,))  # stands for a result that was not asked for
 # Calls that check something at run time and compute nothing.
-_SILENT = frozenset({"aten._assert_tensor_metadata.default", "aten._assert_async.msg"})
+_SILENT = frozenset(
+    {
+        "aten._assert_tensor_metadata.default",
+        "aten._assert_async.msg",
+        "aten._assert_scalar.default",
+        "aten.sym_constrain_range_for_size.default",
+    }
+)
 
 
 def lower(
@@ -47,7 +54,7 @@ def lower(
     are state: inputs whose next value is an output, after what the module returns. Raises UnsupportedModel with every
     call that cannot be lowered, ModelError where there is no tensor to return.
     """
-    walk = _Walk(Sources(program, tensors))
+    walk = _Walk(Sources(program, tensors), _needed(program.graph))
     for node in program.graph.nodes:
         if node.op != "output":
             walk.values[node] = walk.visit(node)
@@ -69,6 +76,7 @@ class _Walk:
     """One walk over a program: what each of its nodes became, and what went wrong."""
 
     sources: Sources
+    needed: frozenset[fx.Node]
     values: dict[fx.Node, Lowered] = field(default_factory=dict)
     titles: dict[Value, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -114,7 +122,7 @@ class _Walk:
         return value
 
     def _call(self, node: fx.Node, origin: Origin) -> Lowered:
-        if str(node.target) in _SILENT or not node.users:
+        if node not in self.needed:
             return Missing()
         substitute: Any = self.values.__getitem__
         args, kwargs = fx.map_arg(cast(Any, (node.args, node.kwargs)), substitute)
@@ -138,6 +146,15 @@ class _Walk:
         for number, part in enumerate(parts):
             if part.origin is origin:
                 self.titles.setdefault(part, f"{origin.title}.{number}" if len(parts) > 1 else origin.title)
+
+
+def _needed(graph: fx.Graph) -> frozenset[fx.Node]:
+    """Calls that lead to an output; what is only checked at run time is not computed."""
+    needed: set[fx.Node] = set()
+    for node in reversed(graph.nodes):
+        if str(node.target) not in _SILENT and (node.op == "output" or not needed.isdisjoint(node.users)):
+            needed.add(node)
+    return frozenset(needed)
 
 
 def _lowered(node: fx.Node, origin: Origin, args: Any, kwargs: Any) -> Lowered:

@@ -152,11 +152,13 @@ def test_reading_runs_no_code(build: Path, name: str, monkeypatch: pytest.Monkey
 # Arrays
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float16", "int64", "uint8", "bool", "bfloat16"])
+@pytest.mark.parametrize(
+    "dtype", ["float32", "float16", "int64", "uint8", "bool", "bfloat16", "float8_e4m3fn"]
+)
 def test_arrays_read_back(tmp_path: Path, dtype: str) -> None:
     import ml_dtypes
 
-    kind = np.dtype(ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype)
+    kind = np.dtype(getattr(ml_dtypes, dtype, dtype))
     arrays = {
         "a.b": np.arange(6).reshape(2, 3).astype(kind),
         "turned": np.arange(6).reshape(2, 3).T.astype(kind),

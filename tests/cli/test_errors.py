@@ -50,6 +50,8 @@ COMPILE = {
     "define_without_name": ("mlp.py", "-D", "=4"),
     "precision_of_no_activations": ("mlp.py", "--weights-dtype", "fp4"),
     "overrides_missing": ("mlp.py", "--dtype-overrides", "nowhere.toml"),
+    "overrides_of_no_type": ("mlp.py", "--dtype-overrides", "load.toml"),
+    "overrides_of_nothing": ("mlp.py", "--dtype-overrides", "types.toml"),
     "load_missing": ("mlp.py", "--expert-load", "nowhere.toml"),
     "load_of_no_experts": ("mlp.py", "--expert-load", "load.toml"),
     "load_of_no_shares": ("mlp.py", "--expert-load", "odd.toml"),
@@ -74,6 +76,7 @@ COMPILE = {
 @pytest.mark.parametrize("name", COMPILE)
 def test_a_compilation_that_cannot_be(folder: Path, name: str) -> None:
     Path("load.toml").write_text('"layers.*" = [1, 3]\n')
+    Path("types.toml").write_text('[activations]\n"layer.*" = "fp32"\n')
     Path("odd.toml").write_text('"layers.*" = "even"\n')
     golden(name, wsc("compile", *COMPILE[name]))
     assert not Path("build").exists()

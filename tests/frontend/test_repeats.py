@@ -1,12 +1,17 @@
 """Equal layers are captured once, and the graph is the one that capturing every layer gives."""
 
+from functools import partial
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
+from benchmarks.zoo import BY_NAME, Entry
 from wsc.compiler.ir.text import print_graph
 from wsc.frontend import export
 from wsc.frontend.capture import capture
+from wsc.frontend.model_file import ModelSource
 from wsc.frontend.repeats import Repeats
 
 
@@ -30,6 +35,54 @@ class Layer(nn.Module):
         return (x.relu() if flag else x), mask
 
 
+class Memory:
+    """Of one layer, as a cache has it: changed in place, made anew, or plain."""
+
+    def __init__(self):
+        self.seen, self.total, self.calls, self.last = torch.zeros(2, 4), {0: torch.zeros(4)}, 0, None
+
+
+class Cache:
+    def __init__(self, layers):
+        self.layers = [Memory() for _ in range(layers)]
+
+
+class Remembering(nn.Module):
+    """Writes into its part of a cache; what else it does there is up to `rule`."""
+
+    def __init__(self, number, rule="none"):
+        super().__init__()
+        self.number, self.rule = number, rule
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x, cache):
+        memory = cache.layers[self.number]
+        memory.seen.add_(x)
+        memory.total = {0: memory.total[0] + x.sum(0)}
+        memory.last, memory.calls = x * 3, memory.calls + 1
+        if self.rule == "first" and self.number:
+            x = x + cache.layers[0].seen
+        if self.rule == "all":
+            x = x + sum(memory.calls for memory in cache.layers)
+        return self.fc(x) * memory.calls + memory.seen
+
+
+class Remember(nn.Module):
+    def __init__(self, layers):
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        for number in range(len(layers)):
+            self.register_buffer(f"seen_{number}", torch.randn(2, 4))
+
+    def forward(self, x):
+        cache = Cache(len(self.layers))
+        for number, memory in enumerate(cache.layers):
+            memory.seen = getattr(self, f"seen_{number}")
+        for layer in self.layers:
+            x = layer(x, cache)
+        return x, *(part for m in cache.layers for part in (m.total[0], m.last, m.seen * m.calls))
+
+
 class Stack(nn.Module):
     def __init__(self, layers, flags=(), between=()):
         super().__init__()
@@ -46,7 +99,7 @@ class Stack(nn.Module):
         return x * mask
 
 
-def captured_both_ways(module, monkeypatch):
+def captured_both_ways(module, monkeypatch, inputs=None):
     """The graph, that of every layer captured, and how many layers were not."""
     saved = []
 
@@ -62,11 +115,11 @@ def captured_both_ways(module, monkeypatch):
         def of(module):
             return Repeats({}, {}, {})
 
-    x = torch.randn(2, 4)
+    inputs = inputs or (torch.randn(2, 4),)
     graphs = []
     for kind in (Spied, Off):
         monkeypatch.setattr(export, "Repeats", kind)
-        graphs.append(print_graph(capture(module, (x,), "m").model.graph))
+        graphs.append(print_graph(capture(module, inputs, "m").model.graph))
     return *graphs, len(saved[0].paths)
 
 
@@ -94,6 +147,51 @@ def test_layers_that_only_seem_equal_are_all_captured(rule, monkeypatch, check):
     assert once == whole
     if rule != "state":
         check(stack, torch.randn(2, 4))
+
+
+@pytest.mark.parametrize(("rule", "repeated"), [("none", 3), ("first", 0), ("all", 0)])
+def test_layers_with_a_cache(rule, repeated, monkeypatch, check):
+    stack = Remember([Remembering(n, rule) for n in range(4)])
+    once, whole, paths = captured_both_ways(stack, monkeypatch)
+    assert once == whole
+    assert "state" in once
+    assert paths == repeated
+    check(stack, torch.randn(2, 4))
+
+
+def test_memory_that_two_layers_share_sets_them_apart(monkeypatch):
+    class Shared(Remember):
+        def forward(self, x):
+            cache = Cache(len(self.layers))
+            for memory in cache.layers:
+                memory.seen = self.seen_0
+            for layer in self.layers:
+                x = layer(x, cache)
+            return x
+
+    once, whole, _ = captured_both_ways(Shared([Remembering(n) for n in range(4)]), monkeypatch)
+    assert once == whole
+
+
+def test_objects_and_partial_functions_with_equal_attributes_are_equal():
+    class Rule:
+        def __init__(self, factor, inner=None):
+            self.factor, self.inner, self.itself = (
+                factor,
+                inner or [partial(torch.add, 1, alpha=factor)],
+                self,
+            )
+
+    def groups(*rules):
+        layers = [Layer(n) for n in range(len(rules))]
+        for layer, rule in zip(layers, rules, strict=True):
+            layer.act = rule
+        return len(set(Repeats.of(Stack(layers)).groups.values()))
+
+    assert groups(Rule(2), Rule(2), Rule(2)) == 1
+    assert groups(Rule(2), Rule(3), Rule(2)) == 0
+    assert groups(*(Rule(2, [partial(torch.add, alpha=a)]) for a in (1, 1, 2))) == 0
+    assert groups(*(Rule(2, [torch.ones(1)]) for _ in range(3))) == 0
 
 
 def test_layers_of_two_shapes_are_two_groups():
@@ -129,3 +227,30 @@ def test_models_of_transformers(name, monkeypatch):
     once = capture(module, inputs, "m").model.graph
     monkeypatch.setattr(export, "Repeats", type("Off", (), {"of": lambda _: Repeats({}, {}, {})}))
     assert print_graph(once) == print_graph(capture(module, inputs, "m").model.graph)
+
+
+# A model, its phase, and how many of its layers repeat one of another kind that was captured.
+PHASES = [
+    ("llama3-8b", "decode", 2),
+    pytest.param("llama3-8b", "prefill", 2, marks=pytest.mark.slow),
+    pytest.param("gemma3", "decode", 4, marks=pytest.mark.slow),
+    pytest.param("mamba2-130m", "decode", 2, marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("name", "phase", "repeated"), PHASES)
+def test_a_cache_changes_nothing(name, phase, repeated, monkeypatch, tmp_path):
+    source = of_few_layers(BY_NAME[name], phase, tmp_path)
+    once, whole, paths = captured_both_ways(source.module, monkeypatch, source.example_inputs)
+    assert once == whole
+    assert paths == repeated
+
+
+def of_few_layers(entry: Entry, phase: str, folder: Path) -> ModelSource:
+    """Three layers, or three of each kind."""
+    sizes = {"num_hidden_layers": 3}
+    if "gemma" in entry.name:
+        sizes = {"num_hidden_layers": 6, "layer_types": ["sliding_attention", "full_attention"] * 3}
+    options = {"phase": phase, "seq": "8", "context": "8"}
+    made = Entry(entry.name, entry.source, entry.config, {}, {**entry.reduced, **sizes}, options)
+    return made.small(folder)

@@ -13,7 +13,9 @@ from typing import Any
 from wsc import __version__
 from wsc.build import Build
 from wsc.compiler.ir.graph import Graph
+from wsc.compiler.ir.types import DType
 from wsc.compiler.parts.part import part_work, parts_of
+from wsc.compiler.passes.precision import sums_in
 from wsc.compiler.quantities import (
     format_bytes,
     format_cycles,
@@ -25,6 +27,8 @@ from wsc.compiler.quantities import (
 from wsc.reports.tables import KernelRow
 from wsc.simulation.trace import KernelTrace, Trace
 from wsc.store import Row
+
+_SUMMING = {"contract", "attention", "grouped", "reduce", "norm", "softmax", "pool", "scan", "recurrence"}
 
 
 def summary_items(build: Build) -> list[tuple[str, str]]:
@@ -39,7 +43,32 @@ def summary_items(build: Build) -> list[tuple[str, str]]:
         ("work an input", f"{macs}, {others}"),
         *([("parts", parts)] if (parts := parts_text(build.graph)) else []),
         ("weights", format_bytes(_weight_bytes(build.graph))),
+        ("numbers", numbers_text(build.graph)),
     ]
+
+
+def numbers_text(graph: Graph) -> str:
+    """As `bf16, weights f8 and bf16, sums in f32`."""
+    words = {"activations": "", "weights": "weights ", "sums": "sums in "}
+    told = {words[what]: " and ".join(kinds) for what, kinds in numbers_json(graph).items()}
+    return ", ".join(word + kinds for word, kinds in told.items() if kinds)
+
+
+def numbers_json(graph: Graph) -> dict[str, list[str]]:
+    """Element types of activations and weights, the most elements first, and what sums are accumulated in."""
+    activations: Counter[DType] = Counter()
+    weights: Counter[DType] = Counter()
+    for node in graph:
+        if node.is_weight:
+            weights[node.type.dtype] += node.type.elements
+        elif node.type.dtype.is_float or node.op.kind in _SUMMING:
+            activations[node.type.dtype] += node.type.elements
+    sums = {sums_in(node.type.dtype).value for node in graph if node.op.kind in _SUMMING}
+    return {
+        "activations": [kind.value for kind, _ in activations.most_common()],
+        "weights": [kind.value for kind, _ in weights.most_common()],
+        "sums": sorted(sums),
+    }
 
 
 def _tokens_items(build: Build) -> list[tuple[str, str]]:
@@ -134,6 +163,7 @@ def summary_json(build: Build, folder: Path) -> dict[str, Any]:
         "macs": work.macs,
         "vector_ops": work.vector_ops,
         "weight_bytes": _weight_bytes(build.graph),
+        "numbers": numbers_json(build.graph),
         "facts": dict(build.facts),
         "kernels": [_kernel_json(kernel) for kernel in build.trace.kernels],
     }

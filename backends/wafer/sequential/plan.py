@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from wsc.backends.wafer.machine import Wafer
@@ -10,7 +11,7 @@ from wsc.backends.wafer.sequential.causal import with_causal
 from wsc.backends.wafer.sequential.clear import clear_region
 from wsc.backends.wafer.sequential.dims import Dims, find_dims
 from wsc.backends.wafer.sequential.division import cut_segments
-from wsc.backends.wafer.sequential.draft import ROWS
+from wsc.backends.wafer.sequential.draft import ROWS, Conflict
 from wsc.backends.wafer.sequential.placed import PlacedSegment
 from wsc.backends.wafer.sequential.region import Laid, Task, lay, lay_out, mesh_of
 from wsc.backends.wafer.sequential.roll import Rolled, roll, unrolled
@@ -160,10 +161,11 @@ class _Planner:
         return found
 
     def _smaller(self, whole: Laid, full: tuple[int, int]) -> Iterator[Laid]:
-        """The same cuts on smaller regions: reductions have a shorter way there."""
+        """The same cuts on smaller regions, where they go: reductions have a shorter way there."""
         for share in _GRIDS[1:]:
             width, height = (max(1, int(n * share)) for n in full)
-            yield lay(self.task, whole.segment, _scaled(whole, width, height), whole.cuts)
+            with suppress(Conflict):  # rings need as many rows as columns, which rounding may not leave
+                yield lay(self.task, whole.segment, _scaled(whole, width, height), whole.cuts)
 
     def _side_by_side(self, whole: Laid, full: tuple[int, int]) -> tuple[PlacedSegment, ...] | None:
         """What comes before the layers, the layers, and what comes after, each on rows of its own."""

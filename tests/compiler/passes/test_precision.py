@@ -10,7 +10,7 @@ from wsc.compiler.ir.model import Model
 from wsc.compiler.ir.types import DType
 from wsc.compiler.ir.verify import verify
 from wsc.compiler.passes.pipeline import run_pipeline
-from wsc.compiler.passes.precision import Precision, quantised, with_precision
+from wsc.compiler.passes.precision import Precision, quantised, sums_in, with_precision
 
 RNG = np.random.default_rng(0)
 MODEL = Model(
@@ -70,6 +70,35 @@ def test_weights_apart_from_activations_and_an_override() -> None:
     verify(found.graph)
     assert types(found) == {"w": "f8", "fc.weight.scale": "bf16", "b": "bf16", "v": "bf16"}
     assert error(found) < 0.1
+
+
+def test_an_operation_in_a_type_of_its_own() -> None:
+    found = with_precision(MODEL, Precision("bf16", computed=(("[nz]", "fp32"), ("z", "keep"))))
+    verify(found.graph)
+    kinds = {node.name: node.type.dtype.value for node in found.graph}
+    assert kinds["n"] == kinds["z.computed"] == "f32"
+    assert kinds["y"] == kinds["s"] == kinds["y.cast0"] == kinds["z"] == "bf16"
+    assert found.graph["y"].inputs[0] == "y.cast0"
+    assert error(found) < 3e-2
+    assert (
+        with_precision(MODEL, Precision(computed=(("n", "bf16"),))).graph["y.cast0"].type.dtype is DType.F32
+    )
+
+
+@pytest.mark.parametrize(
+    "precision", [Precision(overrides=(("fd.*", "fp8"),)), Precision(computed=(("ys", "bf16"),))]
+)
+def test_a_pattern_that_nothing_matches(precision: Precision) -> None:
+    with pytest.raises(
+        UserError, match=r"No (weight|node) has a name like '(fd.\*|ys)'; one is '(fc.bias|y)'"
+    ):
+        with_precision(MODEL, precision)
+
+
+def test_what_sums_are_accumulated_in() -> None:
+    assert {kind: sums_in(DType(kind)).value for kind in ("f8", "bf16", "f16", "f32", "f64", "i32")} == {
+        "f8": "f32", "bf16": "f32", "f16": "f32", "f32": "f32", "f64": "f64", "i32": "i32"
+    }  # fmt: skip
 
 
 def test_nothing_asked_for_changes_nothing() -> None:

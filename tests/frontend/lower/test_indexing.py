@@ -29,6 +29,8 @@ WRITES = {
     "index_put_pair": lambda x, i, j: x.index_put((i, i), x[0, :3] * 2),
     "index_put_mask": lambda x, i, j: x.index_put((x > 7,), torch.tensor(-1.0)),
     "index_put_number": lambda x, i, j: _set(x, (slice(None), i), 5.0),
+    "masked_scatter": lambda x, i, j: x.masked_scatter(x % 7 > 3, x.flip(0)),
+    "masked_scatter_rows": lambda x, i, j: x.masked_scatter(x[..., :1] % 3 > 0, x.flip(0)),
     "scatter": lambda x, i, j: x.scatter(1, i[None, :, None].expand(3, 3, 5), -1.0),
     "scatter_source": lambda x, i, j: x.scatter(2, i[None, None].expand(3, 4, 3), x * 3),
     "select_scatter": lambda x, i, j: _set(x, (slice(None), 1), x[:, 2] * 2),
@@ -49,6 +51,15 @@ def test_reads(check_each):
 
 def test_writes(check_each):
     check_each(WRITES, X, I, J)
+
+
+def test_a_check_at_run_time_is_not_computed(check):
+    def checked(x, mask):
+        torch._check_tensor_all(x[:, :1].sum() > -1)
+        return x.masked_scatter(mask, x * 2)
+
+    graph = check(checked, X, X > 3)
+    assert "reduce" not in {node.op.kind for node in graph}
 
 
 def test_embedding_module(check, text):

@@ -20,6 +20,8 @@ FUNCTIONS = {
     "avg_padded_out": lambda x: F.avg_pool2d(
         x, 3, stride=2, padding=1, count_include_pad=False, ceil_mode=True
     ),
+    "avg_ceil": lambda x: F.avg_pool2d(x, 3, stride=2, ceil_mode=True),
+    "avg_wider": lambda x: F.avg_pool2d(x, 20, ceil_mode=True),
     "avg_1d": lambda x: F.avg_pool1d(x[0], 2),
     "avg_3d": lambda x: F.avg_pool3d(x, 2),
     "max": lambda x: F.max_pool2d(x, 3, stride=2, padding=1),
@@ -55,7 +57,7 @@ def test_any_window(check, windows):
 
 REFUSED = {
     "unequal": lambda x: F.adaptive_avg_pool2d(x, 5),
-    "reach beyond": lambda x: F.avg_pool2d(x, 3, stride=2, ceil_mode=True),
+    "reach beyond": lambda x: F.avg_pool2d(x, 3, stride=2, padding=1, ceil_mode=True),
     "of integers": lambda x: F.max_pool2d(x.int(), 2),
     "a divisor": lambda x: F.avg_pool2d(x, 2, divisor_override=3),
     "places of the maxima": lambda x: F.max_pool2d(x, 2, return_indices=True),

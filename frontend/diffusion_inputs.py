@@ -1,0 +1,152 @@
+"""Arguments to call a model of diffusers with, by what its forward takes and what its configuration says of them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from wsc.frontend.hf_inputs import placed
+
+_FRAMES = 5  # of a video, where the configuration does not say
+# Entries that give the width of what a model is conditioned on, the first that there is.
+_WIDTHS = ("caption_channels", "joint_attention_dim", "text_embed_dim", "text_dim", "cross_attention_dim")
+
+
+def diffusion_inputs(model: nn.Module, batch: int, seq: int) -> dict[str, object]:
+    """A noisy latent, the time step, and what the model is conditioned on; what has a default is left out."""
+    takes = inspect.signature(model.forward).parameters
+    call = _Call(model.config, set(takes), type(model).__name__, batch, seq)
+    made: dict[str, object] = {"hidden_states" if "hidden_states" in takes else "sample": _latent(call)}
+    for name, make in _MAKERS.items():
+        if name in takes and (value := make(call)) is not None:
+            made[name] = value
+    device, dtype = next((p.device, p.dtype) for p in model.parameters())
+    tensors = torch.utils._pytree.tree_map_only(Tensor, lambda t: placed(t, device, dtype), made)
+    return {**tensors, "return_dict": False} if "return_dict" in takes else tensors
+
+
+@dataclass(frozen=True)
+class _Call:
+    """What is known of a call: configuration, names of arguments, class, inputs at once, tokens of the text."""
+
+    config: Any
+    takes: set[str]
+    kind: str
+    batch: int
+    seq: int
+
+    def get(self, name: str, default: Any = None) -> Any:
+        value = getattr(self.config, name, None)
+        return default if value is None else value
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the latent, or of the picture."""
+        size = self.get("sample_size", 64)
+        if "sample_height" in self.config:
+            size = (self.config.sample_height, self.config.sample_width)
+        return (size, size) if isinstance(size, int) else tuple(size)
+
+    @property
+    def frames(self) -> int:
+        frames: int = self.get("sample_frames", 0)
+        # Frames of the video; its autoencoder keeps the first and each fourth after it.
+        return (frames - 1) // self.get("temporal_compression_ratio", 4) + 1 if frames else _FRAMES
+
+    @property
+    def packed(self) -> bool:
+        """Whether the latent comes as a sequence of patches, with their places told apart."""
+        return not {"img_ids", "img_shapes", "num_frames"}.isdisjoint(self.takes)
+
+
+def _latent(call: _Call) -> Tensor:
+    height, width = call.size
+    channels = call.get("in_channels", 4)
+    if call.packed:
+        return torch.randn(call.batch, _patches(call), channels)
+    if "UNet1D" in call.kind:
+        return torch.randn(call.batch, channels, width)
+    if "CogVideo" in call.kind or "SpatioTemporal" in call.kind:  # frames before channels
+        return torch.randn(call.batch, call.frames, channels, height, width)
+    if "3D" in call.kind:
+        return torch.randn(call.batch, channels, call.frames, height, width)
+    return torch.randn(call.batch, channels, height, width)
+
+
+def _patches(call: _Call) -> int:
+    """Of a packed latent: half its rows and columns, as pipelines pack them two by two."""
+    height, width = (extent // 2 for extent in call.size)
+    return height * width * (_FRAMES if "num_frames" in call.takes else 1)
+
+
+def _condition(call: _Call) -> Tensor | None:
+    width = next((call.get(name) for name in _WIDTHS if call.get(name)), 0)
+    width = max(width) if isinstance(width, list | tuple) else width
+    return torch.randn(call.batch, call.seq, width) if width else None
+
+
+def _time(call: _Call) -> Tensor:
+    return torch.full((call.batch,), 500)
+
+
+def _classes(call: _Call) -> Tensor | None:
+    return torch.zeros(call.batch, dtype=torch.int64) if call.get("num_embeds_ada_norm") else None
+
+
+def _pooled(call: _Call) -> Tensor:
+    return torch.randn(call.batch, call.config.pooled_projection_dim)
+
+
+def _text_and_time(call: _Call) -> dict[str, Tensor] | None:
+    """SDXL's pooled text, and the six sizes and crops beside it."""
+    if call.get("addition_embed_type") != "text_time":
+        return None
+    pooled = call.config.projection_class_embeddings_input_dim - 6 * call.config.addition_time_embed_dim
+    return {"text_embeds": torch.randn(call.batch, pooled), "time_ids": torch.zeros(call.batch, 6)}
+
+
+def _picture_to_follow(call: _Call) -> Tensor:
+    """What a ControlNet is led by; each step of its embedding but the first and last halves it."""
+    factor = 2 ** (len(call.get("conditioning_embedding_out_channels", (16, 32, 96, 256))) - 1)
+    height, width = (extent * factor for extent in call.size)
+    return torch.randn(call.batch, call.get("conditioning_channels", 3), height, width)
+
+
+def _guidance(call: _Call) -> Tensor | None:
+    return torch.ones(call.batch) if call.get("guidance_embeds") else None
+
+
+def _added_times(call: _Call) -> Tensor:
+    """Frames a second, motion and noise of Stable Video Diffusion."""
+    count = call.config.projection_class_embeddings_input_dim // call.config.addition_time_embed_dim
+    return torch.ones(call.batch, count)
+
+
+def _shapes(call: _Call) -> list[tuple[int, int, int]]:
+    height, width = (extent // 2 for extent in call.size)
+    return [(1, height, width)] * call.batch
+
+
+_MAKERS: dict[str, Callable[[_Call], object]] = {
+    "timestep": _time,
+    "encoder_hidden_states": _condition,
+    "encoder_attention_mask": lambda call: torch.ones(call.batch, call.seq) if call.packed else None,
+    "encoder_hidden_states_mask": lambda call: torch.ones(call.batch, call.seq),
+    "class_labels": _classes,
+    "pooled_projections": _pooled,
+    "added_cond_kwargs": _text_and_time,
+    "controlnet_cond": _picture_to_follow,
+    "guidance": _guidance,
+    "img_ids": lambda call: torch.zeros(_patches(call), 3),
+    "txt_ids": lambda call: torch.zeros(call.seq, 3),
+    "img_shapes": _shapes,
+    "num_frames": lambda call: _FRAMES,
+    "height": lambda call: call.size[0] // 2,
+    "width": lambda call: call.size[1] // 2,
+    "added_time_ids": _added_times,
+}
