@@ -64,7 +64,14 @@ PRODUCTS = Family(
     ("tensor_efficiency", "hbm_efficiency", "stream_seconds_per_root_megabyte", "tile_seconds"),
     tuple(
         ("products", key)
-        for key in ("l2_efficiency", "overlap_power", "split_seconds", "quantize_bytes_per_element")
+        for key in (
+            "l2_efficiency",
+            "overlap_power",
+            "split_seconds",
+            "quantize_bytes_per_element",
+            "power_loss",
+            "power_seconds",
+        )
     ),
 )
 _PREFILL = ("prefill_floor", "preprocess_passes", "tail")

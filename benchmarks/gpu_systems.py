@@ -151,7 +151,14 @@ def megatron(plan: Parallelism, interleave: int) -> Parallelism:
 
 def before_2022(plan: Parallelism) -> Parallelism:
     """Megatron-LM as of the commit that examples/sc21 names: gradients are added in fp16, after the product."""
-    return replace(plan, fused_accumulation=False, accumulate_bytes=2, gradient_bytes=2, overlap_tensor=False)
+    return replace(
+        plan,
+        fused_accumulation=False,
+        accumulate_bytes=2,
+        gradient_bytes=2,
+        overlap_tensor=False,
+        fused_norms=False,
+    )
 
 
 def korthikanti_plan(row: KorthikantiRow) -> tuple[TransformerShape, Parallelism]:
@@ -254,7 +261,13 @@ def core(rows: Iterable[CoreRow]) -> Iterator[Measured]:
         )
         cluster = cluster_named(f"h100x{row.gpus}")
         base = Parallelism(
-            data=row.dp, tensor=row.tp, pipeline=row.pp, global_batch=row.batch, shard=1, sequence=row.tp > 1
+            data=row.dp,
+            tensor=row.tp,
+            pipeline=row.pp,
+            global_batch=row.batch,
+            shard=1,
+            sequence=row.tp > 1,
+            overlap_products=True,
         )
         trace = fastest(shape, core_plans(base), cluster)
         rate = gpt_flops(row, 131072, 4096, False) / trace.seconds / row.gpus / 1e12
@@ -319,6 +332,7 @@ def mlperf(rows: Iterable[MlperfRow]) -> Iterator[Measured]:
             virtual=row.vp,
             schedule="interleaved" if row.vp > 1 else "1f1b",
             shard=1,
+            overlap_products=True,
             precision=PRECISIONS[row.precision],
         )
         plan = replace(plan, group=group_of(plan))

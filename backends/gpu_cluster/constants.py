@@ -33,6 +33,10 @@ class Products(Part):
     overlap_power: Rate  # arithmetic and memory overlap: the p of their p-norm
     split_seconds: Rate  # the second kernel that adds the parts of a product split over k
     quantize_bytes_per_element: Rate  # memory moved to scale a tensor to fp8 by its largest element
+    power_loss: (
+        Rate  # that the limit adds to an endless product's arithmetic, for a TFLOP/s (bf16) of peak a watt
+    )
+    power_seconds: Rate  # of busy matrix units, until the clock has come down to that limit
 
 
 class AttentionKernels(Part):

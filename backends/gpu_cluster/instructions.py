@@ -130,8 +130,8 @@ class Wait:
 
 
 @dataclass(frozen=True)
-class Host:
-    """Operations of the host that launch no kernel, such as views, and hold up the kernels that wait for them."""
+class Host(Issued):
+    """Operations of the host that launch no kernel, such as views. On the stream "compute" they hold up its kernels."""
 
     kind: ClassVar[str] = "host"
     operations: int

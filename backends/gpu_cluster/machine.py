@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from statistics import NormalDist
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -154,6 +154,17 @@ class Cluster(Part):
     gpus: int = Field(gt=0)
     system: System
     tiers: tuple[Tier, ...] = ()  # from the GPUs up; made by a pattern where a file gives none
+    stragglers: dict[int, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict
+    )  # GPU: times as long as its kernels take
+
+    @model_validator(mode="after")
+    def _known_stragglers(self) -> Cluster:
+        if strangers := [str(gpu) for gpu in self.stragglers if not 0 <= gpu < self.gpus]:
+            raise ValueError(
+                f"stragglers name GPU {', '.join(strangers)}, and there are 0 to {self.gpus - 1:,}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _joined(self) -> Cluster:

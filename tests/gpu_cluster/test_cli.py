@@ -24,6 +24,8 @@ CLUSTERS = {
     "unknown_gpu": 'target = "gpu_cluster"\ngpu = "h1000"\ngpus = 8\n',
     "missing_links": 'target = "gpu_cluster"\ngpu = "h100"\ngpus = 64\n'
     '[[tiers]]\nname = "leaf"\nswitches = 2\nports = 64\ndown_ports = 32\nup_ports = 0\n',
+    "unknown_straggler": 'target = "gpu_cluster"\ngpu = "h100"\ngpus = 8\n[stragglers]\n3 = 1.5\n8 = 2\n',
+    "straggler_without_time": 'target = "gpu_cluster"\ngpu = "h100"\ngpus = 8\n[stragglers]\n3 = 0\n',
 }
 
 

@@ -1,6 +1,7 @@
 """Simulation of programs: order, overlap, messages, deadlock, memory; folded and unfolded alike."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.gpu_cluster.programs import MIB, SMALL, cluster, product, program, reduced, streamed
+from wsc.backends.gpu_cluster.clusters import read_cluster
 from wsc.backends.gpu_cluster.instructions import (
     Alloc,
     Call,
@@ -122,6 +124,15 @@ def test_a_straggler_is_told_from_those_that_wait_for_it_and_from_the_rest() -> 
     by_size = {rank.ranks: rank for rank in slow.ranks}
     assert by_size[1].kernel_seconds == pytest.approx(1.5 * by_size[7].kernel_seconds)
     assert by_size[1].idle_seconds < by_size[7].idle_seconds
+
+
+def test_the_stragglers_of_a_cluster_file_slow_a_run_down(tmp_path: Path) -> None:
+    file = tmp_path / "slow.toml"
+    file.write_text('target = "gpu_cluster"\ngpu = "h100"\ngpus = 8\n[stragglers]\n3 = 1.5\n7 = 3.0\n')
+    whole = program({"tensor": 4}, (product(), reduced(8, "tensor")))  # takes no GPU 7
+    found = simulate_program(whole, read_cluster(file))
+    assert found == simulate_program(whole, cluster(), {3: 1.5})
+    assert found.seconds > simulate_program(whole, cluster()).seconds
 
 
 def test_stragglers_are_ranks_of_the_program() -> None:

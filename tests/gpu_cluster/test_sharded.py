@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.gpu_cluster.programs import SMALL, cluster, program
+from tests.gpu_cluster.programs import SMALL, cluster, product, program
 from wsc.backends.gpu_cluster.census import take_census
 from wsc.backends.gpu_cluster.clusters import cluster_named
-from wsc.backends.gpu_cluster.instructions import Host
+from wsc.backends.gpu_cluster.instructions import Host, Wait
 from wsc.backends.gpu_cluster.simulate.run import simulate_program
 from wsc.backends.gpu_cluster.text import parse_program, print_program
 from wsc.backends.gpu_cluster.transformer.shape import Parallelism
@@ -32,11 +32,17 @@ def test_each_matrix_is_gathered_by_itself_and_the_last_one_recomputed_is_kept()
             count[kind] += n
     layer, embedding = 12 * SMALL.hidden**2, SMALL.vocab * SMALL.hidden
     down = 4 * SMALL.hidden**2
-    assert moved["reduce_scatter"] == 2 * (SMALL.layers * layer + 2 * embedding)
-    assert moved["all_gather"] == 2 * (SMALL.layers * (3 * layer - down) + 4 * embedding)
-    assert count == {"all_gather": 11 * SMALL.layers + 4, "reduce_scatter": 4 * SMALL.layers + 2}
-    copies = sum(n for (label, _), n in census.kernels.items() if label.endswith(".copy"))
+    vectors = SMALL.layers * 13 * SMALL.hidden + 2 * SMALL.hidden  # norms and biases, which stay whole
+    number = 8 * SMALL.layers + 2
+    assert moved["reduce_scatter"] == 2 * (SMALL.layers * layer + 2 * embedding + vectors)
+    assert moved["all_gather"] == 2 * (SMALL.layers * (3 * layer - down) + 4 * embedding + vectors)
+    assert count == {"all_gather": 11 * SMALL.layers + 5, "reduce_scatter": 4 * SMALL.layers + 2 + number}
+    copies, parts = (
+        sum(n for (label, _), n in census.kernels.items() if label.endswith(end))
+        for end in (".copy", ".part")
+    )
     assert copies == 8 * (count["all_gather"] + count["reduce_scatter"])
+    assert parts == 8 * number
 
 
 def test_its_text_reads_back() -> None:
@@ -50,6 +56,16 @@ def test_the_host_holds_up_kernels_unless_they_are_in_a_graph() -> None:
     eager = replace(program({"data": 8}, body), graphs=False)
     assert simulate_program(eager, cluster()).seconds == 1000 * cluster().gpu.view_seconds
     assert simulate_program(replace(eager, graphs=True), cluster()).seconds == 0
+
+
+def test_the_host_on_a_stream_of_its_own_runs_beside_kernels() -> None:
+    work = (Host(1000, stream="host", event="ready"), product(), Wait(("ready",)))
+    alone, host = (
+        simulate_program(replace(program({"data": 8}, body), graphs=False), cluster()).seconds
+        for body in ((product(),), (Host(1000),))
+    )
+    both = simulate_program(replace(program({"data": 8}, work), graphs=False), cluster()).seconds
+    assert both == max(alone, host) < alone + host
 
 
 def test_lists_cost_the_more_the_more_ranks_there_are() -> None:

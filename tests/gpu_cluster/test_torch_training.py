@@ -48,21 +48,40 @@ ON_TWO = {
     "experts": plan(data=2, expert=2, global_batch=4),
     "experts_optimizer_sharded": plan(data=2, expert=2, shard=1, global_batch=4),
     "experts_fully_sharded": plan(data=2, shard=3, global_batch=4),
+    "recomputed_tensor": plan(tensor=2, recompute="full", global_batch=2),
+    "recomputed_fully_sharded": plan(data=2, shard=3, recompute="full", global_batch=4),
+    "recomputed_interleaved": plan(
+        pipeline=2, virtual=2, schedule="interleaved", recompute="full", global_batch=4
+    ),
+    "recomputed_experts_fully_sharded": plan(data=2, shard=3, recompute="full", global_batch=4),
+    "recomputed_context": plan(context=2, recompute="full", global_batch=2),
+    "recomputed_experts": plan(data=2, expert=2, shard=1, recompute="full", global_batch=4),
+    "tied_tensor": plan(tensor=2, global_batch=2),
+    "tied_replicas": plan(data=2, global_batch=4),
+    "tied_pipeline": plan(pipeline=2, global_batch=4),
+    "dropout_tensor": plan(tensor=2, global_batch=2),
+    "dropout_without_sequence": plan(tensor=2, sequence=False, global_batch=2),
+    "dropout_replicas": plan(data=2, shard=2, micro_batch=2, global_batch=8),
+    "dropout_context": plan(context=2, global_batch=2),
+    "dropout_recomputed_pipeline": plan(pipeline=2, recompute="full", global_batch=4),
 }
 ON_EIGHT = {
     "everything": plan(pipeline=2, data=2, tensor=2, shard=1, global_batch=8),
     "context_and_tensor": plan(data=2, context=2, tensor=2, shard=3, global_batch=4),
     "context_and_experts": plan(pipeline=2, data=2, expert=2, context=2, shard=1, global_batch=4),
     "experts_and_replicas": plan(pipeline=2, data=4, expert=2, shard=1, global_batch=8),
+    "recomputed_everything": plan(pipeline=2, data=2, tensor=2, shard=1, recompute="full", global_batch=8),
+    "tied_dropout_recomputed": plan(pipeline=2, data=2, tensor=2, recompute="full", global_batch=8),
 }
 
 
 def shape_of(name: str) -> TransformerShape:
-    return MOE if "experts" in name else TINY
+    shape = MOE if "experts" in name else TINY
+    return replace(shape, tied="tied" in name, dropout="dropout" in name)
 
 
 def launched(plans: dict[str, Parallelism], folder: Path) -> None:
-    """Run each plan's code on as many processes as it has ranks; fails after a hard limit."""
+    """Run each plan's code on as many processes as it has ranks, and in one; fails after a hard limit."""
     folders = []
     for name, one in plans.items():
         write_torch_training(shape_of(name), one, folder / name)
@@ -70,6 +89,7 @@ def launched(plans: dict[str, Parallelism], folder: Path) -> None:
     ranks = next(iter(plans.values())).ranks
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)]
     run([*command, str(DRIVER), *folders])
+    run([sys.executable, str(DRIVER), "--reference", *folders])
 
 
 def run(command: list[str], cwd: str | None = None) -> str:
@@ -93,8 +113,7 @@ def reports(folder: Path, one: Parallelism) -> list[dict[str, Any]]:
 
 
 def reference(folder: Path) -> dict[str, Any]:
-    """The step in one process."""
-    run([sys.executable, "run_torch.py", "--reference", "--report", "reference.json"], cwd=str(folder))
+    """What the step in one process told."""
     found: dict[str, Any] = json.loads((folder / "reference.0.json").read_text())
     return found
 
@@ -199,34 +218,52 @@ IN_ONE_PROCESS = {
 }
 
 
+@pytest.fixture(scope="module")
+def in_one_process(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("one")
+    for name, one in IN_ONE_PROCESS.items():
+        write_torch_training(TINY, one, folder / name)
+    run([sys.executable, str(DRIVER), "--reference", "--local", *(str(folder / n) for n in IN_ONE_PROCESS)])
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", IN_ONE_PROCESS)
-def test_all_ranks_in_one_process(tmp_path: Path, name: str) -> None:
-    one = IN_ONE_PROCESS[name]
-    write_torch_training(TINY, one, tmp_path / name)
-    run([sys.executable, "run_torch.py", "--local", "--report", "local.json"], cwd=str(tmp_path / name))
-    judge(tmp_path / name, one, [json.loads((tmp_path / name / "local.0.json").read_text())])
+def test_all_ranks_in_one_process(in_one_process: Path, name: str) -> None:
+    told = json.loads((in_one_process / name / "local.0.json").read_text())
+    judge(in_one_process / name, IN_ONE_PROCESS[name], [told])
 
 
 WIDE = TransformerShape("wide", 2, 128, 256, 8, 8, 1024, 16, gated=True, bias=False, rotary=True, tied=False)
 OF_10240 = {
-    "replicas and tensor groups": (WIDE, plan(data=1280, tensor=8, global_batch=1280)),
-    "contexts, experts and replicas": (
+    "replicas_and_tensor_groups": (WIDE, plan(data=1280, tensor=8, global_batch=1280)),
+    "contexts_experts_and_replicas": (
         replace(WIDE, experts=8, top_k=2),
         plan(data=5120, expert=8, context=2, global_batch=5120),
     ),
 }
 
 
+FAKED = (0, 10239)
+
+
+@pytest.fixture(scope="module")
+def of_10240(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fake")
+    for name, (shape, one) in OF_10240.items():
+        write_torch_training(shape, one, folder / name)
+    for rank in FAKED:  # DTensor remembers the groups of a mesh, not whose rank this is
+        run([sys.executable, str(DRIVER), f"--fake={rank}", *(str(folder / name) for name in OF_10240)])
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OF_10240)
-@pytest.mark.parametrize("rank", [0, 10239])
-def test_10240_ranks_with_the_fake_process_group(tmp_path: Path, rank: int, name: str) -> None:
+@pytest.mark.parametrize("rank", FAKED)
+def test_10240_ranks_with_the_fake_process_group(of_10240: Path, rank: int, name: str) -> None:
     """One process plays one rank of the mesh, and no other rank is there."""
     shape, one = OF_10240[name]
-    write_torch_training(shape, one, tmp_path)
-    run([sys.executable, "run_torch.py", "--fake", str(rank), "--report", "fake.json"], cwd=str(tmp_path))
-    report = json.loads((tmp_path / f"fake.{rank}.json").read_text())
+    report = json.loads((of_10240 / name / f"fake.{rank}.json").read_text())
     assert counted(report) == programmed(training_program(shape, one, cluster("h100x10240")), 0)
     judge_oracle(report)
     rows = shape.heads * shape.head_dim // one.tensor
@@ -239,10 +276,8 @@ def test_the_schedule_is_as_the_runtime_reads_it() -> None:
 
 
 def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    one = plan(tensor=2, pipeline=2, shard=1, schedule="zero-bubble", recompute="full", global_batch=2)
     with pytest.raises(UserError) as caught:
-        write_torch_training(MOE, plan(tensor=2, global_batch=2, recompute="full"), tmp_path / "out")
-    assert str(caught.value) == (
-        "The PyTorch code of 'tiny-moe' cannot be written: no experts cut by tensor = 2, no recompute = 'full' there "
-        "yet."
-    )
+        write_torch_training(replace(MOE, tied=True), one, tmp_path / "out")
+    check(str(GOLDEN / "emit_refused.txt"), f"{caught.value}\n")
     assert not (tmp_path / "out").exists()

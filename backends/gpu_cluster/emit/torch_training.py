@@ -16,6 +16,8 @@ from wsc.backends.gpu_cluster.transformer.shape import Parallelism, TransformerS
 from wsc.backends.gpu_cluster.transformer.stages import Stage, even_stages
 from wsc.compiler.errors import UserError
 
+_DROPOUT = 0.1  # Megatron-LM's rate of residuals and of the embedding
+
 
 def write_torch_training(
     shape: TransformerShape, plan: Parallelism, folder: Path, stages: tuple[Stage, ...] | None = None
@@ -39,10 +41,10 @@ def _refuse(shape: TransformerShape, plan: Parallelism) -> None:
         f"experts cut by tensor = {plan.tensor}": shape.experts > 0 and plan.tensor > 1,
         "shard = 2 in a pipeline, whose runtime adds up a step's gradients at its end": plan.shard == 2
         and plan.pipeline > 1,
-        f"recompute = '{plan.recompute}'": plan.recompute != "none",
+        "recompute = 'full' with the schedule 'zero-bubble', where torch computes a layer again for each part of the "
+        "backward pass": plan.recompute == "full" and plan.schedule == "zero-bubble",
+        f"tied embeddings with shard = {plan.shard}": shape.tied and plan.shard > 0,
         f"precision = '{plan.precision.value}'": plan.precision not in (Precision.BF16, Precision.FP32),
-        "dropout": shape.dropout,
-        "tied embeddings": shape.tied,
         f"fewer heads of keys and values ({shape.kv_heads}) than tensor = {plan.tensor}": shape.kv_heads
         < plan.tensor,
     }
@@ -56,7 +58,7 @@ def plan_values(shape: TransformerShape, plan: Parallelism, stages: tuple[Stage,
     """What plan.json holds."""
     model = (
         *("hidden", "ffn", "heads", "kv_heads", "head_dim", "vocab", "sequence", "gated", "bias", "rotary"),
-        *("experts", "top_k"),
+        *("experts", "top_k", "tied"),
     )
     spread = (
         "data",
@@ -69,12 +71,16 @@ def plan_values(shape: TransformerShape, plan: Parallelism, stages: tuple[Stage,
     width = "float32" if plan.precision is Precision.FP32 else "bfloat16"
     return {
         "name": shape.name,
-        "model": {name: getattr(shape, name) for name in model},
+        "model": {
+            **{name: getattr(shape, name) for name in model},
+            "dropout": _DROPOUT if shape.dropout else 0.0,
+        },
         "spread": {
             **plan.mesh(),
             **{name: getattr(plan, name) for name in spread},
             "layers_of_stages": [stage.layers for stage in stages],
             "schedule": plan.schedule,
+            "recompute": plan.recompute == "full",  # scores alone are never kept by fused attention
             "dtype": width,
             "gradient_dtype": "float32" if plan.gradient_bytes == 4 else "bfloat16",
         },

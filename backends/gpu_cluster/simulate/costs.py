@@ -9,7 +9,7 @@ from wsc.backends.gpu_cluster.program import Program
 from wsc.backends.gpu_cluster.simulate.collectives import Choice, collective_seconds
 from wsc.backends.gpu_cluster.simulate.engine import Work
 from wsc.backends.gpu_cluster.simulate.fold import Axes, Folding, trunk_share
-from wsc.backends.gpu_cluster.simulate.kernels import kernel_seconds
+from wsc.backends.gpu_cluster.simulate.kernels import STEADY_SECONDS, kernel_seconds
 from wsc.compiler.errors import SimulationError
 
 
@@ -30,7 +30,7 @@ class Costs:
         """Work of a kernel; raises SimulationError where the GPU cannot run it."""
         if kernel not in self._kernels:
             try:
-                seconds = kernel_seconds(kernel, self.cluster.gpu, self.program.graphs)
+                seconds = kernel_seconds(kernel, self.cluster.gpu, self.program.graphs, STEADY_SECONDS)
             except ValueError as error:
                 raise SimulationError(str(error)) from error
             streams = isinstance(kernel, Pointwise | Quantize) or (

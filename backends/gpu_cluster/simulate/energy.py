@@ -15,7 +15,7 @@ from wsc.backends.gpu_cluster.kernels import Attention, Collective, Gemm, Kernel
 from wsc.backends.gpu_cluster.machine import Cluster, Gpu
 from wsc.backends.gpu_cluster.program import Program, class_of_ranks
 from wsc.backends.gpu_cluster.simulate.fold import Folding, fold
-from wsc.backends.gpu_cluster.simulate.kernels import kernel_seconds
+from wsc.backends.gpu_cluster.simulate.kernels import STEADY_SECONDS, kernel_seconds
 from wsc.backends.gpu_cluster.simulate.memory import turning_round
 from wsc.backends.gpu_cluster.simulate.run import ClusterTrace
 from wsc.simulation.trace import EnergyPart
@@ -135,7 +135,7 @@ def rank_energy(program: Program, folding: Folding, number: int, color: int, sec
     census = take_census(program, program.classes[number].body)
     one, busy = NOTHING, 0.0
     for (_, kernel), count in census.kernels.items():
-        taken = kernel_seconds(kernel, cluster.gpu, program.graphs)
+        taken = kernel_seconds(kernel, cluster.gpu, program.graphs, STEADY_SECONDS)
         one += kernel_energy(kernel, cluster.gpu, taken).times(count)
         busy += count * taken
     for (kind, axes, size), count in census.collectives.items():

@@ -2,6 +2,9 @@
 
 A block computes one tile; as many blocks run at once as there are SMs. A wave takes the tile's inner loop, bound by the
 matrix unit or by the L2 that feeds it, and `tile_seconds` to fill and drain. The memory's stream runs beside it.
+
+Large products run into the limit of power: the clock of a GPU that has been busy for milliseconds is lower than that of
+one that was idle before (`limited`). Measured rows show it, the longer they are the more.
 """
 
 from __future__ import annotations
@@ -27,19 +30,23 @@ _ROWS, _COLUMNS, _PARTS = np.array(
 _LEAST_ROWS = 64  # of a matrix instruction; fewer rows leave it partly idle
 _STEP_BYTES = 128  # of k that one step of the inner loop takes from each row
 _LEAST_STEPS = 4  # of a part of k, to fill the pipeline of loads
+_TERA = 1e12
 _L2_SHARE = 0.7  # of the L2 that operands may take and be read from memory but once
 
 
-def gemm_seconds(kernel: Gemm, gpu: Gpu) -> float:
-    """Seconds of one product in a CUDA graph; raises ValueError where the GPU lacks its precision."""
+def gemm_seconds(kernel: Gemm, gpu: Gpu, busy_seconds: float = 0.0) -> float:
+    """Seconds of one product in a CUDA graph, on a GPU that has been busy; ValueError where it lacks the precision."""
     shape = np.array([[kernel.m, kernel.n, kernel.k, kernel.batch]], dtype=np.float64)
-    return float(shapes_seconds(shape, kernel.precision, 8 if kernel.accumulate else 2, gpu)[0])
+    return float(shapes_seconds(shape, kernel.precision, 8 if kernel.accumulate else 2, gpu, busy_seconds)[0])
 
 
-def shapes_seconds(shapes: Floats, precision: Precision, result_bytes: int, gpu: Gpu) -> Floats:
+def shapes_seconds(
+    shapes: Floats, precision: Precision, result_bytes: int, gpu: Gpu, busy_seconds: float = 0.0
+) -> Floats:
     """Seconds of many products in a CUDA graph.
 
-    `shapes` is [products, 4]: m, n, k, batch; `result_bytes` are moved for each element of the result.
+    `shapes` is [products, 4]: m, n, k, batch; `result_bytes` are moved for each element of the result. The
+    GPU has been busy for `busy_seconds` before, and is throughout.
     """
     m, n, k, batch = (shapes[:, [column]] for column in range(4))
     constants = gpu.common.products
@@ -48,6 +55,7 @@ def shapes_seconds(shapes: Floats, precision: Precision, result_bytes: int, gpu:
     blocks = batch * tiles_m * tiles_n * _PARTS
     waves = np.ceil(blocks / gpu.sms)
     arithmetic = waves * (steps * _step_seconds(precision, gpu) + gpu.calibration.tile_seconds)
+    arithmetic = limited(arithmetic, gpu, busy_seconds)
     moved = _operand_bytes(shapes, blocks, waves, precision, gpu) + batch * m * n * result_bytes
     power = constants.overlap_power
     both = (arithmetic**power + stream_seconds(moved, gpu) ** power) ** (1 / power)
@@ -57,6 +65,17 @@ def shapes_seconds(shapes: Floats, precision: Precision, result_bytes: int, gpu:
     allowed = (_PARTS == 1) | (steps >= _LEAST_STEPS)
     fastest: Floats = np.where(allowed, seconds, np.inf).min(axis=1)
     return fastest
+
+
+def limited(arithmetic: Floats, gpu: Gpu, busy_seconds: float) -> Floats:
+    """Seconds of arithmetic under the limit of power, to which the clock comes down with a time constant.
+
+    The more operations a watt of the limit must pay for at the peak, the more is lost.
+    """
+    constants = gpu.common.products
+    loss = constants.power_loss * gpu.peak(Precision.BF16) / gpu.power.tdp_watts / _TERA
+    busy = np.maximum(arithmetic, busy_seconds)
+    return np.asarray(arithmetic * (1 + loss * -np.expm1(-busy / constants.power_seconds)))
 
 
 def _step_seconds(precision: Precision, gpu: Gpu) -> Floats:

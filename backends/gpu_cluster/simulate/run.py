@@ -75,14 +75,16 @@ def simulate_program(
     rounds: int = 1,
     watch: Watch | None = None,
 ) -> ClusterTrace:
-    """Run the program `rounds` times in a row; `slowdown` makes stragglers: rank to the factor its kernels take longer.
+    """Run the program `rounds` times in a row; `slowdown` makes stragglers: rank to the factor its kernels take longer,
+    beside those that the cluster's file names.
 
     `watch` is told of everything that takes time on a kind of rank, a block that is taken as a whole as one.
     Raises SimulationError where the cluster is too small, a rank's memory overflows, collectives do not match, or
     ranks wait for each other for ever.
     """
     _check(program, cluster)
-    slow = {rank: factor for rank, factor in (slowdown or {}).items() if factor != 1.0}
+    named = {rank: factor for rank, factor in cluster.stragglers.items() if rank < program.ranks}
+    slow = {rank: factor for rank, factor in {**named, **(slowdown or {})}.items() if factor != 1.0}
     if any(not 0 <= rank < program.ranks or factor <= 0 for rank, factor in slow.items()):
         raise SimulationError(
             f"stragglers are ranks from 0 to {program.ranks - 1} with factors above 0: {slow}"

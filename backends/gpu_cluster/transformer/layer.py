@@ -9,10 +9,16 @@ from __future__ import annotations
 
 from wsc.backends.gpu_cluster.instructions import COMPUTE, Alloc, Communicate, Free, Instruction, Launch, Wait
 from wsc.backends.gpu_cluster.kernels import Attention, CollectiveKind, Gemm, Pointwise, Precision
+from wsc.backends.gpu_cluster.transformer.experts import experts, experts_backward
 from wsc.backends.gpu_cluster.transformer.shape import Parallelism, TransformerShape
 from wsc.backends.gpu_cluster.transformer.sizes import Sizes
 
-_COUNT_BYTES = 8  # of how many tokens a rank has for an expert, told before they are exchanged
+# Vector operations of a random number (ten rounds of Philox). Torch's dropout of 1e9 elements takes 4.2 ms on an A100,
+# not for its memory's sake: 952.7 GB/s of elements in and out (flagos-ai/FlagGems, pull request 85), at 19.5 TFLOP/s.
+_RANDOM_FLOPS = 82
+# Times of apex's first layer norm, which Megatron-LM had a copy of until the end of 2021, over those of the one that
+# reads its tensors once: 1258 over 896 GB/s forward, 1163 over 572 backward, A100 (NVIDIA/apex, pull request 1037).
+_OLD_NORM, _OLD_NORM_BACKWARD = 1.40, 2.03
 TENSOR = "tensor"  # the stream of collectives that are hidden behind kernels, and the axis they run over
 
 
@@ -32,15 +38,17 @@ class LayerWriter:
         accumulate, size = more.get("accumulate", False), self.plan.accumulate_bytes
         fused = accumulate and self.plan.fused_accumulation
         self.body.append(Launch(Gemm(m, n, k, batch, self.plan.precision, fused), label))
-        if accumulate and not fused:
+        if (
+            accumulate and not fused and self.plan.gather == "unit"
+        ):  # by matrix, a gradient is scattered at once
             self.stream(
                 f"accumulate.{label}", (self.plan.element + size) * batch * m * n, size * batch * m * n
             )
 
-    def stream(self, label: str, read: int, written: int) -> None:
-        """A kernel that streams memory, in bytes."""
+    def stream(self, label: str, read: int, written: int, random: int = 0) -> None:
+        """A kernel that streams memory, in bytes, and draws random numbers."""
         if read + written:
-            self.body.append(Launch(Pointwise(read, written), label))
+            self.body.append(Launch(Pointwise(read, written, _RANDOM_FLOPS * random), label))
 
     def collective(
         self,
@@ -82,21 +90,54 @@ class LayerWriter:
         """Bytes of the residual of a rank's own tokens."""
         return self.plan.element * self.size.own_tokens * self.shape.hidden
 
+    @property
+    def _in_parts(self) -> bool:
+        """Whether products before and after collectives of a tensor group are computed in parts, side by side."""
+        return self.plan.overlap_products and self.plan.sequence and self.plan.tensor > 1
+
+    def gathered_gemm(self, gather: str, label: str, n: int, k: int) -> None:
+        """Tokens come together and are multiplied; in parts, only the part that comes last waits for all of them."""
+        tokens = self.size.tokens
+        if not self._in_parts:
+            self.gather_tokens(gather)
+            self.cast(label, tokens, k)
+            self.gemm(label, tokens, n, k)
+            return
+        last = tokens // self.plan.tensor
+        self.cast(label, tokens, k)
+        self.gather_tokens(gather, "gathered")
+        self.gemm(label, tokens - last, n, k)
+        self.body.append(Wait(("gathered",)))
+        self.gemm(label, last, n, k)
+
+    def summed_gemm(self, label: str, sum: str, k: int) -> None:
+        """A product whose addends are summed up; in parts, only the sum of the last part waits for all of it."""
+        tokens, hidden = self.size.tokens, self.shape.hidden
+        self.cast(label, tokens, k)
+        if not self._in_parts:
+            self.gemm(label, tokens, hidden, k)
+            self.sum_partials(sum)
+            return
+        part = tokens // self.plan.tensor
+        rest = self.residual_bytes // self.plan.tensor
+        self.gemm(label, part, hidden, k)
+        self._name_last("first part")
+        self.collective("reduce_scatter", self.residual_bytes - rest, TENSOR, sum, "parts", ("first part",))
+        self.gemm(label, tokens - part, hidden, k)
+        self.body.append(Wait(("parts",)))
+        self.collective("reduce_scatter", rest, TENSOR, sum)
+
     # -- forward
 
     def forward(self) -> tuple[Instruction, ...]:
         """The whole layer forward."""
         size, shape = self.size, self.shape
         self._norm("attention.norm")
-        self.gather_tokens("attention.gather")
-        self.cast("attention.qkv", size.tokens, shape.hidden)
-        self.gemm("attention.qkv", size.tokens, size.qkv, shape.hidden)
+        self.gathered_gemm("attention.gather", "attention.qkv", size.qkv, shape.hidden)
         self._rotary()
         self._keys_and_values()
         self.attention_core()
-        self.cast("attention.out", size.tokens, size.width)
-        self.gemm("attention.out", size.tokens, shape.hidden, size.width)
-        self.sum_partials("attention.sum")
+        self.summed_gemm("attention.out", "attention.sum", size.width)
         self._residual("attention.residual")
         self._norm("feed_forward.norm")
         self._feed_forward()
@@ -104,11 +145,12 @@ class LayerWriter:
         return tuple(self.body)
 
     def _norm(self, label: str) -> None:
-        self.stream(label, self.own_bytes, self.own_bytes)
+        bytes = self.own_bytes if self.plan.fused_norms else round(_OLD_NORM * self.own_bytes)
+        self.stream(label, bytes, bytes)
 
     def _residual(self, label: str) -> None:
         mask = self.size.own_tokens * self.shape.hidden if self.shape.dropout else 0
-        self.stream(label, 2 * self.own_bytes, self.own_bytes + mask)
+        self.stream(label, 2 * self.own_bytes, self.own_bytes + mask, random=mask)
 
     def _rotary(self) -> None:
         if self.shape.rotary:
@@ -136,7 +178,7 @@ class LayerWriter:
         self._product("attention.scores", own, seq, head, batch)
         self.stream("attention.softmax", scores, scores)
         if self.shape.dropout:
-            self.stream("attention.dropout", scores, scores + self.size.scores)
+            self.stream("attention.dropout", scores, scores + self.size.scores, random=self.size.scores)
         self._product("attention.mix", own, head, seq, batch)
         mixed = self.plan.element * self.size.tokens * self.size.width
         self.stream("attention.mix.copy", mixed, mixed)  # heads side by side again
@@ -172,52 +214,19 @@ class LayerWriter:
     def _feed_forward(self) -> None:
         size, shape = self.size, self.shape
         if shape.experts:
-            self._experts()
+            experts(self)
             return
-        self.gather_tokens("feed_forward.gather")
-        self.cast("feed_forward.up", size.tokens, shape.hidden)
-        self.gemm("feed_forward.up", size.tokens, size.up, shape.hidden)
-        self._activation(size.tokens)
-        self.cast("feed_forward.down", size.tokens, size.ffn)
-        self.gemm("feed_forward.down", size.tokens, shape.hidden, size.ffn)
-        self.sum_partials("feed_forward.sum")
+        self.gathered_gemm("feed_forward.gather", "feed_forward.up", size.up, shape.hidden)
+        self.activation(size.tokens)
+        self.summed_gemm("feed_forward.down", "feed_forward.sum", size.ffn)
 
-    def _activation(self, tokens: int) -> None:
+    def activation(self, tokens: int) -> None:
         size = self.size
         self.stream(
             "feed_forward.activation",
             self.plan.element * tokens * size.up,
             self.plan.element * tokens * size.ffn,
         )
-
-    def _experts(self) -> None:
-        """Each token goes to `top_k` experts and back; the load is taken to be even."""
-        size, shape = self.size, self.shape
-        tokens = self.routed_tokens
-        self.body.append(Launch(Gemm(size.own_tokens, shape.experts, shape.hidden), "experts.route"))
-        self.collective("all_to_all", _COUNT_BYTES * shape.experts, "expert", "experts.counts")
-        self._exchange("experts.dispatch")
-        self.gemm("experts.up", tokens, size.up, shape.hidden, size.local_experts)
-        self._activation(tokens * size.local_experts)
-        self.gemm("experts.down", tokens, shape.hidden, size.ffn, size.local_experts)
-        self._exchange("experts.combine", back=True)
-
-    @property
-    def routed_tokens(self) -> int:
-        """Tokens of one expert."""
-        return max(1, self.size.tokens * self.shape.top_k // self.size.local_experts)
-
-    def _exchange(self, label: str, back: bool = False) -> None:
-        """Tokens to the ranks of their experts, spread over the tensor group, and all of them on each of its ranks."""
-        own = self.plan.element * self.size.own_tokens * self.shape.top_k * self.shape.hidden
-        every = self.plan.element * self.size.tokens * self.shape.top_k * self.shape.hidden
-        self.stream(f"{label}.permute", own, own)
-        kind: CollectiveKind = "reduce_scatter" if back else "all_gather"
-        if back:
-            self.collective(kind if self.plan.sequence else "all_reduce", every, TENSOR, label)
-        self.collective("all_to_all", own, "expert", label)
-        if not back and self.plan.sequence:
-            self.collective(kind, every, TENSOR, label)
 
     # -- backward
 
@@ -250,7 +259,8 @@ class LayerWriter:
 
     def _norm_backward(self, label: str) -> None:
         """The norm's own gradient, then the sum with that of the residual that went past it, a kernel each."""
-        self.stream(f"{label}.gradient", 2 * self.own_bytes, self.own_bytes)
+        bytes = self.own_bytes if self.plan.fused_norms else round(_OLD_NORM_BACKWARD * self.own_bytes)
+        self.stream(f"{label}.gradient", 2 * bytes, bytes)
         self.sum_norm(label)
         self.stream(f"{label}.sum_gradients", 2 * self.own_bytes, self.own_bytes)
 
@@ -264,10 +274,8 @@ class LayerWriter:
     def _rows_backward(self, label: str, width: int) -> None:
         """Gradient of a matrix cut by rows: tokens of the gradient come together first."""
         tokens, hidden = self.size.tokens, self.shape.hidden
-        self.gather_tokens(f"{label}.gather")
+        self.gathered_gemm(f"{label}.gather", f"{label}.gradient", width, hidden)
         self._bias_gradient(label, hidden)
-        self.cast(f"{label}.gradient", tokens, hidden)
-        self.gemm(f"{label}.gradient", tokens, width, hidden)
         self.gemm(f"{label}.weight_gradient", width, hidden, tokens, accumulate=True)
 
     def _columns_backward(self, label: str, width: int) -> None:
@@ -340,31 +348,16 @@ class LayerWriter:
     def _feed_forward_backward(self) -> None:
         size = self.size
         if self.shape.experts:
-            self._experts_backward()
+            experts_backward(self)
             return
         self._rows_backward("feed_forward.down", size.ffn)
-        self._activation_backward(size.tokens)
+        self.activation_backward(size.tokens)
         self._columns_backward("feed_forward.up", size.up)
 
-    def _activation_backward(self, tokens: int) -> None:
+    def activation_backward(self, tokens: int) -> None:
         size = self.size
         read, written = (
             self.plan.element * tokens * (size.up + size.ffn),
             self.plan.element * tokens * size.up,
         )
         self.stream("feed_forward.activation.gradient", read, written)
-
-    def _experts_backward(self) -> None:
-        size, shape = self.size, self.shape
-        tokens, experts = self.routed_tokens, size.local_experts
-        self._exchange("experts.combine.gradient")
-        self.gemm("experts.down.gradient", tokens, size.ffn, shape.hidden, experts)
-        self.gemm("experts.down.weight_gradient", size.ffn, shape.hidden, tokens, experts, accumulate=True)
-        self._activation_backward(tokens * experts)
-        self.gemm("experts.up.gradient", tokens, shape.hidden, size.up, experts)
-        self.gemm("experts.up.weight_gradient", shape.hidden, size.up, tokens, experts, accumulate=True)
-        self._exchange("experts.dispatch.gradient", back=True)
-        route = Gemm(size.own_tokens, shape.hidden, shape.experts)
-        self.body.append(Launch(route, "experts.route.gradient"))
-        weights = Gemm(shape.hidden, shape.experts, size.own_tokens, accumulate=self.plan.fused_accumulation)
-        self.body.append(Launch(weights, "experts.route.weight_gradient"))

@@ -108,13 +108,15 @@ class Parallelism:
     matrices again in the backward pass, as Megatron-LM does, instead of keeping them, as PyTorch does. `expert` of the
     data-parallel ranks share out the experts. `overlap_data` hides reductions of gradients and gathers of weights
     behind the last and the first microbatches, `overlap_tensor` hides the collectives of a tensor group's backward
-    pass behind gradients of weights (its gathers alone without `overlap_sums`), `overlap_pipeline` lets messages
-    between stages pass while the rank computes. `gradient_bytes` is of an element as it is reduced, `accumulate_bytes`
-    as it is summed up, by the product itself if `fused_accumulation`. `master_bytes` is the optimiser's state a
-    parameter: 12 is Adam with a copy of the weights in single precision. `gather` says what fully sharded weights are
-    gathered by (`sharded.py`): units, as FSDP does, or matrices, as DeepSpeed did in 2021. `group` microbatches pass
-    one virtual stage of a rank before the next (Megatron-Core's microbatch_group_size_per_vp_stage); 0 is as many as
-    the pipeline has ranks.
+    pass behind gradients of weights (its gathers alone without `overlap_sums`), `overlap_products` computes products
+    next to its other collectives in parts, while the rest passes, as Transformer Engine does (Megatron-LM's
+    tp-comm-overlap); `overlap_pipeline` lets messages between stages pass while the rank computes. `fused_norms` says
+    that layer norms read their tensors once, as since 2022. `gradient_bytes` is of an element as it is reduced,
+    `accumulate_bytes` as it is summed up, by the product itself if `fused_accumulation`. `master_bytes` is the
+    optimiser's state a parameter: 12 is Adam with a copy of the weights in single precision. `gather` says what fully
+    sharded weights are gathered by (`sharded.py`): units, as FSDP does, or matrices, as DeepSpeed did in 2021. `group`
+    microbatches pass one virtual stage of a rank before the next (Megatron-Core's microbatch_group_size_per_vp_stage);
+    0 is as many as the pipeline has ranks.
     """
 
     data: int = 1
@@ -134,6 +136,8 @@ class Parallelism:
     overlap_data: bool = True
     overlap_tensor: bool = True
     overlap_sums: bool = True
+    overlap_products: bool = False
+    fused_norms: bool = True
     fused_accumulation: bool = True
     overlap_pipeline: bool = True
     precision: Precision = Precision.BF16

@@ -3,7 +3,9 @@
 Two ways: unit by unit (a layer, the embedding, the head), ahead of their use, as FSDP does; or matrix by matrix right
 before use, as DeepSpeed did in 2021 (v0.3.14, deepspeed/runtime/zero/partition_parameters.py and stage3.py). There
 each collective takes a list with a tensor for every rank: each is a view made by the host and a copy of its own, and a
-gather holds up everything until it has ended, so that its time grows with the ranks, however little each has.
+gather holds up everything until it has ended (torch.cuda.synchronize before and after it), so that its time grows with
+the ranks, however little each has. Norms and biases are below `param_persistence_threshold`: they are whole in every
+pass, yet their gradients are scattered one by one, and after the step all of them are gathered and copied rank by rank.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ from wsc.backends.gpu_cluster.transformer.schedule import Action
 if TYPE_CHECKING:
     from wsc.backends.gpu_cluster.transformer.training import RankWriter
 
+PERSISTENT = 100_000  # elements: stage3_param_persistence_threshold, below which a parameter stays whole
+_VIEWS = 2  # of a rank's part of a tensor: made flat, then cut out, in Python
 AHEAD = 2  # units, or matrices, of weights that are gathered at one time
 
 
@@ -81,10 +85,7 @@ def _unit(writer: RankWriter, number: int, part: str, action: Action) -> Iterato
 
 
 def matrices(writer: RankWriter, part: str) -> tuple[int, ...]:
-    """Elements of the matrices of a layer, the embedding or the head, in the order of the forward pass.
-
-    Norms and biases are not among them: what is smaller than `param_persistence_threshold` is never shared out.
-    """
+    """Elements of the matrices of a layer, the embedding or the head, in the order of the forward pass."""
     shape, tensor = writer.shape, writer.plan.tensor
     if part in (EMBEDDING, HEAD):
         return (shape.vocab // tensor * shape.hidden,)
@@ -93,16 +94,52 @@ def matrices(writer: RankWriter, part: str) -> tuple[int, ...]:
     return tuple(shape.hidden * count // tensor for count in columns)
 
 
+def vectors(writer: RankWriter, part: str) -> tuple[int, ...]:
+    """Elements of the norms and biases of a layer or the head that stay whole."""
+    shape = writer.shape
+    if part == EMBEDDING:
+        return ()
+    norm = (shape.hidden,) * (2 if shape.bias else 1)
+    if part == HEAD:
+        return norm
+    ways = 2 if shape.gated else 1
+    biases = (shape.qkv, shape.hidden, ways * shape.ffn, shape.hidden) if shape.bias else ()
+    return tuple(size for size in (*norm, *norm, *biases) if size < PERSISTENT)
+
+
 def _by_matrix(writer: RankWriter, part: str, action: Action) -> Iterator[Instruction]:
-    """Every matrix is gathered for each pass over it; the last one recomputed is used first, and still there."""
+    """Every matrix is gathered for each pass over it; the last one recomputed is used first, and still there.
+
+    What the host does for the gradients' lists passes while the kernels run that it has launched before.
+    """
     sizes = matrices(writer, part)
     again = action.kind == "B" and writer.plan.recompute == "full" and part not in (EMBEDDING, HEAD)
     for size in (*sizes, *(sizes[:-1] if again else ())):
         yield Call(_listed_gather(writer, size))
+    gradients = (*sizes, *vectors(writer, part)) if action.kind == "B" else ()
+    if gradients:
+        ranks = _axes(writer)[1]
+        yield Host(_VIEWS * ranks * len(gradients), stream="host", event="listed")
     yield Call(writer.blocks.part(part, action.kind), event="passed")
-    if action.kind == "B":
-        for size in sizes:
-            yield Call(_listed_scatter(writer, size))
+    for size in gradients:
+        yield Call(_listed_scatter(writer, size), after=("listed",))
+
+
+def gather_persistent(writer: RankWriter) -> Iterator[Instruction]:
+    """After the step: one gather of all norms and biases, then of each, copies from every rank's part of it.
+
+    The host makes three views for each copy, in Python, and is slower than the copies.
+    """
+    parts = parts_of(writer.own(0), "F")
+    sizes = [size for part, times in parts for size in vectors(writer, part) * times]
+    if not sizes:
+        return
+    yield Call(_listed_gather(writer, sum(sizes)))
+    ranks = _axes(writer)[1]
+    for size in sorted(set(sizes)):
+        part = writer.plan.element * -(-size // ranks)
+        body = (Repeat(ranks, (Host(3), Launch(Pointwise(part, part), "weights.part"))),)
+        yield Call(writer.blocks.keep(f"parts of {size:,}", body), sizes.count(size))
 
 
 def _axes(writer: RankWriter) -> tuple[tuple[str, ...], int]:
@@ -112,9 +149,9 @@ def _axes(writer: RankWriter) -> tuple[tuple[str, ...], int]:
 
 
 def _copies(bytes: int, ranks: int, label: str) -> Repeat:
-    """A view and a copy for each rank."""
+    """A copy for each rank, launched from C++ one after another."""
     part = -(-bytes // ranks)
-    return Repeat(ranks, (Host(1), Launch(Pointwise(part, part), label)))
+    return Repeat(ranks, (Launch(Pointwise(part, part), label),))
 
 
 def _listed_gather(writer: RankWriter, elements: int) -> str:
@@ -123,7 +160,7 @@ def _listed_gather(writer: RankWriter, elements: int) -> str:
     bytes = writer.plan.element * elements
     body = (
         Launch(Pointwise(0, bytes), "weights.clear"),
-        Host(2 * ranks),
+        Host(_VIEWS * ranks),
         Communicate("all_gather", bytes, axes, "weights"),
         _copies(bytes, ranks, "weights.copy"),
     )
@@ -131,11 +168,11 @@ def _listed_gather(writer: RankWriter, elements: int) -> str:
 
 
 def _listed_scatter(writer: RankWriter, elements: int) -> str:
-    """The block of a scattered sum of gradients: a view a rank, copies into one tensor, the sum."""
+    """The block of a scattered sum of gradients: divided by the ranks, copied into one tensor, summed."""
     axes, ranks = _axes(writer)
     bytes = writer.plan.gradient_bytes * elements
     body = (
-        Host(ranks),
+        Launch(Pointwise(bytes, bytes), "gradients.average"),
         _copies(bytes, ranks, "gradients.copy"),
         Communicate("reduce_scatter", bytes, axes, "gradients"),
     )

@@ -29,7 +29,7 @@ from wsc.backends.gpu_cluster.transformer.layer import LayerWriter
 from wsc.backends.gpu_cluster.transformer.loops import rolled
 from wsc.backends.gpu_cluster.transformer.schedule import Action, Actions, actions
 from wsc.backends.gpu_cluster.transformer.shape import Parallelism, TransformerShape, check, fits
-from wsc.backends.gpu_cluster.transformer.sharded import gathered_bytes, sharded_passes
+from wsc.backends.gpu_cluster.transformer.sharded import gather_persistent, gathered_bytes, sharded_passes
 from wsc.backends.gpu_cluster.transformer.sizes import Sizes
 from wsc.backends.gpu_cluster.transformer.stages import Stage, even_stages
 
@@ -90,6 +90,8 @@ class RankWriter:
             self._sum_norms()
             self._reduce_rest()
         self._optimizer()
+        if self.plan.gather == "matrix":
+            self.out += gather_persistent(self)
         return tuple(self.out)
 
     # -- what it holds
@@ -325,11 +327,12 @@ class RankWriter:
         if axes:
             self.out.append(Communicate("all_reduce", 4, axes, "gradient.norm"))
         states = plan.master_bytes * mine
+        held = mine if plan.shard == 3 else dense + experts
         self.out += [
             pointwise("gradient.clip", gradients, gradients),
             pointwise("optimizer", states + gradients, states),
             pointwise("optimizer.cast", plan.master_bytes // 3 * mine, self.plan.element * mine),
-            pointwise("gradient.clear", 0, plan.accumulate_bytes * (dense + experts)),
+            pointwise("gradient.clear", 0, plan.accumulate_bytes * held),
         ]
 
 
