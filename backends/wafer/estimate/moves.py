@@ -209,16 +209,20 @@ def _ring(way: _Way) -> Spent:
 
 
 def _halo(way: _Way, op: Halo) -> Spent:
-    """Both sides at once; where nothing comes the tile is copied all the same."""
+    """Both sides at once; where nothing comes the tile is copied all the same.
+
+    A word that comes or goes meets the copy, two banks of a read and a write for every word of a cycle, somewhere in
+    the banks; three quarters of that are left, since a copy that has waited for a bank is behind the word from then on.
+    """
     if way.parts == 1:
         return _copy(way)
     row = way.operand.tile_type.bytes // max(1, way.operand.tile_type.shape[op.dim])
     link = way.machine.fabric.link_bytes_per_cycle
     lo, hi = ceil(op.lo * row / link), ceil(op.hi * row / link)
     words, core = lo + hi if way.parts > 2 else max(lo, hi), way.machine.core
-    found = way.exchange(words, max(lo, hi), 1)
+    found = way.exchange(words, max(lo, hi), 1, words * way.shared)
     pace = core.write_bytes_per_cycle / link
-    copied = way.words + words * (1 + 4 * pace / core.memory_banks)
+    copied = way.words + words * (1 + 3 * pace / core.memory_banks)
     copying = 2 * core.task_startup_cycles + copied / pace
     return Spent(found.busy, max(found.latency, copying), found.links, found.along)
 

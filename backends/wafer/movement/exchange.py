@@ -67,24 +67,31 @@ def _exchange(
     cut: dict[tuple[int, int], tuple[Elements, Elements]],
     size: int,
 ) -> None:
-    """Pieces by (source, target) between the cores of a line; each core sends its own one after another."""
+    """Pieces by (source, target) between the cores of a line; each core sends its own one after another.
+
+    What a core sends goes before what it receives, which may wait: a core that sends later makes the next one late.
+    """
     latest: dict[int, int] = {}
     for core in line:
         made.work(core).tasks = TASKS if len(line) > 1 else 1
+    words = {pair: words_of(taken.size, size) for pair, (taken, _) in cut.items()}
+    pairs = [pair for pair in pairs if words[pair]]
+    sent = {}
     for source, target in pairs:
-        taken, place = cut[source, target]
-        words = words_of(taken.size, size)
-        if not words:
-            continue
-        reads, writes = Span(OPERAND, taken), Span(RESULT, place)
         if source == target:
-            made.work(line[source]).legs.append(copy(words, reads, writes))
             continue
-        message = made.send(region.places[line[source]], [region.places[line[target]]], words)
-        sender = made.work(line[source]).legs
-        sender.append(Leg(words, sends=message, reads=reads, after=latest.get(source, -1), paced=True))
-        latest[source] = len(sender) - 1
-        made.work(line[target]).legs.append(Leg(words, receives=message, writes=writes, paced=True))
+        pair, legs = (source, target), made.work(line[source]).legs
+        sent[pair] = made.send(region.places[line[source]], [region.places[line[target]]], words[pair])
+        reads = Span(OPERAND, cut[pair][0])
+        legs.append(Leg(words[pair], sends=sent[pair], reads=reads, after=latest.get(source, -1), paced=True))
+        latest[source] = len(legs) - 1
+    for pair in pairs:
+        legs, (taken, place) = made.work(line[pair[1]]).legs, cut[pair]
+        writes = Span(RESULT, place)
+        if pair in sent:
+            legs.append(Leg(words[pair], receives=sent[pair], writes=writes, paced=True))
+        else:
+            legs.append(copy(words[pair], Span(OPERAND, taken), writes))
 
 
 def keep(op: Keep, region: Region, operand: Buffer, result: Buffer) -> Expansion:

@@ -43,6 +43,7 @@ from wsc.backends.wafer.simulate.all_to_all import all_to_all_cycles
 from wsc.backends.wafer.simulate.combines import all_reduce, reduce_into, reduce_scatter, reduce_to
 from wsc.backends.wafer.simulate.costs import MOVEMENT, Cost
 from wsc.backends.wafer.simulate.exchanges import exchange_cost
+from wsc.backends.wafer.simulate.halos import halo
 from wsc.backends.wafer.simulate.lines import (
     broadcast_distance,
     copied,
@@ -52,7 +53,7 @@ from wsc.backends.wafer.simulate.lines import (
     move_of,
     sharing,
 )
-from wsc.backends.wafer.simulate.shifts import exchanged, hand_on, rotate, shift
+from wsc.backends.wafer.simulate.shifts import hand_on, rotate, shift
 from wsc.compiler.layout import Mesh
 
 
@@ -74,26 +75,6 @@ def _multicast(machine: Wafer, mesh: Mesh, op: Multicast, operand: Buffer) -> Co
     shared = max((sharing(mesh, axis, operand, axes) for axis in axes), default=1)
     lines = tuple(sorted({mesh[axis].along for axis in axes}))
     return move_of(machine, words, words * shared, broadcast_distance(machine, mesh, axes), lines)
-
-
-def _halo(machine: Wafer, mesh: Mesh, op: Halo, operand: Buffer) -> Cost:
-    """Both neighbours at once: a core sends what it receives, `lo` one way and `hi` the other, and copies its tile.
-
-    The copy has the cycles of the memory that the exchange leaves: a word that comes takes its own place at the port,
-    and one that comes or goes meets, in so many of all banks as the copy is at, one of the copy's words.
-    """
-    tile, parts = operand.tile_type, mesh[op.axis].parts
-    if parts == 1:
-        return copied(machine, operand)
-    row_bytes = tile.bytes // max(1, tile.shape[op.dim])
-    lo, hi = link_words(machine, op.lo * row_bytes), link_words(machine, op.hi * row_bytes)
-    words = lo + hi if parts > 2 else max(lo, hi)
-    cost = exchanged(machine, mesh, op.axis, operand, words, max(lo, hi), 1)
-    core = machine.core
-    at_once = core.write_bytes_per_cycle // machine.fabric.link_bytes_per_cycle
-    met = 2 * words * 2 * at_once / core.memory_banks
-    copying = ceil((link_words(machine, tile.bytes) + words + met) / at_once)
-    return replace(cost, latency=max(cost.latency, 2 * core.task_startup_cycles + copying))
 
 
 def _broadcast(machine: Wafer, mesh: Mesh, op: Broadcast, operand: Buffer) -> Cost:
@@ -160,7 +141,7 @@ _COSTS: dict[type, Callable[[Wafer, Mesh, Any, Buffer], Cost]] = {
     ReduceInto: reduce_into,
     ReduceScatter: reduce_scatter,
     AllReduce: all_reduce,
-    Halo: _halo,
+    Halo: halo,
     Shift: shift,
     Rotate: rotate,
     AllToAll: _all_to_all,
