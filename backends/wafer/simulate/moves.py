@@ -39,7 +39,7 @@ from wsc.backends.wafer.instructions import (
 )
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Buffer
-from wsc.backends.wafer.simulate.all_to_all import all_to_all_cycles
+from wsc.backends.wafer.simulate.all_to_all import all_to_all_cost
 from wsc.backends.wafer.simulate.combines import all_reduce, reduce_into, reduce_scatter, reduce_to
 from wsc.backends.wafer.simulate.costs import MOVEMENT, Cost
 from wsc.backends.wafer.simulate.exchanges import exchange_cost
@@ -48,7 +48,6 @@ from wsc.backends.wafer.simulate.lines import (
     broadcast_distance,
     copied,
     flight_cycles,
-    hop_cycles,
     link_words,
     move_of,
     sharing,
@@ -106,26 +105,6 @@ def _all_gather(machine: Wafer, mesh: Mesh, op: AllGather, operand: Buffer) -> C
     return Cost(MOVEMENT, busy, startup + through + flight, (mesh[axis].along,), on_links)
 
 
-def _all_to_all(machine: Wafer, mesh: Mesh, op: AllToAll, operand: Buffer) -> Cost:
-    """P - 1 exchanges of a P-th of the tile; in the k-th a link carries min(k, P - k) pieces, P^2 / 4 in all.
-
-    Memory first takes the piece that stays, at the full width of its port. Of two parts nothing else hides that.
-    """
-    axis, parts = op.axis, mesh[op.axis].parts
-    if parts == 1:
-        return copied(machine, operand)
-    piece = link_words(machine, ceil(operand.tile_type.bytes / parts))
-    shared = sharing(mesh, axis, operand)
-    through = all_to_all_cycles(machine, parts, piece, shared, hop_cycles(machine, mesh, axis))
-    startup = 2 * machine.core.task_startup_cycles
-    on_links = piece * sum(min(k, parts - k) for k in range(1, parts)) * shared // 2
-    stays = (
-        piece * machine.fabric.link_bytes_per_cycle // machine.core.write_bytes_per_cycle if parts == 2 else 0
-    )
-    latency = startup + through + stays + 2 * machine.fabric.ramp_cycles
-    return Cost(MOVEMENT, startup + piece * (parts - 1), latency, (mesh[axis].along,), on_links)
-
-
 def _append(machine: Wafer, mesh: Mesh, op: Append, operand: Buffer) -> Cost:
     """Every part hands one element to the next while it takes one, or one part takes what it has."""
     words = link_words(machine, operand.tile_type.bytes)
@@ -144,7 +123,7 @@ _COSTS: dict[type, Callable[[Wafer, Mesh, Any, Buffer], Cost]] = {
     Halo: halo,
     Shift: shift,
     Rotate: rotate,
-    AllToAll: _all_to_all,
+    AllToAll: all_to_all_cost,
     AllGather: _all_gather,
     Append: _append,
 }
