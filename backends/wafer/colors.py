@@ -119,6 +119,11 @@ def allocate(
     return _colored(families, paths, local, numbers, orders)
 
 
+def colors_within(family: Family) -> list[int]:
+    """A colour, counted from 0, for every message of a family that has as many as one may take."""
+    return _within(family, [path(message) for message in family.messages], _SHARES[0])
+
+
 def least_colors(families: Sequence[Family]) -> int:
     """The fewest colours that `allocate` finds for families, where a family may take one only."""
     paths = [[path(message) for message in family.messages] for family in families]

@@ -169,12 +169,14 @@ def _reduce_scatter(way: _Way, op: ReduceScatter) -> Spent:
     extent = way.operand.tile_type.shape[op.dim]
     tile = ceil(extent / way.parts)
     pieces = ceil(extent / tile)
-    piece = ceil(way.operand.tile_type.bytes / extent * tile / way.machine.fabric.link_bytes_per_cycle)
+    row, link = way.operand.tile_type.bytes / extent, way.machine.fabric.link_bytes_per_cycle
+    piece = ceil(row * tile / link)
+    words = piece * (pieces - 1) + ceil(row * (extent - tile * (pieces - 1)) / link)
     step = way.ramps + 1 + way.hop
-    busy = piece * (pieces + (way.parts > 2 and pieces > 1))
+    busy = words + piece * (way.parts > 2 and pieces > 1)
     back = step * 2 * max(0, min(pieces - 1, way.parts - 2))
-    through = max(busy + back, pieces * piece + step * (way.parts - 1)) if way.parts > 2 else piece + step
-    links = piece * min(pieces, way.parts - 1)
+    through = max(busy + back, words + step * (way.parts - 1)) if way.parts > 2 else piece + step
+    links = words if pieces < way.parts else words - piece
     across = links * way.shared + step * (way.parts - 1)
     found = way.spent(1, busy, links)
     return replace(found, latency=way.machine.core.task_startup_cycles + max(through, across))
@@ -209,16 +211,20 @@ def _ring(way: _Way) -> Spent:
 
 
 def _halo(way: _Way, op: Halo) -> Spent:
-    """Both sides at once; where nothing comes the tile is copied all the same."""
+    """Both sides at once; where nothing comes the tile is copied all the same.
+
+    A word that comes or goes meets the copy, two banks of a read and a write for every word of a cycle, somewhere in
+    the banks; three quarters of that are left, since a copy that has waited for a bank is behind the word from then on.
+    """
     if way.parts == 1:
         return _copy(way)
     row = way.operand.tile_type.bytes // max(1, way.operand.tile_type.shape[op.dim])
     link = way.machine.fabric.link_bytes_per_cycle
     lo, hi = ceil(op.lo * row / link), ceil(op.hi * row / link)
     words, core = lo + hi if way.parts > 2 else max(lo, hi), way.machine.core
-    found = way.exchange(words, max(lo, hi), 1)
+    found = way.exchange(words, max(lo, hi), 1, words * way.shared)
     pace = core.write_bytes_per_cycle / link
-    copied = way.words + words * (1 + 4 * pace / core.memory_banks)
+    copied = way.words + words * (1 + 3 * pace / core.memory_banks)
     copying = 2 * core.task_startup_cycles + copied / pace
     return Spent(found.busy, max(found.latency, copying), found.links, found.along)
 
@@ -244,12 +250,22 @@ def _all_to_all(way: _Way, op: AllToAll) -> Spent:
     parts = way.parts
     if parts == 1:
         return _copy(way)
-    piece = ceil(way.words / parts)
-    pace = way.machine.core.exchange_cycles_per_word
-    steps = sum(max(pace / way.shared, min(k, parts - k)) for k in range(1, parts))
-    middle = piece * sum(min(k, parts - k) for k in range(1, parts)) * way.shared
-    found = way.exchange(piece * (parts - 1), piece * steps, parts - 1)
-    return Spent(found.busy, found.latency, middle / 2, found.along)
+    link, extent = way.machine.fabric.link_bytes_per_cycle, way.operand.tile_type.shape[op.split]
+    tile = ceil(extent / parts)
+    piece = ceil(way.operand.tile_type.bytes / extent * tile / link)
+    takers = ceil(extent / tile)  # where there are fewer than parts, all send to these
+    pace = way.machine.core.exchange_cycles_per_word / way.shared * takers / parts
+    steps = sum(max(pace, min(k, takers - k), min(k, takers, parts - k)) for k in range(1, parts))
+    blocked = (
+        0.25 if way.shared > 1 else 0.06
+    )  # messages wait for others of their colour, on the few there are
+    steps *= 1 + blocked * takers / parts if parts > 4 else 1
+    even = ceil(way.words / parts)
+    middle = even * sum(min(k, parts - k) for k in range(1, parts)) * way.shared
+    sent = piece * min(takers, parts - 1)
+    found = way.exchange(sent, piece * steps, parts - 1)
+    busy = 2 * way.machine.core.task_startup_cycles + even * (parts - 1)
+    return Spent(busy, found.latency, middle / 2, found.along)
 
 
 def _all_gather(way: _Way, op: AllGather) -> Spent:

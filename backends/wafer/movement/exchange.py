@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from wsc.backends.wafer.movement.parts import (
 )
 from wsc.backends.wafer.program import Buffer
 
+_NOTHING: Elements = np.zeros(0, np.int64)
 TASKS = 2  # of an exchange: one that sends and one that receives
 
 
@@ -46,8 +47,7 @@ def all_to_all(op: AllToAll, region: Region, operand: Buffer, result: Buffer) ->
 
     pairs = _in_turn(parts)
     cut = {pair: piece(*pair) for pair in pairs}
-    for line in region.lines(op.axis):
-        _exchange(made, region, line, pairs, cut, size)
+    _exchange(made, region, list(region.lines(op.axis)), pairs, [cut] * len(region.places), size)
     return made
 
 
@@ -62,29 +62,42 @@ def _in_turn(parts: int) -> list[tuple[int, int]]:
 def _exchange(
     made: Expansion,
     region: Region,
-    line: Sequence[int],
+    lines: Sequence[Sequence[int]],
     pairs: Sequence[tuple[int, int]],
-    cut: dict[tuple[int, int], tuple[Elements, Elements]],
+    cuts: Sequence[Mapping[tuple[int, int], tuple[Elements, Elements]]],
     size: int,
 ) -> None:
-    """Pieces by (source, target) between the cores of a line; each core sends its own one after another."""
+    """Pieces by (source, target) between the cores of lines; each core sends its own one after another.
+
+    What a core sends goes before what it receives, which may wait, as a core that sends late makes the next one late;
+    what stays has the cycles of the memory that these leave. Lines that share links go on side by side.
+    """
     latest: dict[int, int] = {}
-    for core in line:
-        made.work(core).tasks = TASKS if len(line) > 1 else 1
+    sent: list[tuple[int, int, Elements]] = []  # to a core, as a message, at a place
+    for line in lines:
+        for core in line:
+            made.work(core).tasks = TASKS if len(line) > 1 else 1
     for source, target in pairs:
-        taken, place = cut[source, target]
-        words = words_of(taken.size, size)
-        if not words:
-            continue
-        reads, writes = Span(OPERAND, taken), Span(RESULT, place)
-        if source == target:
-            made.work(line[source]).legs.append(copy(words, reads, writes))
-            continue
-        message = made.send(region.places[line[source]], [region.places[line[target]]], words)
-        sender = made.work(line[source]).legs
-        sender.append(Leg(words, sends=message, reads=reads, after=latest.get(source, -1), paced=True))
-        latest[source] = len(sender) - 1
-        made.work(line[target]).legs.append(Leg(words, receives=message, writes=writes, paced=True))
+        for line, cut in zip(lines, cuts, strict=False):
+            taken, place = cut.get((source, target), (_NOTHING, _NOTHING))
+            words = words_of(taken.size, size)
+            if source == target or not words:
+                continue
+            core, legs = line[source], made.work(line[source]).legs
+            message = made.send(region.places[core], [region.places[line[target]]], words)
+            reads = Span(OPERAND, taken)
+            legs.append(Leg(words, sends=message, reads=reads, after=latest.get(core, -1), paced=True))
+            latest[core] = len(legs) - 1
+            sent.append((line[target], message, place))
+    for core, message, place in sent:
+        words = made.messages[message].words
+        made.work(core).legs.append(Leg(words, receives=message, writes=Span(RESULT, place), paced=True))
+    for line, cut in zip(lines, cuts, strict=False):
+        for part, core in enumerate(line):
+            taken, place = cut.get((part, part), (_NOTHING, _NOTHING))
+            if taken.size:
+                words = words_of(taken.size, size)
+                made.work(core).legs.append(copy(words, Span(OPERAND, taken), Span(RESULT, place)))
 
 
 def keep(op: Keep, region: Region, operand: Buffer, result: Buffer) -> Expansion:
@@ -119,7 +132,8 @@ def halo(op: Halo, region: Region, operand: Buffer, result: Buffer) -> Expansion
 
     before = range(extent - op.lo, extent), range(op.lo)
     after = range(op.hi), range(op.lo + extent, op.lo + extent + op.hi)
-    for line in region.lines(op.axis):
+    lines, cuts = list(region.lines(op.axis)), []
+    for line in lines:
         cut = {}
         for part, core in enumerate(line):
             cut[part, part] = edge(core, range(extent), range(op.lo, op.lo + extent))
@@ -127,7 +141,9 @@ def halo(op: Halo, region: Region, operand: Buffer, result: Buffer) -> Expansion
                 cut[part - 1, part] = edge(core, *before)
             if part + 1 < len(line) and op.hi:
                 cut[part + 1, part] = edge(core, *after)
-        _exchange(made, region, line, sorted(cut, key=lambda pair: (pair[0] == pair[1], pair)), cut, size)
+        cuts.append(cut)
+    pairs = sorted({pair for cut in cuts for pair in cut})
+    _exchange(made, region, lines, pairs, cuts, size)
     return made
 
 

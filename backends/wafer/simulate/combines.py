@@ -43,12 +43,14 @@ def reduce_scatter(machine: Wafer, mesh: Mesh, op: ReduceScatter, operand: Buffe
     extent = operand.tile_type.shape[op.dim]
     tile = -(-extent // parts)
     pieces = -(-extent // tile)
-    piece = link_words(machine, operand.tile_type.bytes // extent * tile)
+    row = operand.tile_type.bytes // extent
+    piece = link_words(machine, row * tile)
     step = chain_distance(machine, mesh, axis) // (parts - 1)
     turn = max(0, min(pieces - 1, parts - 2))
-    busy = piece * (pieces + 1 if parts > 2 and pieces > 1 else pieces)
-    way = max(pieces * piece + step * (parts - 1), busy + 2 * step * turn) if parts > 2 else piece + step
-    on_links = piece * (pieces - 1 if pieces == parts else pieces) * sharing(mesh, axis, operand)
+    words = piece * (pieces - 1) + link_words(machine, (extent - tile * (pieces - 1)) * row)
+    busy = words + piece if parts > 2 and pieces > 1 else words
+    way = max(words + step * (parts - 1), busy + 2 * step * turn) if parts > 2 else piece + step
+    on_links = (words - piece if pieces == parts else words) * sharing(mesh, axis, operand)
     through = max(way, on_links + step * (parts - 1), busy)
     startup = machine.core.task_startup_cycles
     return Cost(MOVEMENT, max(1, startup + busy), max(1, startup + through), (mesh[axis].along,), on_links)

@@ -39,20 +39,20 @@ from wsc.backends.wafer.instructions import (
 )
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Buffer
-from wsc.backends.wafer.simulate.all_to_all import all_to_all_cycles
+from wsc.backends.wafer.simulate.all_to_all import all_to_all_cost
 from wsc.backends.wafer.simulate.combines import all_reduce, reduce_into, reduce_scatter, reduce_to
 from wsc.backends.wafer.simulate.costs import MOVEMENT, Cost
 from wsc.backends.wafer.simulate.exchanges import exchange_cost
+from wsc.backends.wafer.simulate.halos import halo
 from wsc.backends.wafer.simulate.lines import (
     broadcast_distance,
     copied,
     flight_cycles,
-    hop_cycles,
     link_words,
     move_of,
     sharing,
 )
-from wsc.backends.wafer.simulate.shifts import exchanged, hand_on, rotate, shift
+from wsc.backends.wafer.simulate.shifts import hand_on, rotate, shift
 from wsc.compiler.layout import Mesh
 
 
@@ -74,26 +74,6 @@ def _multicast(machine: Wafer, mesh: Mesh, op: Multicast, operand: Buffer) -> Co
     shared = max((sharing(mesh, axis, operand, axes) for axis in axes), default=1)
     lines = tuple(sorted({mesh[axis].along for axis in axes}))
     return move_of(machine, words, words * shared, broadcast_distance(machine, mesh, axes), lines)
-
-
-def _halo(machine: Wafer, mesh: Mesh, op: Halo, operand: Buffer) -> Cost:
-    """Both neighbours at once: a core sends what it receives, `lo` one way and `hi` the other, and copies its tile.
-
-    The copy has the cycles of the memory that the exchange leaves: a word that comes takes its own place at the port,
-    and one that comes or goes meets, in so many of all banks as the copy is at, one of the copy's words.
-    """
-    tile, parts = operand.tile_type, mesh[op.axis].parts
-    if parts == 1:
-        return copied(machine, operand)
-    row_bytes = tile.bytes // max(1, tile.shape[op.dim])
-    lo, hi = link_words(machine, op.lo * row_bytes), link_words(machine, op.hi * row_bytes)
-    words = lo + hi if parts > 2 else max(lo, hi)
-    cost = exchanged(machine, mesh, op.axis, operand, words, max(lo, hi), 1)
-    core = machine.core
-    at_once = core.write_bytes_per_cycle // machine.fabric.link_bytes_per_cycle
-    met = 2 * words * 2 * at_once / core.memory_banks
-    copying = ceil((link_words(machine, tile.bytes) + words + met) / at_once)
-    return replace(cost, latency=max(cost.latency, 2 * core.task_startup_cycles + copying))
 
 
 def _broadcast(machine: Wafer, mesh: Mesh, op: Broadcast, operand: Buffer) -> Cost:
@@ -125,26 +105,6 @@ def _all_gather(machine: Wafer, mesh: Mesh, op: AllGather, operand: Buffer) -> C
     return Cost(MOVEMENT, busy, startup + through + flight, (mesh[axis].along,), on_links)
 
 
-def _all_to_all(machine: Wafer, mesh: Mesh, op: AllToAll, operand: Buffer) -> Cost:
-    """P - 1 exchanges of a P-th of the tile; in the k-th a link carries min(k, P - k) pieces, P^2 / 4 in all.
-
-    Memory first takes the piece that stays, at the full width of its port. Of two parts nothing else hides that.
-    """
-    axis, parts = op.axis, mesh[op.axis].parts
-    if parts == 1:
-        return copied(machine, operand)
-    piece = link_words(machine, ceil(operand.tile_type.bytes / parts))
-    shared = sharing(mesh, axis, operand)
-    through = all_to_all_cycles(machine, parts, piece, shared, hop_cycles(machine, mesh, axis))
-    startup = 2 * machine.core.task_startup_cycles
-    on_links = piece * sum(min(k, parts - k) for k in range(1, parts)) * shared // 2
-    stays = (
-        piece * machine.fabric.link_bytes_per_cycle // machine.core.write_bytes_per_cycle if parts == 2 else 0
-    )
-    latency = startup + through + stays + 2 * machine.fabric.ramp_cycles
-    return Cost(MOVEMENT, startup + piece * (parts - 1), latency, (mesh[axis].along,), on_links)
-
-
 def _append(machine: Wafer, mesh: Mesh, op: Append, operand: Buffer) -> Cost:
     """Every part hands one element to the next while it takes one, or one part takes what it has."""
     words = link_words(machine, operand.tile_type.bytes)
@@ -160,10 +120,10 @@ _COSTS: dict[type, Callable[[Wafer, Mesh, Any, Buffer], Cost]] = {
     ReduceInto: reduce_into,
     ReduceScatter: reduce_scatter,
     AllReduce: all_reduce,
-    Halo: _halo,
+    Halo: halo,
     Shift: shift,
     Rotate: rotate,
-    AllToAll: _all_to_all,
+    AllToAll: all_to_all_cost,
     AllGather: _all_gather,
     Append: _append,
 }

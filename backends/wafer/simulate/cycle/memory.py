@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,15 +24,13 @@ Words = NDArray[np.uint32]  # [word, core]: the memory of a kernel's cores
 def place(kernel: Kernel, copies: Mapping[str, int], banks: int) -> tuple[dict[str, Memory], int]:
     """Where the buffers lie, one after another, and the bytes that they take.
 
-    A halo copies its tile two words a cycle: where the second word would be read from the bank that the first one is
-    written to, or the other way round, the result lies a word or two further on.
+    A halo copies its tile two words a cycle: where the result lies half of the banks away, neither word is read from
+    the bank that the other is written to.
     """
     found: dict[str, Memory] = {}
     end = 0
     for buffer in kernel.buffers:
-        end += next(
-            (4 * n for n in range(3) if not _in_its_own_way(kernel, found, buffer, end + 4 * n, banks)), 0
-        )
+        end += _gap(kernel, found, buffer, end, banks)
         found[buffer.name] = Memory(buffer, end)
         end += copies[buffer.name] * stride(buffer)
     for instruction in kernel.flat_instructions():
@@ -48,19 +47,18 @@ def handed(append: Instruction) -> tuple[str, str]:
     return f"{append.result}'out", f"{append.result}'in"
 
 
-def _in_its_own_way(
-    kernel: Kernel, found: Mapping[str, Memory], buffer: Buffer, address: int, banks: int
-) -> bool:
-    """Whether a halo that fills a buffer at an address reads and writes neighbouring banks."""
+def _gap(kernel: Kernel, found: Mapping[str, Memory], buffer: Buffer, address: int, banks: int) -> int:
+    """Bytes to leave free before a buffer, so that a halo which fills it copies half of the banks further on."""
     for instruction in kernel.flat_instructions():
         op = instruction.op
         if instruction.result != buffer.name or not isinstance(op, Halo):
             continue
         source = found.get(instruction.operands[0])
-        row = buffer.tile_type.bytes // max(1, buffer.tile_type.shape[op.dim])
-        if source is not None and (address + op.lo * row - source.address) // 4 % banks in (1, banks - 1):
-            return True
-    return False
+        if source is not None:
+            tile = buffer.tile_type
+            copied = address + op.lo * prod(tile.shape[op.dim + 1 :]) * tile.dtype.bytes
+            return 4 * ((source.address // 4 + banks // 2 - copied // 4) % banks)
+    return 0
 
 
 def tiles(view: Words, memory: Memory, copy: int, cores: Sequence[int]) -> Array:

@@ -40,11 +40,6 @@ def apart(*case: object, reason: str) -> object:
     return pytest.param(*case, marks=pytest.mark.xfail(reason=reason, strict=False))
 
 
-ROUGHLY = (
-    0.07  # where words of several messages meet at banks or in queues in an order that no closed form follows
-)
-
-
 def product(algorithm: str, parts: int, tiles: tuple[int, int, int], dtype: DType) -> None:
     m, k, n = (parts * tile for tile in tiles)
     machine = WSE3 if dtype is DType.F16 else FABRIC
@@ -143,7 +138,7 @@ def test_movements(kind: str, parts: int, words: int) -> None:
 @thorough
 @given(st.integers(2, 32), st.integers(8, 300))
 def test_long_movements(kind: str, parts: int, words: int) -> None:
-    check(movement(kind, parts, words), FABRIC, ROUGHLY if kind == "halo" else AGREE)
+    check(movement(kind, parts, words), FABRIC)
 
 
 @pytest.mark.slow
@@ -152,21 +147,16 @@ def test_long_movements(kind: str, parts: int, words: int) -> None:
 def test_reduce_scatters_over_more_parts_than_pieces(parts: int, rows: int) -> None:
     tile = -(-rows // parts)
     kinds, layouts = [f"f32[{rows},3]"] * 2, ["[.,.] partial a", f"[a:{tile},.]"]
-    check(
-        moving(f"a={parts}x", ["reduce_scatter(axis='a', dim=0, fn='sum')"], kinds, layouts), FABRIC, ROUGHLY
-    )
+    check(moving(f"a={parts}x", ["reduce_scatter(axis='a', dim=0, fn='sum')"], kinds, layouts), FABRIC)
 
 
 @pytest.mark.slow
 @thorough
 @given(st.integers(2, 32), st.integers(1, 5), st.integers(1, 8))
 def test_all_to_alls(parts: int, rows: int, columns: int) -> None:
-    """Messages share colours in an order that the fast level follows, but not word by word."""
     kind = f"f32[{parts * rows},{parts * columns}]"
     layouts = [f"[a:{rows},.]", f"[.,a:{columns}]"]
-    check(
-        moving(f"a={parts}x", ["all_to_all(axis='a', split=1, join=0)"], [kind] * 2, layouts), FABRIC, ROUGHLY
-    )
+    check(moving(f"a={parts}x", ["all_to_all(axis='a', split=1, join=0)"], [kind] * 2, layouts), FABRIC)
 
 
 @pytest.mark.slow
@@ -179,17 +169,29 @@ def test_all_gathers(parts: int, rows: int, columns: int) -> None:
     )
 
 
-halos = st.tuples(st.integers(2, 6), st.integers(0, 2), st.integers(0, 2), st.sampled_from(["f32", "f16"]))
+halos = st.tuples(
+    st.integers(2, 16),
+    st.integers(0, 2),
+    st.integers(0, 2),
+    st.sampled_from(["f32", "f16"]),
+    st.integers(0, 1),
+)
 
 
 @pytest.mark.slow
 @thorough
-@given(st.integers(2, 32), st.integers(1, 60), halos)
-def test_halos(parts: int, words: int, halo: tuple[int, int, int, str]) -> None:
-    rows, lo, hi, kind = halo
-    types, layouts = [f"{kind}[{rows * parts},{words}]"] * 2, [f"[a:{rows},.]", f"[a:{rows}~{lo}+{hi},.]"]
-    move = f"halo(dim=0, axis='a', lo={lo}, hi={hi}, fill=0.0)"
-    check(moving(f"a={parts}x", [move], types, layouts), FABRIC, ROUGHLY)
+@given(st.integers(2, 32), st.integers(1, 60), halos, st.integers(0, 1))
+def test_halos(parts: int, words: int, halo: tuple[int, int, int, str, int], missing: int) -> None:
+    rows, lo, hi, kind, dim = halo
+    extents, tiles, grown = [words, words], [".", "."], [".", "."]
+    extents[dim] = rows * parts - missing
+    tiles[dim], grown[dim] = f"a:{rows}", f"a:{rows}~{lo}+{hi}"
+    types, layouts = (
+        [f"{kind}[{extents[0]},{extents[1]}]"] * 2,
+        [f"[{','.join(cut)}]" for cut in (tiles, grown)],
+    )
+    move = f"halo(dim={dim}, axis='a', lo={lo}, hi={hi}, fill=0.0)"
+    check(moving(f"a={parts}x", [move], types, layouts), FABRIC)
 
 
 @everyday
@@ -244,7 +246,7 @@ def test_algorithms_of_the_catalogue(
         program = entry.program(replace(sizes, **dropped), FABRIC)
     except DoesNotFit:
         reject()
-    check(program, FABRIC, ROUGHLY, exact=False)
+    check(program, FABRIC, exact=False)
 
 
 @pytest.mark.parametrize("model", [models.mlp, models.attention_block], ids=lambda m: m.__name__)
