@@ -9,11 +9,36 @@ from wsc.compiler.errors import VerificationError
 
 
 @dataclass(frozen=True, slots=True)
+class Folding:
+    """How thoroughly to fold a chain; raises VerificationError for figures that make no sense.
+
+    `looks` limits on time are looked at coarsely and `limits` folded in full, the best `wholes` floorplans of each
+    being laid out. `prices` are those of wasted area, beside what it is thought to be worth, at which the best
+    floorplan of a run is kept; a rung has up to `rung` blocks on either side in chains of up to 20, fewer in longer
+    ones.
+    """
+
+    looks: int = 16
+    limits: int = 5
+    wholes: int = 200
+    prices: tuple[float, ...] = (0.25, 1.0, 4.0)
+    rung: int = 12
+
+    def __post_init__(self) -> None:
+        if (
+            min(self.looks, self.limits, self.wholes, self.rung) < 0
+            or not self.prices
+            or min(self.prices) < 0
+        ):
+            raise VerificationError(f"folding takes figures of at least 0, and prices: {self}")
+
+
+@dataclass(frozen=True, slots=True)
 class SolveParams:
     """The work to do; raises VerificationError for figures that make no sense.
 
-    `limits` times are tried for snakes, `folds` for folding the chain, `wholes` folds of each being laid out, and
-    `levels` are open to the annealing. `starts` trees are annealed for
+    `limits` times are tried for snakes, `folding` is how thoroughly the chain is folded, and `levels` are open to the
+    annealing. `starts` trees are annealed for
     `moves` moves each; of the results the better half is annealed again, twice as long, until one is left (`rounds`
     at most). `splits` bounds the slicing of chains in order: it holds runs to a length (beyond about 120 blocks).
     `reorder` counts the splits in other orders of the chain, tried for a shorter time where there are no weights.
@@ -23,8 +48,7 @@ class SolveParams:
     """
 
     limits: int = 24
-    folds: int = 5
-    wholes: int = 400
+    folding: Folding = Folding()
     levels: int = 24
     starts: int = 8
     moves: int = 80_000
@@ -39,8 +63,6 @@ class SolveParams:
 
     def __post_init__(self) -> None:
         counts = (
-            self.folds,
-            self.wholes,
             self.moves,
             self.splits,
             self.reorder,
@@ -69,8 +91,7 @@ class Effort(Enum):
 _PARAMS = {
     Effort.LOW: SolveParams(
         limits=10,
-        folds=2,
-        wholes=200,
+        folding=Folding(looks=8, limits=2, wholes=60, rung=6),
         levels=12,
         starts=4,
         moves=12_000,
@@ -83,8 +104,7 @@ _PARAMS = {
     Effort.MEDIUM: SolveParams(),
     Effort.HIGH: SolveParams(
         limits=40,
-        folds=10,
-        wholes=1_000,
+        folding=Folding(looks=40, limits=12, wholes=1_000, prices=(0.06, 0.25, 1.0, 4.0, 16.0), rung=24),
         levels=32,
         starts=16,
         moves=200_000,

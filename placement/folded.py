@@ -6,75 +6,136 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from wsc.placement.candidates import Catalogue
-from wsc.placement.folding import Chain, Folds, Rules, chain_of, fold
+from wsc.placement.effort import Folding
+from wsc.placement.folding import chain_of, fold
+from wsc.placement.labels import HALF_HOP, Rules, rules_of
 from wsc.placement.plant import plant_fold
 from wsc.placement.problem import Problem
 from wsc.placement.regions import Box
 from wsc.placement.scene import Prices, stage_of
 from wsc.placement.search import WORKERS, Start, unmoved
-from wsc.placement.tree import blank_state
+from wsc.placement.tree import FREE, Int32s, State, blank_state
 
 _BUCKETS = (
-    (24, 48),
-    (32, 32),
-    (44, 20),
-    (64, 12),
-)  # by blocks: ranges of proportions, so that the work stays even
-_LOOKED_AT = 12  # limits folded at coarsely
+    (20, 211),
+    (36, 160),
+    (56, 96),
+    (80, 64),
+    (104, 48),
+)  # by blocks: buckets of a table, so that the work does not grow out of hand
 _COARSER = 3
-_DROP = 200  # a limit is worth a look where a 200th of the fabric comes free
+_DROP = 300  # a limit is worth a look where a 300th of the fabric comes free
 _LATEST = 6  # and it is at most a sixth above the bound: beyond, snakes have room enough
 _WORSE = 32  # folds may cost a thirty-second more than what is known
+_FEW = 20  # blocks: up to here a rung has as many as it may
 _KEPT = 4  # folds of a limit, of different costs
+_NO_WASTE = 1 << 20  # the price of a cell at which wire does not count
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Folded:
-    """A folded chain at a limit on the slowest time, with its exact cost."""
+    """A folded chain at a limit on the slowest time, with its exact cost, as the links and the root of its tree."""
 
     cost: int
     limit: int
-    folds: Folds
-    whole: int
+    links: Int32s
+    root: int
+
+    def plant(self, state: State, room: tuple[int, int]) -> None:
+        """Fills a blank state of one region with the tree."""
+        state.links[:], state.port[:] = self.links, FREE
+        state.roots[0], state.cross[0] = self.root, room
 
 
-def folded(
-    problem: Problem,
-    menus: Catalogue,
-    prices: Prices,
-    order: Sequence[int],
-    bound: int,
-    known: int,
-    limits: int,
-    wholes: int,
-) -> list[Folded]:
-    """The chain folded at the most promising limits whose time alone costs less than `known`; the cheapest first.
+@dataclass(frozen=True)
+class Folder:
+    """Folds the chains of a problem."""
 
-    A coarse look at all of them chooses the `limits` that are folded in full, `wholes` floorplans of each being laid
-    out exactly. None for chains too long to be folded.
-    """
-    buckets = next((many for blocks, many in _BUCKETS if len(order) <= blocks), 0)
-    if not buckets or not limits:
-        return []
-    prices = replace(prices, adapter=0)  # snakes are costed without them, too
-    last = min(known // prices.tick, bound + bound // _LATEST)
-    steps = _steps(menus, problem.fabric.free, bound, last)
-    coarse = _at(problem, menus, prices, order, steps, (max(4, buckets // _COARSER), wholes // 4))
-    worth = known + known // _WORSE
-    best: dict[int, int] = {}
-    for it in coarse:
-        best[it.limit] = min(it.cost, best.get(it.limit, worth))
-    chosen = sorted((limit for limit in best if best[limit] < worth), key=lambda limit: (best[limit], limit))
-    fine = _at(problem, menus, prices, order, chosen[:limits], (buckets, wholes))
-    cheap = [it for it in fine if it.cost < worth]
-    return sorted(cheap, key=lambda it: (it.cost, it.limit, it.whole))
+    problem: Problem
+    menus: Catalogue
+    prices: Prices
+
+    def folded(self, order: Sequence[int], bound: int, known: int, work: Folding) -> list[Folded]:
+        """The chain folded at the most promising limits whose time alone costs less than `known`; the cheapest first.
+
+        A coarse look at some of all limits, and then at the neighbours of the best, chooses those that are folded in
+        full. None for chains too long to be folded.
+        """
+        buckets = next((many for blocks, many in _BUCKETS if len(order) <= blocks), 0)
+        if not buckets or not work.limits:
+            return []
+        last = min(known // self.prices.tick, bound + bound // _LATEST)
+        steps = _steps(self.menus, self.problem.fabric.free, bound, last)
+        coarse = replace(
+            work, prices=(work.prices[len(work.prices) // 2] / 2,), rung=0 if len(order) > _FEW else 2
+        )
+        worth = known + known // _WORSE
+        best = self._looks(order, steps, buckets // _COARSER, coarse, worth)
+        chosen = sorted(best, key=lambda limit: (best[limit], limit))[: work.limits]
+        fine = self._at(order, chosen, buckets, work)
+        return sorted((it for it in fine if it.cost < worth), key=lambda it: (it.cost, it.limit))
+
+    def _looks(
+        self, order: Sequence[int], steps: Sequence[int], buckets: int, work: Folding, worth: int
+    ) -> dict[int, int]:
+        """What a fold costs at the limits looked at, where that is below `worth`."""
+        best: dict[int, int] = {}
+        stride = max(1, -(-len(steps) * 2 // max(1, work.looks)))
+        asked: set[int] = set()
+        while stride:
+            around = sorted(best, key=lambda limit: (best[limit], limit))[:2]
+            middle = [steps.index(limit) for limit in around]
+            wanted = (
+                {at + way * stride for at in middle for way in (-1, 1)}
+                if asked
+                else set(range(0, len(steps), stride))
+            )
+            wanted = {at for at in wanted if 0 <= at < len(steps)} - asked
+            asked |= wanted
+            for it in self._at(order, [steps[at] for at in sorted(wanted)], buckets, work):
+                if it.cost < best.get(it.limit, worth):
+                    best[it.limit] = it.cost
+            stride //= 2
+        return best
+
+    def _at(self, order: Sequence[int], limits: Sequence[int], buckets: int, work: Folding) -> list[Folded]:
+        """The best folds at each limit that fit."""
+        with ThreadPoolExecutor(WORKERS) as pool:
+            made = pool.map(lambda limit: self.at(order, limit, buckets, work), limits)
+            return [it for some in made for it in some]
+
+    def at(self, order: Sequence[int], limit: int, buckets: int, work: Folding) -> list[Folded]:
+        """Some of the folds at a limit that fit, of different costs, the cheapest first."""
+        problem, menus = self.problem, self.menus
+        room = (problem.fabric.width, problem.fabric.height)
+        chain = chain_of(order, problem.nets, [menus.menu(block).cores(limit) or 0 for block in order])
+        fronts = [menus.menu(block).front(limit) for block in order]
+        folds = fold(chain, fronts, self._rules(limit, int(chain.cores[-1]), buckets, len(order), work))
+        stage = stage_of(
+            problem, menus, replace(self.prices, adapter=0), [limit], [Box(0, 0, *room)], [list(order)]
+        )
+        state = blank_state(stage.scene)
+        found: dict[int, Folded] = {}
+        for whole in range(len(folds.wholes)):
+            plant_fold(state, folds, whole, order, room)
+            laid = unmoved(stage, Start(state, 0.0, 0))
+            if laid.fits and laid.cost not in found:
+                found[laid.cost] = Folded(laid.cost, limit, laid.state.links.copy(), int(laid.state.roots[0]))
+        return [found[cost] for cost in sorted(found)[:_KEPT]]
+
+    def _rules(self, limit: int, cores: int, buckets: int, blocks: int, work: Folding) -> Rules:
+        """The rules at a limit. A cell costs what it would have saved, if areas go with times, and more or less."""
+        fabric, prices = self.problem.fabric, self.prices
+        cell = limit * prices.tick / (fabric.free * max(1, prices.half_hop)) * HALF_HOP
+        each = [min(_NO_WASTE, max(1, round(cell * price))) for price in work.prices]
+        rung = min(work.rung, max(2, work.rung * _FEW // blocks))
+        sides = (fabric.width, fabric.height)
+        return rules_of(sides, buckets, fabric.free - cores, [*each, _NO_WASTE], rung, work.wholes)
 
 
 def _steps(menus: Catalogue, free: int, low: int, high: int) -> list[int]:
-    """Limits at which the least areas fall, those with most to spare for their time first."""
+    """Limits at which the least areas fall, those with most to spare for their time, shortest first."""
     times = menus.times(low, high)
     known: dict[int, int] = {}
 
@@ -94,71 +155,4 @@ def _steps(menus: Catalogue, free: int, low: int, high: int) -> list[int]:
             continue
         middle = (first + last) // 2
         waiting += [(first, middle), (middle, last)]
-    fitting = [times[at] for at in sorted({0, *steps}) if times and cores(at) * 100 <= free * 99]
-    return fitting[:_LOOKED_AT]
-
-
-def _at(
-    problem: Problem,
-    menus: Catalogue,
-    prices: Prices,
-    order: Sequence[int],
-    limits: Sequence[int],
-    work: tuple[int, int],
-) -> list[Folded]:
-    """The best folds at each limit that fit, `work` being ranges of proportions and floorplans laid out."""
-    tasks = [_task(problem, menus, prices, order, limit, work) for limit in limits]
-    with ThreadPoolExecutor(WORKERS) as pool:
-        made = list(pool.map(lambda task: fold(*task), tasks))
-    found = []
-    for limit, folds in zip(limits, made, strict=True):
-        found += _laid(problem, menus, prices, order, limit, folds, work[1])
-    return found
-
-
-def _task(
-    problem: Problem,
-    menus: Catalogue,
-    prices: Prices,
-    order: Sequence[int],
-    limit: int,
-    work: tuple[int, int],
-) -> tuple[Chain, list[list[tuple[int, int]]], Rules]:
-    """What `fold` takes at a limit. A cell of waste costs what it would have saved, if areas go with times."""
-    fabric = problem.fabric
-    chain = chain_of(order, problem.nets, [menus.menu(block).cores(limit) or 0 for block in order])
-    spare = fabric.free - int(chain.cores[-1])
-    price = max(1, limit * prices.tick * 64 // fabric.free)
-    rules = Rules(
-        width=fabric.width,
-        height=fabric.height,
-        buckets=work[0],
-        waste=spare + fabric.free // 80,
-        half_hop=prices.half_hop,
-        beyond=limit * prices.tick // max(fabric.width, fabric.height),
-        prices=np.array([price // 4, price, price * 4], np.int64),
-        wholes=2 * work[1],
-    )
-    return chain, [menus.menu(block).front(limit) for block in order], rules
-
-
-def _laid(
-    problem: Problem,
-    menus: Catalogue,
-    prices: Prices,
-    order: Sequence[int],
-    limit: int,
-    folds: Folds,
-    wholes: int,
-) -> list[Folded]:
-    """Some of the folds that fit, of different costs."""
-    room = (problem.fabric.width, problem.fabric.height)
-    stage = stage_of(problem, menus, prices, [limit], [Box(0, 0, *room)], [list(order)])
-    state = blank_state(stage.scene)
-    found: dict[int, Folded] = {}
-    for whole in range(min(wholes, len(folds.wholes))):
-        plant_fold(state, folds, whole, order, room)
-        laid = unmoved(stage, Start(state, 0.0, 0))
-        if laid.fits and laid.cost not in found:
-            found[laid.cost] = Folded(laid.cost, limit, folds, whole)
-    return [found[cost] for cost in sorted(found)[:_KEPT]]
+    return [times[at] for at in sorted({0, *steps}) if times and cores(at) * 100 <= free * 99]

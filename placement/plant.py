@@ -7,7 +7,9 @@ from random import Random
 
 import numpy as np
 
-from wsc.placement.folding import AT, DIRECTION, MIRRORS, PART_A, PART_B, Folds
+from wsc.placement.folding import Folds
+from wsc.placement.labels import AT, BEYOND, MIRRORS, PAIR, PART_A, PART_B, PART_C
+from wsc.placement.labels import CUT as CUT_LABEL
 from wsc.placement.slicing import Curves, Packing
 from wsc.placement.snake import Snake
 from wsc.placement.tree import ALIGN, CUT, FREE, LEFT, PARENT, RIGHT, ROW, STACK, Int32s, State
@@ -129,27 +131,42 @@ def _cuts(links: Int32s, root: int) -> list[int]:
 
 def plant_fold(state: State, folds: Folds, whole: int, order: Sequence[int], room: tuple[int, int]) -> None:
     """Fills a blank state of one region with the tree of a label of the whole chain."""
-    links = state.links
-    links[:] = -1
-    links[ALIGN] = 0
+    state.links[:] = -1
+    state.links[ALIGN] = 0
     state.port[:] = FREE
     state.cross[0] = room
-    free = iter(range(len(order), links.shape[1]))
+    free = iter(range(len(order), state.links.shape[1]))
+    state.roots[0] = _unfold(state.links, folds, folds.wholes[whole], (0, len(order)), order, 0, free)
 
-    def grow(first: int, stop: int, label: Int32s, mirrors: int) -> int:
-        if stop - first == 1:
-            return order[first]
-        at, own, cut = int(label[AT]), int(label[MIRRORS]), int(label[DIRECTION])
-        one, two = (
-            folds.labels[folds.runs[first, at], label[PART_A]],
-            folds.labels[folds.runs[at, stop], label[PART_B]],
-        )
-        parts = [grow(first, at, one, mirrors ^ (own & 3)), grow(at, stop, two, mirrors ^ (own >> 2))]
-        if mirrors >> (0 if cut == ROW else 1) & 1:
+
+def _unfold(
+    links: Int32s,
+    folds: Folds,
+    label: Int32s,
+    run: tuple[int, int],
+    order: Sequence[int],
+    mirrors: int,
+    free: Iterator[int],
+) -> int:
+    """The root of the tree of a label of a run; bits 0 and 1 of `mirrors` turn it round along x and y."""
+    first, stop = run
+    if stop - first == 1:
+        return order[first]
+    at, beyond, cut, own = (int(label[column]) for column in (AT, BEYOND, CUT_LABEL, MIRRORS))
+
+    def part(run: tuple[int, int], column: int, shift: int) -> int:
+        label_of_part = folds.labels[folds.runs[run], label[column]]
+        return _unfold(links, folds, label_of_part, run, order, mirrors ^ (own >> shift & 3), free)
+
+    def joined(parts: list[int], cut: int) -> int:
+        if mirrors >> (1 - cut) & 1:
             parts.reverse()
-        node = next(free)
-        links[LEFT, node], links[RIGHT, node], links[CUT, node] = *parts, cut
-        links[PARENT, parts[0]] = links[PARENT, parts[1]] = node
-        return node
+        return _join(links, next(free), parts[0], parts[1], cut)
 
-    state.roots[0] = grow(0, len(order), folds.wholes[whole], 0)
+    if not beyond:
+        return joined([part((first, at), PART_A, 0), part((at, stop), PART_B, 2)], cut)
+    pair = [part((first, at), PART_A, 0), part((beyond, stop), PART_C, 4)]
+    if own & PAIR:
+        pair.reverse()
+    rung = joined(pair, 1 - cut)
+    return joined([rung, part((at, beyond), PART_B, 2)], cut)

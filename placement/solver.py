@@ -20,7 +20,7 @@ from wsc.placement.anneal import LOSS
 from wsc.placement.bounds import bounds_of
 from wsc.placement.candidates import Catalogue, catalogue, time_bound
 from wsc.placement.effort import Effort, SolveParams
-from wsc.placement.folded import Folded, folded
+from wsc.placement.folded import Folded, Folder
 from wsc.placement.ground import check_ground
 from wsc.placement.layout import align, lay_out
 from wsc.placement.problem import Problem
@@ -138,7 +138,7 @@ def _searched(
     if packing is None and not some:
         return []
     known = min((draft.cost for draft in some), default=LOSS)
-    folds = folded(problem, menus, prices, order, bound, known, params.folds, params.wholes) if some else []
+    folds = Folder(problem, menus, prices).folded(order, bound, known, params.folding) if some else []
     stage = _stage(problem, menus, prices, bound, packing, some, folds, params)
     starts = planted(stage, order, packing, some, folds, params.starts)
     teller = _Teller(prices, problem.weights is not None, bound, params, told)

@@ -12,7 +12,7 @@ from wsc.placement.bounds import cheapest_times
 from wsc.placement.candidates import Catalogue, least_limit
 from wsc.placement.folded import Folded
 from wsc.placement.ground import pieces
-from wsc.placement.plant import plant, plant_fold, plant_snake
+from wsc.placement.plant import plant, plant_snake
 from wsc.placement.problem import Net, Problem
 from wsc.placement.scene import Prices, Stage
 from wsc.placement.search import Start
@@ -134,7 +134,7 @@ def planted(
     room = (stage.regions[0].width, stage.regions[0].height)
     for it in folds[: (count + 1) // 2]:
         state = blank_state(stage.scene)
-        plant_fold(state, it.folds, it.whole, order, room)
+        it.plant(state, room)
         state.level[0] = _level(stage, it.limit)
         starts.append(Start(state, _FOLD_HEAT, 100 + len(starts)))
     left = count - len(starts)

@@ -2,21 +2,30 @@
 
 from fractions import Fraction
 
-import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wsc.placement.bounds import cheapest_times
 from wsc.placement.candidates import catalogue
-from wsc.placement.folding import Folds, Rules, chain_of, fold
+from wsc.placement.folding import Folds, chain_of, fold
+from wsc.placement.labels import rules_of
+from wsc.placement.plant import plant_fold
 from wsc.placement.problem import Block, Fabric, Net, Problem, Shape, Weights
-from wsc.placement.scene import Prices
+from wsc.placement.regions import Box
+from wsc.placement.scene import Prices, stage_of
+from wsc.placement.search import Start, unmoved
+from wsc.placement.tree import blank_state
 
 
-def folds(sides: list[tuple[int, int]], nets: list[tuple[int, int]], width: int, height: int) -> Folds:
+def folds(
+    sides: list[tuple[int, int]], nets: list[tuple[int, int]], width: int, height: int, rung: int = 0
+) -> Folds:
     """Blocks of one shape each, in order, with nets of weight 1."""
     chain = chain_of(range(len(sides)), [Net(*net) for net in nets], [w * h for w, h in sides])
     waste = width * height - sum(w * h for w, h in sides)
-    rules = Rules(width, height, 4, waste, 1, 10, np.array([1, 8, 64], np.int64), 50)
-    return fold(chain, [[side] for side in sides], rules)
+    return fold(
+        chain, [[side] for side in sides], rules_of((width, height), 4, waste, (16, 128, 1024), rung, 50)
+    )
 
 
 def wire(found: Folds) -> int:
@@ -40,6 +49,41 @@ def test_the_narrowest_goes_into_the_middle_where_all_three_are_joined() -> None
 
 def test_what_is_too_large_has_no_fold() -> None:
     assert len(folds([(2, 2)] * 3, [(0, 1), (1, 2)], 2, 4).wholes) == 0
+
+
+def test_a_rung_holds_what_no_two_runs_in_order_do() -> None:
+    sides, nets = [(2, 5), (2, 4), (2, 2), (2, 1)], [(0, 1), (1, 2), (2, 3)]
+    assert (
+        len(folds(sides, nets, 4, 6).wholes) == 0
+    )  # the last has to lie above the first, with two between them
+    assert wire(folds(sides, nets, 4, 6, rung=1)) == 5 + 6 + 5
+
+
+def test_nets_over_a_rung_are_counted() -> None:
+    sides, nets = [(2, 5), (2, 4), (2, 2), (2, 1)], [(0, 1), (1, 2), (2, 3), (0, 3)]
+    assert wire(folds(sides, nets, 4, 6, rung=1)) == 5 + 6 + 5 + 6
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=2, max_size=7),
+    st.integers(6, 14),
+    st.integers(6, 14),
+)
+def test_what_a_label_tells_fits(sides: list[tuple[int, int]], width: int, height: int) -> None:
+    blocks = tuple(Block(f"b{index}", (Shape(*side, 1),)) for index, side in enumerate(sides))
+    order = list(range(len(sides)))
+    nets = tuple(Net(a, a + 1) for a in order[:-1])
+    problem = Problem(Fabric(width, height), blocks, nets, Weights())
+    if sum(w * h for w, h in sides) > width * height:
+        return
+    found = folds(sides, [(net.source, net.target) for net in nets], width, height, rung=2)
+    stage = stage_of(
+        problem, catalogue(problem), Prices.of(problem), [1], [Box(0, 0, width, height)], [order]
+    )
+    state = blank_state(stage.scene)
+    for whole in range(len(found.wholes)):
+        plant_fold(state, found, whole, order, (width, height))
+        assert unmoved(stage, Start(state, 0.0, 0)).fits
 
 
 def test_the_bound_is_exact_where_blocks_lie_in_a_line() -> None:
