@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.wafer.compiling import check_numbers, compile_for
 from tests.wafer.models import mlp
+from tests.wafer.simulate.cycle.programs import arrays
 from tests.wafer.simulate.programs import chain
 from tests.wafer.test_defects import damaged
 from wsc.backends.wafer.facts import plan_facts
@@ -98,7 +99,23 @@ def test_places_count_the_spares(tmp_path: Path) -> None:
         damaged(tmp_path, "spare_columns = 1; dead_cores = [[17, 0]]")
 
 
-def test_the_cycle_level_refuses_dead_cores(tmp_path: Path) -> None:
+def test_the_cycle_level_refuses_spare_cores(tmp_path: Path) -> None:
     machine = damaged(tmp_path, "spare_columns = 1; dead_cores = [[1, 0]]", "wafer-4x4")
-    with pytest.raises(AlgorithmError, match=r"takes wafers without dead cores, and 'hurt' has some"):
+    with pytest.raises(AlgorithmError, match=r"takes wafers without spare cores in use, and 'hurt' has some"):
         simulate_cycles(chain("relu"), machine, {}, [])
+
+
+def test_the_cycle_level_runs_beside_dead_cores_and_refuses_ways_past_them(tmp_path: Path) -> None:
+    program = chain("relu")
+    weights, inputs = arrays(program)
+    beside = damaged(tmp_path, "dead_cores = [[2, 2]]", "wafer-4x4")
+    whole = damaged(tmp_path, "dead_cores = []", "wafer-4x4")
+    hurt, well = (simulate_cycles(program, machine, weights, inputs) for machine in (beside, whole))
+    assert hurt.times == well.times
+    np.testing.assert_array_equal(hurt.outputs[0], well.outputs[0])
+    with pytest.raises(AlgorithmError) as caught:
+        simulate_cycles(program, damaged(tmp_path, "dead_cores = [[3, 0]]", "wafer-4x4"), weights, inputs)
+    assert str(caught.value) == (
+        "the cycle-level simulator routes past no dead core, and words of 'by hand' (stream/s1) pass the one at (3, 0)"
+        " of 'hurt': simulate at the fast level"
+    )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wsc.backends.wafer.machine import Wafer
+from wsc.backends.wafer.movement.program import Movements
 from wsc.backends.wafer.movement.streams import StreamExpansion
 from wsc.backends.wafer.program import HOST, Buffer, Program
 from wsc.backends.wafer.simulate.cycle.build import Built, Placed, build
@@ -65,6 +66,7 @@ def simulate_cycles(
             f" {cores:,}: compile for a smaller fabric, or simulate at the fast level"
         )
     built, moves = build(program, machine, repeats)
+    _check_ways(program, machine, moves)
     fabric = Machine(built.fabric, built.routes, built.cores)
     given = {name: array for (name, _), array in zip(program.inputs, inputs, strict=True)}
     locals_ = _load(program, built, fabric, {**weights, **given})
@@ -88,11 +90,23 @@ def _refuse(program: Program, machine: Wafer) -> None:
             f"the cycle-level simulator takes programs of one wafer, and '{program.name}' runs on {program.wafers}:"
             " simulate at the fast level"
         )
-    if machine.keep_outs or not machine.repair.whole:
+    if not machine.repair.whole:
         raise AlgorithmError(
-            f"the cycle-level simulator takes wafers without dead cores, and '{machine.name}' has some: simulate at the"
-            " fast level"
+            f"the cycle-level simulator takes wafers without spare cores in use, and '{machine.name}' has some:"
+            " simulate at the fast level"
         )
+
+
+def _check_ways(program: Program, machine: Wafer, moves: Movements) -> None:
+    """Raise AlgorithmError where words would pass a dead core: here their ways have one turn and go round nothing."""
+    dead = {cell for box in machine.keep_outs for cell in box.cells}
+    for color, places in moves.colored.positions.items():
+        for place in sorted(dead & places.keys()):
+            families = sorted(name for name, colors in moves.colored.color.items() if color in colors)
+            raise AlgorithmError(
+                f"the cycle-level simulator routes past no dead core, and words of '{program.name}' ({families[0]})"
+                f" pass the one at {place} of '{machine.name}': simulate at the fast level"
+            )
 
 
 def _load(program: Program, built: Built, fabric: Machine, arrays: Mapping[str, Array]) -> list[Local]:
