@@ -149,7 +149,10 @@ class _Model:
         across = (self.width - 1) * (self.ramps + 1 + self.hop)
         if ring:
             moved = b * self.machine.core.exchange_cycles_per_word if self.height > 1 else 0
+            summed += self.startup + c if self.width > 2 else 0  # a root takes one chain after the other
             exchange = 2 * self.startup + moved + min(2, self.height - 1) * self.hop + self.ramps
         else:
             exchange = self.startup + control + b + self.hop + self.ramps
+            summed -= control  # each core is the root of a sum in turn, and late once
+            across += control
         return steps * (self.multiply(self.m, k, n) + summed + exchange) + across

@@ -156,9 +156,9 @@ def _tree(way: _Way, cycles: Callable[..., int], op: ReduceTo | AllReduce, root:
 
 
 def _reduce_into(way: _Way, op: ReduceInto) -> Spent:
-    """A root between two others takes the words of one chain after those of the other."""
+    """A root between two others takes the words of one chain after those of the other, by a task of its own."""
     spent = _moving_root(way, _reduce_to(way, ReduceTo(op.axis)))
-    more = way.words if way.parts > 2 else 0
+    more = way.words + way.machine.core.task_startup_cycles if way.parts > 2 else 0
     return replace(spent, busy=spent.busy + more, latency=spent.latency + more)
 
 

@@ -93,14 +93,16 @@ def _tree(machine: Wafer, mesh: Mesh, op: ReduceTo, operand: Buffer) -> Cost:
 def reduce_into(machine: Wafer, mesh: Mesh, op: ReduceInto, operand: Buffer) -> Cost:
     """Chains from both ends to a root that moves from step to step, as in `_broadcast`; no core waits for the sum.
 
-    A root between others takes the words of one chain after those of the other.
+    A root between others takes the words of one chain after those of the other, by a task of its own.
     """
     cost = _chain(machine, mesh, op.axis, operand)
     more = machine.core.root_move_cycles
     if mesh[op.axis].parts > 2:
-        more += link_words(machine, operand.tile_type.bytes)
+        more += machine.core.task_startup_cycles + link_words(machine, operand.tile_type.bytes)
     flight = chain_distance(machine, mesh, op.axis)
-    return replace(cost, occupancy=cost.occupancy + more, latency=cost.latency + more, flight=flight)
+    return replace(
+        cost, occupancy=cost.occupancy + more, latency=cost.latency + more, flight=flight, root=more
+    )
 
 
 def _tree_and_back(machine: Wafer, mesh: Mesh, op: AllReduce, operand: Buffer) -> Cost:

@@ -34,7 +34,8 @@ class Cost:
 
     `lines` are the directions ("x", "y") in which it uses the region's links; `macs` are multiply-adds on one core.
     `flight` is the part of the latency that only the farthest core sees: a loop, which no core waits in for another,
-    pays it once. `edge_cycles` is how long it keeps the wafer's edge.
+    pays it once. `root` is the part of the cycles that only the core at the movement's root has.
+    `edge_cycles` is how long it keeps the wafer's edge.
     """
 
     kind: str
@@ -44,6 +45,7 @@ class Cost:
     line_cycles: int = 0
     macs: int = 0
     flight: int = 0
+    root: int = 0
     edge_cycles: int = 0
 
 

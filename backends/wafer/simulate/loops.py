@@ -4,14 +4,17 @@ An instruction starts when the core is free, its operands are there and its resu
 it up: there is no barrier between steps. So the way to the farthest core counts only once, after the last step, where
 an operand comes from a core that goes on as soon as it has sent (`Cost.flight`). Of a tile that is used piece by piece
 (Rotate, MultiplyAdd), every piece is there, and is read, by itself.
+
+What a root alone has to do (`Cost.root`) makes the root late, and those that hear from it. Where tiles rotate, these
+are the next step's roots, and every step is as late; elsewhere each core is a root in turn, and late once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from wsc.backends.wafer.instructions import MultiplyAdd, Rotate
+from wsc.backends.wafer.instructions import MultiplyAdd, Rotate, Shift
 from wsc.backends.wafer.program import RESIDENT, Instruction, Kernel, Loop
 from wsc.backends.wafer.simulate.costs import COMPUTE, MOVEMENT, Cost
 
@@ -22,14 +25,22 @@ def loop_cost(kernel: Kernel, instruction: Instruction, costs: Sequence[Cost]) -
     steps, body = instruction.op.steps, instruction.op.body
     core = _Core()
     states = _States(kernel)
+    once = 0
+    if not any(isinstance(inner.op, (Rotate, Shift)) for inner in body):
+        once = max((cost.root for cost in costs), default=0)
+        costs = [_without_root(cost) for cost in costs]
     for step in range(steps):
         for inner, cost in zip(body, costs, strict=True):
             core.run(cost, states.read(inner, step), states.written(inner, step))
-    end = max(core.free, core.arrived) + max((cost.flight for cost in costs), default=0)
+    end = max(core.free, core.arrived) + once + max((cost.flight for cost in costs), default=0)
     macs = steps * sum(cost.macs for cost in costs)
     lines = tuple(sorted({line for cost in costs for line in cost.lines}))
     on_lines = max((sum(c.line_cycles for c in costs if line in c.lines) for line in lines), default=0)
-    return Cost(COMPUTE if macs else MOVEMENT, core.free, end, lines, steps * on_lines, macs)
+    return Cost(COMPUTE if macs else MOVEMENT, core.free + once, end, lines, steps * on_lines, macs)
+
+
+def _without_root(cost: Cost) -> Cost:
+    return replace(cost, occupancy=cost.occupancy - cost.root, latency=cost.latency - cost.root, root=0)
 
 
 @dataclass

@@ -17,6 +17,7 @@ from tests.wafer.compiling import compile_for, machine, random_inputs
 from tests.wafer.sequential_cases import inputs_of, llama
 from tests.wafer.simulate.cycle.programs import AGREE, MOST_CYCLES, check, moving
 from tests.wafer.simulate.cycle.test_agreement import FABRIC, apart, everyday
+from wsc.backends.wafer.algorithms import Product, matmul_program
 from wsc.backends.wafer.algorithms.catalog import ENTRIES, example
 from wsc.backends.wafer.execute import execute
 from wsc.backends.wafer.machine import Wafer
@@ -38,11 +39,6 @@ thorough = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 
-# Where the two levels are known to be further apart than they should be.
-ROOTS = (
-    "sums whose root moves: the fast level adds up what roots of rows and of columns prepare at the same time"
-)
-
 
 def run(
     program: Program, wafer: Wafer, weights: dict[str, Array], inputs: Sequence[Array], error: float = 0
@@ -60,11 +56,15 @@ def run(
     return found
 
 
-APART = ("summa-t", "attention")
+# Where the two levels are known to be further apart than they should be.
+LOOPS = "5.3 %: what is ready beside a loop runs while the loop waits for words; the fast level has it before or after"
+CASES = [(name, dtype) for name in ENTRIES for dtype in (DType.F32, DType.F16)]
+APART = ("attention", DType.F32)
 
 
-@pytest.mark.parametrize("dtype", [DType.F32, DType.F16])
-@pytest.mark.parametrize("name", [apart(n, reason=ROOTS) if n in APART else n for n in ENTRIES])
+@pytest.mark.parametrize(
+    ("name", "dtype"), [apart(*case, reason=LOOPS) if case == APART else case for case in CASES]
+)
 def test_every_algorithm(name: str, dtype: DType) -> None:
     wafer = machines.machine("wse2")
     program = ENTRIES[name].program(asked(name, dtype=dtype), wafer)
@@ -73,16 +73,29 @@ def test_every_algorithm(name: str, dtype: DType) -> None:
     run(program, wafer, weights, [given_[n] for n, _ in program.inputs], 1e-5 if dtype is DType.F32 else 0.01)
 
 
-@pytest.mark.parametrize("name", APART)
-def test_sums_whose_root_moves_have_their_data(name: str) -> None:
+def test_an_algorithm_that_is_apart_has_its_data() -> None:
     wafer = machines.machine("wse2")
-    program = ENTRIES[name].program(asked(name), wafer)
+    program = ENTRIES[APART[0]].program(asked(APART[0], dtype=APART[1]), wafer)
     given_ = example(program)
     inputs = [given_[n] for n, _ in program.inputs]
     found = simulate_cycles(program, wafer, {}, inputs)
     for a, b in zip(found.outputs, execute(program, {}, inputs), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
-    assert abs(simulate(program, wafer).latency_cycles / found.latency - 1) <= 0.2
+    assert abs(simulate(program, wafer).latency_cycles / found.latency - 1) <= 0.06
+
+
+transposed = st.tuples(st.sampled_from(["summa-t", "meshgemm-t"]), st.sampled_from([2, 3, 4, 6, 8]))
+tiles = st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(1, 6))
+
+
+@pytest.mark.slow
+@thorough
+@given(transposed, tiles, st.sampled_from([DType.F32, DType.F16]))
+def test_sums_whose_root_moves(product: tuple[str, int], tile: tuple[int, int, int], dtype: DType) -> None:
+    algorithm, parts = product
+    m, k, n = (parts * extent for extent in tile)
+    wafer = machines.machine("wse2")
+    check(matmul_program(algorithm, Product(m, k, n, parts, dtype), wafer), wafer, exact=False)
 
 
 # a movement of W words a part over P parts: mesh, text, types before and after, layouts before and after
@@ -193,9 +206,9 @@ def test_a_program_over_wafers_is_refused() -> None:
     )
 
 
-SETTLED = 12  # inputs, of which the first few fill the pipeline and the last few find it emptying
-# An interval depends on which of many ready instructions a core takes first: 13 % at most were seen, 1.6 % in the mean.
-INTERVAL = 0.15
+# Inputs. The first few fill the pipeline: until all queues are as full as they stay, a kernel's work comes now before
+# and now behind another's, and an input may be a whole interval late. The last few find it emptying.
+INPUTS, FILLED, EMPTYING = 28, 12, 8
 
 
 def pipeline(model: Model, name: str) -> float:
@@ -203,10 +216,10 @@ def pipeline(model: Model, name: str) -> float:
     found, wafer = compile_for(name, model), machine(name)
     inputs = random_inputs(found.given)
     run(found.program, wafer, dict(found.model.weights), inputs, 1e-5)
-    times = simulate_cycles(found.program, wafer, found.model.weights, inputs, repeats=SETTLED).times
-    settled = (times[-4] - times[2]) / (SETTLED - 6)
+    times = simulate_cycles(found.program, wafer, found.model.weights, inputs, repeats=INPUTS).times
+    settled = (times[-EMPTYING] - times[FILLED]) / (INPUTS - EMPTYING - FILLED)
     fast = simulate(found.program, wafer).interval_cycles
-    assert abs(fast / settled - 1) <= INTERVAL, (fast, settled, np.diff(times))
+    assert abs(fast / settled - 1) <= AGREE, (fast, settled, np.diff(times))
     return fast / settled - 1
 
 
