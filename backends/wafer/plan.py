@@ -11,6 +11,7 @@ import numpy as np
 from wsc.backends.target import Progress
 from wsc.backends.wafer.chunks import SHORTENING, ChunkParams, plan_chunks
 from wsc.backends.wafer.coarse import Coarse, Job, SizingParams
+from wsc.backends.wafer.deepen import deepen
 from wsc.backends.wafer.defects import Box
 from wsc.backends.wafer.depths import plan_depths
 from wsc.backends.wafer.kernels import FusedKernel, cut_kernels, resolve
@@ -86,9 +87,12 @@ def _plan_chunked(
         raise DoesNotFit(f"'{graph.name}' does not fit {machine.name} in a pipeline. {error}") from error
     if faults := check(problem, placement):
         raise InternalError(f"the placement of '{graph.name}' is not legal: {'; '.join(faults)}")
+    spots = placement.placed
+    chosen = [menu[spot.payload] for menu, spot in zip(choices, spots, strict=True)]
+    roomy = deepen(kernels, chosen, machine.core.sram_bytes)
     planned = tuple(
-        PlannedKernel(k, menu[spot.payload], spot.x, spot.y)
-        for k, menu, spot in zip(kernels, choices, placement.placed, strict=True)
+        PlannedKernel(k, candidate, spot.x, spot.y)
+        for k, candidate, spot in zip(kernels, roomy, spots, strict=True)
     )
     undamaged = solve(replace(problem, fabric=_fabric(machine, ()))) if machine.keep_outs else None
     return Plan(graph, machine, planned, placement, undamaged)
