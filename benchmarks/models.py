@@ -2,6 +2,7 @@
 
     python -m benchmarks.models                     # the table, of what is kept and of what is still missing
     python -m benchmarks.models --again gpt2 bert   # asks these two again, then the table
+    python -m benchmarks.models --decode llama3-70b # one token of it over a cache, to the graph, as JSON
     python -m benchmarks.models --seconds 600       # gives each target that long for a model, 0 asks none; 20 otherwise
 
 Each model, and each target's answer for it, is made in a process of its own, so that its peak memory is its own, and
@@ -22,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +67,9 @@ def main() -> None:
         found = answered(name, target, given.seconds) if target else measured(name)
         print(json.dumps(found, indent=1))
         return
+    if given.decode:
+        print(json.dumps(measured(given.decode, decode=True), indent=1))
+        return
     rows = [run(name, given) for name in BY_NAME]
     PAGE.write_text(HEAD + table(rows), encoding="utf-8")
     print(table(rows))
@@ -77,6 +82,9 @@ def _arguments(known: list[str]) -> argparse.Namespace:
         "--keep", type=Path, default=ROOT / "build" / "models", help="folder of what was found"
     )
     parser.add_argument("--again", nargs="*", choices=known, default=[], help="models to measure again")
+    parser.add_argument(
+        "--decode", choices=known, help="a decoder to capture with a cache as long as its input"
+    )
     parser.add_argument("--one", nargs=2, metavar=("MODEL", "TARGET"), help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -119,26 +127,29 @@ def _in_a_process(name: str, target: str, seconds: float) -> dict[str, Any]:
     return found
 
 
-def captured_at_full_size(name: str) -> tuple[Captured, int, float]:
-    """A model of the zoo, its parameters, and the CPU seconds of its capture."""
+def captured_at_full_size(name: str, decode: bool = False) -> tuple[Captured, int, float]:
+    """A model of the zoo, or one token of it over a cache; its parameters, and the CPU seconds of its capture."""
     from benchmarks.zoo import BY_NAME
     from wsc.frontend.capture import capture
 
+    entry = BY_NAME[name]
+    if decode:
+        entry = replace(entry, options={"phase": "decode", "context": entry.options["seq"]})
     with tempfile.TemporaryDirectory() as folder:
-        source = BY_NAME[name].full(Path(folder))
+        source = entry.full(Path(folder))
     start = time.process_time()
     captured = capture(source.module, source.example_inputs, source.name)
     took = time.process_time() - start
     return captured, sum(p.numel() for p in source.module.parameters()), took
 
 
-def measured(name: str) -> dict[str, Any]:
+def measured(name: str, decode: bool = False) -> dict[str, Any]:
     """The figures of one model up to the targets, in this process."""
     from benchmarks.zoo import BY_NAME
     from wsc.compiler.ir.verify import verify
     from wsc.compiler.passes.pipeline import run_pipeline
 
-    captured, parameters, capture_s = captured_at_full_size(name)
+    captured, parameters, capture_s = captured_at_full_size(name, decode)
     between = time.process_time()
     verify(captured.model.graph)
     model = run_pipeline(captured.model)

@@ -161,7 +161,9 @@ def _program(module: fx.GraphModule) -> tuple[Any, tuple[str, ...]]:
         if kind is None:
             _seed(graph, node)
         else:
-            inputs.append(InputSpec(kind, TensorArgument(node.name), key, persistent=True))
+            known = "val" not in node.meta  # a number or a word, which the trace has put wherever it is used
+            argument = ConstantArgument(node.name, None) if known else TensorArgument(node.name)
+            inputs.append(InputSpec(kind, argument, key, persistent=True))
     _tag(graph)
     (last,) = graph.find_nodes(op="output")
     outputs, trained = [], []

@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
+
 from wsc.compiler.ops import Concat, Pad
 from wsc.frontend.lower.call import Call, dim_of
-from wsc.frontend.lower.registry import lowering
+from wsc.frontend.lower.registry import Unsupported, lowering
 from wsc.frontend.lower.value import Value
+
+
+@lowering("aten.as_strided.default")
+def as_strided(
+    call: Call, x: Value, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
+) -> Value:
+    """The elements in order under another shape, where that is all that the strides say."""
+    ordered = torch.empty_strided(size, stride, device="meta").is_contiguous()
+    whole = x.type.elements == call.result.elements and not storage_offset
+    sample = call.samples[0]
+    assert isinstance(sample, torch.Tensor)
+    if not (ordered and whole and sample.is_contiguous()):
+        raise Unsupported("a view of memory that does not read a tensor's elements in order")
+    return call.reshape(x, tuple(size))
 
 
 @lowering(

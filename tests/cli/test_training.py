@@ -41,6 +41,12 @@ def test_gradients_on_a_wafer() -> None:
     assert "equal to PyTorch's" in wsc_well("run", "b").out
 
 
+def test_a_step_on_a_wafer() -> None:
+    said = wsc_well("compile", "net.py", "-t", "wafer-16x16", "--training", "-o", "b").out
+    assert "longest context" not in said
+    assert "equal to PyTorch's" in wsc_well("run", "b").out
+
+
 def test_what_is_said_of_a_step() -> None:
     said = wsc_well("compile", "net.py", "-t", "h100x8", "--training", "--optimizer", "sgd").out
     assert "saved for the backward pass" in said

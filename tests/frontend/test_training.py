@@ -1,6 +1,8 @@
 """Joint graphs: gradients equal autograd's, and a step of AdamW equals torch's."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from wsc.compiler.ir.interpret import interpret
 from wsc.compiler.ir.verify import verify
 from wsc.compiler.passes.pipeline import run_pipeline
 from wsc.compiler.training import AdamW, accumulate, adamw, initial_state
+from wsc.frontend.hf import load_hf
 from wsc.frontend.model_file import load
 from wsc.frontend.training import Trained, WithLoss, capture_training
 
@@ -59,6 +62,42 @@ def check(found: Trained, tolerance: float = 1e-4) -> None:
     assert len(ours) == len(theirs) == 1 + len(found.parameters)
     for a, b in zip(ours, theirs, strict=True):
         assert relative_error(a, b) <= tolerance
+
+
+OWN_LOSS = {
+    "llama": {"hidden_size": 16, "intermediate_size": 24, "num_key_value_heads": 1, "vocab_size": 20},
+    "vit": {"hidden_size": 16, "intermediate_size": 24, "image_size": 16, "patch_size": 8},
+    "UNet2DModel": {
+        "sample_size": 8,
+        "block_out_channels": [8, 8],
+        "down_block_types": ["DownBlock2D"] * 2,
+        "up_block_types": ["UpBlock2D"] * 2,
+        "norm_num_groups": 4,
+        "layers_per_block": 1,
+    },
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", OWN_LOSS)
+def test_gradients_of_a_librarys_own_loss(kind: str, tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    pytest.importorskip("diffusers")
+    heads = {"llama": ["LlamaForCausalLM"], "vit": ["ViTForImageClassification"]}
+    known = {"model_type": kind, "architectures": heads[kind]} if kind in heads else {"_class_name": kind}
+    sizes = {"num_hidden_layers": 1, "num_attention_heads": 2} if kind in heads else {}
+    (tmp_path / "config.json").write_text(json.dumps({**known, **sizes, **OWN_LOSS[kind]}))
+    source = load_hf(f"hf:{tmp_path}", {"weights": "random", **({"seq": "6"} if kind == "llama" else {})})
+    found = capture_training(*source.trainable(), source.name)
+    model = run_pipeline(found.model)
+    assert found.example_inputs is not None
+    ours = interpret(model.graph, found.example_inputs, model.weights)
+    theirs = found.reference(found.example_inputs)
+    largest = max(
+        np.abs(gradient).max() for gradient in theirs[1:]
+    )  # that of a key's bias is zero but for rounding
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * largest)
 
 
 def test_a_step_of_adamw_is_torchs() -> None:

@@ -57,7 +57,12 @@ STAGES = {
     "groups_width": 4,
     "image_size": 64,
 }
-STAGED = {"swin", "segformer", "regnet"}  # widths grow from stage to stage, and have names of their own
+STAGED = {
+    "swin",
+    "segformer",
+    "regnet",
+    "dac",
+}  # widths grow from stage to stage, and have names of their own
 # model type: class, and what it needs besides NARROW
 OTHERS = {
     "mistral": ("MistralForCausalLM", {"sliding_window": 4}),
@@ -92,18 +97,98 @@ OTHERS = {
     ),
     "segformer": ("SegformerModel", {"image_size": 64}),
     "regnet": ("RegNetModel", STAGES),
+    "gemma3": (
+        "Gemma3ForConditionalGeneration",
+        {
+            "text_config": {**NARROW, "head_dim": 8, "sliding_window": 4},
+            "vision_config": {**NARROW, **PICTURE},
+            "mm_tokens_per_image": 4,
+            "image_token_index": 59,
+        },
+    ),
+    "patchtst": (
+        "PatchTSTForPrediction",
+        {"d_model": 32, "ffn_dim": 48, "context_length": 32, "patch_length": 4, "patch_stride": 4},
+    ),
+    "dac": (
+        "DacModel",
+        {
+            "encoder_hidden_size": 8,
+            "downsampling_ratios": [2, 4],
+            "decoder_hidden_size": 32,
+            "n_codebooks": 2,
+            "codebook_size": 16,
+            "codebook_dim": 4,
+            "hidden_size": 32,
+            "upsampling_ratios": [4, 2],
+        },
+    ),
     "wav2vec2": (
         "Wav2Vec2Model",
         {**SPEECH, "num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2},
     ),
 }
+DIFFUSION = {
+    "FluxTransformer2DModel": {
+        "patch_size": 1,
+        "in_channels": 16,
+        "sample_size": 8,
+        "num_layers": 1,
+        "num_single_layers": 1,
+        "attention_head_dim": 16,
+        "num_attention_heads": 2,
+        "joint_attention_dim": 16,
+        "pooled_projection_dim": 16,
+        "axes_dims_rope": [4, 6, 6],
+        "guidance_embeds": True,
+    },
+    "WanTransformer3DModel": {
+        "num_attention_heads": 2,
+        "attention_head_dim": 12,
+        "in_channels": 4,
+        "out_channels": 4,
+        "sample_size": 4,
+        "text_dim": 16,
+        "freq_dim": 32,
+        "ffn_dim": 32,
+        "num_layers": 1,
+        "patch_size": [1, 2, 2],
+        "rope_max_seq_len": 32,
+    },
+    "ControlNetModel": {
+        "block_out_channels": [16, 32],
+        "sample_size": 8,
+        "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D"],
+        "norm_num_groups": 8,
+        "attention_head_dim": 4,
+        "cross_attention_dim": 16,
+        "conditioning_embedding_out_channels": [8, 16],
+    },
+    "AutoencoderKL": {
+        "sample_size": 16,
+        "block_out_channels": [8, 16],
+        "down_block_types": ["DownEncoderBlock2D"] * 2,
+        "up_block_types": ["UpDecoderBlock2D"] * 2,
+        "norm_num_groups": 4,
+        "layers_per_block": 1,
+    },
+}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", OTHERS)
+@pytest.mark.parametrize("kind", [*OTHERS, *DIFFUSION])
 def test_a_model_outside_the_list(kind: str, tmp_path: Path) -> None:
-    name, entries = OTHERS[kind]
-    config = {"model_type": kind, "architectures": [name], **({} if kind in STAGED else NARROW), **entries}
+    if kind in DIFFUSION:
+        pytest.importorskip("diffusers")
+        config = {"_class_name": kind, **DIFFUSION[kind]}
+    else:
+        name, entries = OTHERS[kind]
+        config = {
+            "model_type": kind,
+            "architectures": [name],
+            **({} if kind in STAGED else NARROW),
+            **entries,
+        }
     (tmp_path / "config.json").write_text(json.dumps(config))
     torch.manual_seed(0)
     source = load_hf(f"hf:{tmp_path}", {"weights": "random", "seq": "9"})

@@ -140,7 +140,7 @@ def test_streaming_waits_for_the_edge_and_a_faster_edge_helps() -> None:
 
 
 def test_a_decoder_is_run_sequentially_unless_asked_otherwise() -> None:
-    plan = choose_plan(llama("decode"), machine("wafer-4x4"), Asked())
+    plan = choose_plan(llama("decode"), machine("wafer-4x4"), Asked(), lambda _: None)
     assert isinstance(plan, SequentialPlan)
     assert plan.schedule == "sequential"
     assert "pipeline: has no place for state" in plan.why
@@ -178,7 +178,7 @@ def test_options_that_cannot_be(options: dict[str, str], said: str) -> None:
 
 def test_a_grid_larger_than_the_fabric() -> None:
     with pytest.raises(DoesNotFit) as error:
-        choose_plan(llama("decode"), machine("wafer-4x4"), Asked.of({"grid": "5x4"}))
+        choose_plan(llama("decode"), machine("wafer-4x4"), Asked.of({"grid": "5x4"}), lambda _: None)
     assert str(error.value) == "--grid 5x4 is larger than wafer-4x4: it has 4 x 4 cores."
 
 

@@ -61,13 +61,13 @@ def numbers_json(graph: Graph) -> dict[str, list[str]]:
     for node in graph:
         if node.is_weight:
             weights[node.type.dtype] += node.type.elements
-        elif node.type.dtype.is_float or node.op.kind in _SUMMING:
+        elif node.type.dtype.is_float or (node.op.kind in _SUMMING and node.type.dtype is not DType.BOOL):
             activations[node.type.dtype] += node.type.elements
-    sums = {sums_in(node.type.dtype).value for node in graph if node.op.kind in _SUMMING}
+    summed = {node.type.dtype for node in graph if node.op.kind in _SUMMING} - {DType.BOOL}
     return {
         "activations": [kind.value for kind, _ in activations.most_common()],
         "weights": [kind.value for kind, _ in weights.most_common()],
-        "sums": sorted(sums),
+        "sums": sorted({sums_in(kind).value for kind in summed}),
     }
 
 

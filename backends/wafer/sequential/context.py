@@ -11,9 +11,10 @@ from wsc.backends.wafer.sequential.region import Laid
 def longest_context(laid: Laid, room: int) -> int:
     """Positions of state that fit `room` bytes a core, were the rest as it is laid out; 0 without state, or for none.
 
-    The context is the longest dimension of a state. Of several lengths of state, it is the shortest that counts.
+    The context is the longest dimension of a state. Of several lengths of state, it is the shortest that counts. State
+    of fewer than three dimensions, as the matrices and moments of training, is of no position.
     """
-    states = [b for b in laid.drafted.buffers if b.role == "state"]
+    states = [b for b in laid.drafted.buffers if b.role == "state" and b.type.rank > 2]
     if not states:
         return 0
     extent, parts, tile = min(_positions(laid, b) for b in states)

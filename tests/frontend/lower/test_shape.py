@@ -1,13 +1,17 @@
 """Views, joins and cuts."""
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from wsc.compiler.errors import UnsupportedModel
+
 X = torch.arange(24.0).reshape(2, 3, 4)
 
 FUNCTIONS = {
+    "as_strided": lambda x: torch.as_strided(x * 2, (6, 1, 4), (4, 4, 1)),
     "cat": lambda x: torch.cat([x, x + 1, x[:, :1]], dim=1),
     "cat_promotes": lambda x: torch.cat([x, x.long()], dim=-1),
     "cat_with_empty": lambda x: torch.cat([torch.zeros(0), x]),
@@ -49,6 +53,12 @@ FUNCTIONS = {
 
 def test_functions(check_each):
     check_each(FUNCTIONS, X)
+
+
+@pytest.mark.parametrize(("size", "stride"), [((2, 4), (4, 1)), ((4, 6), (1, 4))])
+def test_a_view_of_memory_in_another_order_is_refused(check, size, stride):
+    with pytest.raises(UnsupportedModel, match="does not read a tensor's elements in order"):
+        check(lambda x: torch.as_strided(x * 2, size, stride), X)
 
 
 def test_views_are_one_node_each(check, text):
