@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -275,6 +276,22 @@ def test_10240_ranks_with_the_fake_process_group(of_10240: Path, rank: int, name
 
 def test_the_schedule_is_as_the_runtime_reads_it() -> None:
     check(str(GOLDEN / "schedule.csv"), schedule_csv(ON_TWO["interleaved"]))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"overlap_products": True}, "no products in parts (overlap_products) there yet"),
+        (
+            {"fused_attention": False},
+            "no dropout of attention's probabilities (fused_attention = False) there yet",
+        ),
+    ],
+)
+def test_what_would_be_another_step_is_refused(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    one = plan(tensor=2, global_batch=2, **change)
+    with pytest.raises(UserError, match=re.escape(said)):
+        write_torch_training(replace(TINY, dropout=True), one, tmp_path / "out")
 
 
 def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
