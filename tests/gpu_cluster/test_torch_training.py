@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -71,6 +72,8 @@ ON_EIGHT = {
     "context_and_experts": plan(pipeline=2, data=2, expert=2, context=2, shard=1, global_batch=4),
     "experts_and_replicas": plan(pipeline=2, data=4, expert=2, shard=1, global_batch=8),
     "recomputed_everything": plan(pipeline=2, data=2, tensor=2, shard=1, recompute="full", global_batch=8),
+    "tied_shares": plan(pipeline=2, data=4, shard=1, global_batch=8),
+    "tied_everything": plan(pipeline=2, data=2, tensor=2, shard=1, global_batch=8),
     "tied_dropout_recomputed": plan(pipeline=2, data=2, tensor=2, recompute="full", global_batch=8),
 }
 
@@ -275,8 +278,24 @@ def test_the_schedule_is_as_the_runtime_reads_it() -> None:
     check(str(GOLDEN / "schedule.csv"), schedule_csv(ON_TWO["interleaved"]))
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"overlap_products": True}, "no products in parts (overlap_products) there yet"),
+        (
+            {"fused_attention": False},
+            "no dropout of attention's probabilities (fused_attention = False) there yet",
+        ),
+    ],
+)
+def test_what_would_be_another_step_is_refused(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    one = plan(tensor=2, global_batch=2, **change)
+    with pytest.raises(UserError, match=re.escape(said)):
+        write_torch_training(replace(TINY, dropout=True), one, tmp_path / "out")
+
+
 def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    one = plan(tensor=2, pipeline=2, shard=1, schedule="zero-bubble", recompute="full", global_batch=2)
+    one = plan(tensor=2, shard=1, schedule="zero-bubble", recompute="full", global_batch=2)
     with pytest.raises(UserError) as caught:
         write_torch_training(replace(MOE, tied=True), one, tmp_path / "out")
     check(str(GOLDEN / "emit_refused.txt"), f"{caught.value}\n")

@@ -7,6 +7,7 @@ import pytest
 
 from tests.gpu_cluster.programs import LLAMA_405B, SMALL, TINY, cluster
 from wsc.backends.gpu_cluster.census import Census, take_census
+from wsc.backends.gpu_cluster.instructions import Send
 from wsc.backends.gpu_cluster.kernels import Attention, Gemm, Precision
 from wsc.backends.gpu_cluster.program import Program, peak_bytes
 from wsc.backends.gpu_cluster.simulate.run import simulate_program
@@ -267,3 +268,17 @@ def test_a_serving_plan_that_cannot_be_is_refused(plan: Serving, said: str) -> N
     with pytest.raises(UserError) as caught:
         serving_program(TINY, plan, cluster())
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(("shard", "regather", "shares"), [(0, False, 1), (1, True, 1), (1, False, 2)])
+def test_the_ends_of_a_pipeline_exchange_the_gradient_of_a_tied_embedding(
+    shard: int, regather: bool, shares: int
+) -> None:
+    """Whole, or a share where replicas have shared it out before."""
+    plan = Parallelism(pipeline=4, data=2, global_batch=8, shard=shard, regather=regather)
+    found = training_program(SMALL, plan, cluster())
+    for stage, ranks in enumerate(found.classes):
+        sent = {i.bytes for i in ranks.body if isinstance(i, Send) and i.channel == "embedding"}
+        assert sent == ({4 * SMALL.vocab * SMALL.hidden // shares} if stage in (0, 3) else set())
+    untied = training_program(replace(SMALL, tied=False), plan, cluster())
+    assert all(getattr(i, "channel", "") != "embedding" for ranks in untied.classes for i in ranks.body)

@@ -43,7 +43,13 @@ def _refuse(shape: TransformerShape, plan: Parallelism) -> None:
         and plan.pipeline > 1,
         "recompute = 'full' with the schedule 'zero-bubble', where torch computes a layer again for each part of the "
         "backward pass": plan.recompute == "full" and plan.schedule == "zero-bubble",
-        f"tied embeddings with shard = {plan.shard}": shape.tied and plan.shard > 0,
+        f"tied embeddings on one stage with shard = {plan.shard}": shape.tied
+        and plan.shard > 0
+        and plan.pipeline == 1,
+        "products in parts (overlap_products)": plan.overlap_products and plan.tensor > 1,
+        "weights gathered matrix by matrix (gather = 'matrix')": plan.gather == "matrix",
+        "dropout of attention's probabilities (fused_attention = False)": shape.dropout
+        and not plan.fused_attention,
         f"precision = '{plan.precision.value}'": plan.precision not in (Precision.BF16, Precision.FP32),
         f"fewer heads of keys and values ({shape.kv_heads}) than tensor = {plan.tensor}": shape.kv_heads
         < plan.tensor,

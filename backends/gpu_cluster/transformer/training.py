@@ -86,9 +86,11 @@ class RankWriter:
             for number, action in enumerate(self.order):
                 passes += self._pass(action, self._is_last(number))
             self.out += rolled(passes, 10 * self.plan.stages)
-            self._tied_embeddings()
+            ends = self._tied_embeddings()
+            self.out += ends if self.plan.regather else []
             self._sum_norms()
             self._reduce_rest()
+            self.out += [] if self.plan.regather else ends
         self._optimizer()
         if self.plan.gather == "matrix":
             self.out += gather_persistent(self)
@@ -294,14 +296,19 @@ class RankWriter:
         else:
             self.out += [Communicate("all_reduce", bytes, ("tensor",), "norms.sum")] * count
 
-    def _tied_embeddings(self) -> None:
-        """The first and the last rank of a pipeline add up their gradients of one embedding."""
-        last = self.plan.pipeline - 1
-        if not self.shape.tied or self.plan.pipeline == 1 or self.rank not in (0, last):
-            return
-        bytes = self.plan.gradient_bytes * (self.shape.vocab // self.plan.tensor) * self.shape.hidden
+    def _tied_embeddings(self) -> list[Instruction]:
+        """The first and the last rank of a pipeline add up their gradients of one embedding.
+
+        Megatron-LM does so before replicas add up theirs, PyTorch after that, when each may have a share alone.
+        """
+        plan, last = self.plan, self.plan.pipeline - 1
+        if not self.shape.tied or plan.pipeline == 1 or self.rank not in (0, last):
+            return []
+        shares = plan.data * plan.context if plan.shard and not plan.regather else 1
+        rows = -(-self.shape.vocab // plan.tensor // shares)
+        bytes = plan.gradient_bytes * rows * self.shape.hidden
         steps = -1 if self.rank == 0 else 1  # round the end
-        self.out += [
+        return [
             Send("embedding", "pipeline", steps, bytes, stream="send embedding", after=("passed",)),
             Recv("embedding", "pipeline", steps, bytes),
             pointwise("embedding.sum_gradients", 2 * bytes, bytes),
