@@ -206,8 +206,8 @@ def test_a_program_over_wafers_is_refused() -> None:
     )
 
 
-# Inputs. The first few fill the pipeline, the last few find it emptying. Between them a kernel's work comes now before and
-# now behind another's, so that a single input may be half an interval early or a whole one late: a mean over many.
+# Inputs. The first few fill the pipeline, the last few find it emptying. Between them a kernel's work comes now before
+# and now behind another's, so that one input may be half an interval early or a whole one late: a mean over many.
 INPUTS, FILLED, EMPTYING = 48, 12, 8
 
 
