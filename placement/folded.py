@@ -24,11 +24,13 @@ _BUCKETS = (
     (80, 64),
     (104, 48),
 )  # by blocks: buckets of a table, so that the work does not grow out of hand
-_COARSER = 3
+_SHORT = 36  # blocks: up to here the coarse look is half as fine as the full one, then a third
 _DROP = 300  # a limit is worth a look where a 300th of the fabric comes free
 _LATEST = 6  # and it is at most a sixth above the bound: beyond, snakes have room enough
 _WORSE = 32  # folds may cost a thirty-second more than what is known
-_FEW = 20  # blocks: up to here a rung has as many as it may
+_FEW = (
+    20  # blocks: up to here a rung has as many as it may, and up to twice that all limits are folded in full
+)
 _KEPT = 4  # folds of a limit, of different costs
 _NO_WASTE = 1 << 20  # the price of a cell at which wire does not count
 
@@ -67,12 +69,15 @@ class Folder:
             return []
         last = min(known // self.prices.tick, bound + bound // _LATEST)
         steps = _steps(self.menus, self.problem.fabric.free, bound, last)
-        coarse = replace(
-            work, prices=(work.prices[len(work.prices) // 2] / 2,), rung=0 if len(order) > _FEW else 2
-        )
+        short = len(order) <= _SHORT
+        if short:
+            coarse = replace(work, prices=(work.prices[0], work.prices[-1]), rung=min(2, work.rung))
+        else:
+            coarse = replace(work, prices=(work.prices[len(work.prices) // 2] / 2,), rung=0)
         worth = known + known // _WORSE
-        best = self._looks(order, steps, buckets // _COARSER, coarse, worth)
-        chosen = sorted(best, key=lambda limit: (best[limit], limit))[: work.limits]
+        best = self._looks(order, steps, buckets // (2 if short else 3), coarse, worth)
+        limits = max(1, min(work.limits, 2 * work.limits * _FEW // len(order)))
+        chosen = sorted(best, key=lambda limit: (best[limit], limit))[:limits]
         fine = self._at(order, chosen, buckets, work)
         return sorted((it for it in fine if it.cost < worth), key=lambda it: (it.cost, it.limit))
 
@@ -129,7 +134,7 @@ class Folder:
         fabric, prices = self.problem.fabric, self.prices
         cell = limit * prices.tick / (fabric.free * max(1, prices.half_hop)) * HALF_HOP
         each = [min(_NO_WASTE, max(1, round(cell * price))) for price in work.prices]
-        rung = min(work.rung, max(2, work.rung * _FEW // blocks))
+        rung = min(work.rung, work.rung * _FEW // blocks)
         sides = (fabric.width, fabric.height)
         return rules_of(sides, buckets, fabric.free - cores, [*each, _NO_WASTE], rung, work.wholes)
 
