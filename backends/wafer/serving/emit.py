@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from wsc.backends.wafer.estimate import code_bytes
+from wsc.backends.wafer.instructions import Load
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Buffer, Instruction, Kernel, Program, Repeat
 from wsc.backends.wafer.sequential.memory import placed
@@ -56,16 +57,17 @@ def _kernel(relaid: Relaid, machine: Wafer) -> Kernel | None:
     made = _Made(relaid)
     movements = [p for p in relaid.pairs if p.steps]
     single = [i for p in _in_order(movements) if not p.after.keys for i in made.moved(p)]
+    single += [made.loaded(buffer) for buffer in relaid.addresses.loaded]
     layers = [i for p in _in_order(movements) if p.after.keys for i in made.moved(p)]
     count = max((len(p.after.keys) for p in movements), default=0)
     body = tuple([*single, *([Instruction(Repeat(count, tuple(layers)))] if layers else [])])
     if not body:
         return None
     held = {b.name: b.address for b in made.buffers if b.role != "local"}
-    buffers = placed(made.buffers, body, held, relaid.addresses.end)
+    buffers = placed(made.buffers, body, held, relaid.addresses.after_end)
     at, code = relaid.placed, code_bytes(len(single) + len(layers) + 1, machine)
     name = at.laid.segment.name
-    kernel = Kernel(name, "relayout", at.x, at.y, relaid.mesh, buffers, (), 1, body, code, "", True, at.wafer)
+    kernel = Kernel(name, "relayout", at.x, at.y, relaid.axes.mesh, buffers, (), 1, body, code, "", True, at.wafer)
     held_bytes = kernel.data_bytes + code + machine.core.runtime_code_bytes
     if held_bytes > machine.core.sram_bytes:
         raise DoesNotFit(
@@ -104,6 +106,13 @@ class _Made:
             pair.after, type=pair.type, layout=last.layout, role="output", after=(), address=address
         )
         return [*made, Instruction(last.op, (operand,), self._buffer("new", new))]
+
+    def loaded(self, buffer: Buffer) -> Instruction:
+        """A weight that the first program does not hold, over the wafer's edge."""
+        address = self.relaid.addresses.after[buffer.name]
+        layout = self.relaid.axes.translate(buffer.layout, second=True)
+        made = self._buffer("loaded", replace(buffer, layout=layout, role="fetched", address=address))
+        return Instruction(Load(0), (), made)
 
     def _buffer(self, does: str, buffer: Buffer) -> str:
         made = replace(buffer, name=f"{does}{len(self.buffers)}")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from wsc.backends.wafer.algorithms.refine import refine
+from wsc.backends.wafer.algorithms.refine import Refinement, refine
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.sequential.assign import outer_parts
 from wsc.backends.wafer.sequential.causal import with_causal
@@ -15,12 +15,12 @@ from wsc.backends.wafer.sequential.plan import SequentialPlan, Wanted, plan_sequ
 from wsc.backends.wafer.sequential.region import Laid, Task, addressed, lay, lay_out_on, mesh_of, nodes_of
 from wsc.backends.wafer.sequential.roll import Rolled, roll, unrolled
 from wsc.backends.wafer.sequential.segment import Segment
-from wsc.backends.wafer.serving.pairs import Addresses, Pair, addresses, pairs_of
+from wsc.backends.wafer.serving.pairs import Addresses, Pair, Pairing, addresses
 from wsc.compiler.errors import AlgorithmError, DoesNotFit, UnsupportedModel
 from wsc.compiler.ir.model import Model
 from wsc.compiler.layout import Mesh
 
-_RESERVES = (0, 1024, 2048, 4096, 8192)  # bytes of a core that are kept free for tensors to slide
+_SPARE = 256  # bytes more than were missing, when a phase is planned anew with room to slide
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Relaid:
     """What moves in one region between two programs."""
 
     placed: PlacedSegment  # of the second program
-    mesh: Mesh  # in whose axes the pairs lie
+    axes: Refinement  # in which the pairs lie
     pairs: tuple[Pair, ...]
     addresses: Addresses
 
@@ -42,67 +42,82 @@ class ServingPlan:
     relaid: tuple[Relaid, ...]
 
     @property
-    def relayout_cycles(self) -> int:
-        """Expected cycles of all movements between the two."""
-        return sum(pair.cycles for relaid in self.relaid for pair in relaid.pairs)
+    def fullest(self) -> PlacedSegment:
+        """The region of either program whose cores hold most."""
+        return max((*self.prefill.segments, *self.decode.segments), key=lambda s: s.laid.bytes)
+
+    @property
+    def over(self) -> int:
+        """Bytes that a core would hold more than it has; less than zero is room left."""
+        return self.fullest.laid.bytes - self.decode.machine.core.sram_bytes
 
 
 def plan_serving(prefill: Model, decode: Model, machine: Wafer, wanted: Wanted) -> ServingPlan:
-    """Both phases on regions that suit one of them, whichever is expected to serve a whole context sooner.
+    """Both phases on regions that suit the prompt, or where the token does not fit these, on those that suit it.
 
     Raises DoesNotFit, or UnsupportedModel.
     """
-    tokens = max(1, _context(decode) - _tokens(prefill))
-    found: list[ServingPlan] = []
-    refused: list[DoesNotFit | UnsupportedModel] = []
-    for first, second in ((prefill, decode), (decode, prefill)):
+    try:
+        return _planned(prefill, decode, machine, wanted)
+    except DoesNotFit as error:
         try:
-            found.append(_planned(first, second, machine, wanted, swapped=first is decode))
-        except (DoesNotFit, UnsupportedModel) as error:
-            refused.append(error)
-    if not found:
-        raise refused[0]
-    return min(found, key=lambda p: p.prefill.cycles + p.relayout_cycles + tokens * p.decode.cycles)
+            return _planned(prefill, decode, machine, wanted, decode_first=True)
+        except (DoesNotFit, UnsupportedModel):
+            raise error from None
 
 
-def _context(decode: Model) -> int:
-    graph = decode.graph
-    return max((max(graph.inputs[s.input].type.shape) for s in graph.state), default=1)
+def _planned(
+    prefill: Model, decode: Model, machine: Wafer, wanted: Wanted, decode_first: bool = False
+) -> ServingPlan:
+    """One phase as it likes best, the other on its regions; once more where that leaves too little memory to slide."""
+    first, second = (decode, prefill) if decode_first else (prefill, decode)
+    plan = plan_sequential(first, machine, wanted)
+    made = _both(plan, _onto(second, plan), decode_first)
+    if made.over > 0:
+        tighter = _onto(second, plan, reserve := made.over + _SPARE)
+        made = min(made, _both(plan, tighter, decode_first), key=lambda p: p.over)
+    if made.over > 0:
+        plan = plan_sequential(first, _smaller(machine, made.over + _SPARE), wanted)
+        plan = replace(plan, machine=machine)
+        made = _both(plan, _onto(second, plan, reserve), decode_first)
+    _check(made)
+    return made
 
 
-def _tokens(prefill: Model) -> int:
-    given = [n.type for n in prefill.graph.inputs if n.type.dtype.is_integer and n.type.rank == 2]
-    return given[0].shape[1] if given else 1
+def _both(first: SequentialPlan, second: SequentialPlan, decode_first: bool) -> ServingPlan:
+    return _joined(second, first) if decode_first else _joined(first, second)
 
 
-def _planned(first: Model, second: Model, machine: Wafer, wanted: Wanted, swapped: bool) -> ServingPlan:
-    """The first model as it likes best, with more and more memory kept free until the second one fits its regions."""
-    refused: DoesNotFit | None = None
-    for reserve in _RESERVES:
-        core = machine.core.model_copy(update={"sram_bytes": max(1, machine.core.sram_bytes - reserve)})
-        try:
-            plan = plan_sequential(first, machine.model_copy(update={"core": core}), wanted)
-            plan = replace(plan, machine=machine)
-            plans = (plan, _onto(second, plan))
-            return _joined(*(reversed(plans) if swapped else plans))
-        except DoesNotFit as error:
-            refused = refused or error
-    assert refused is not None
-    raise refused
+def _smaller(machine: Wafer, reserve: int) -> Wafer:
+    """The machine with so many bytes of every core kept free."""
+    core = machine.core.model_copy(update={"sram_bytes": max(1, machine.core.sram_bytes - reserve)})
+    return machine.model_copy(update={"core": core})
+
+
+def _check(plan: ServingPlan) -> None:
+    """Raise DoesNotFit where what both phases hold, and the room to lay it anew, is more than a core has."""
+    place, room = plan.fullest, plan.decode.machine.core.sram_bytes
+    if plan.over > 0:
+        raise DoesNotFit(
+            f"--phase serve: '{plan.decode.graph.name}' does not fit {place.width} x {place.height} cores of"
+            f" {plan.decode.machine.name}: with what both phases hold, and the room to lay it anew, a core would hold"
+            f" {place.laid.bytes:,} B, {plan.over:,} B more than its {room:,} B. A larger --grid, more --wafers or"
+            " a shorter --context would help."
+        )
 
 
 # ---- the second program on the regions of the first
 
 
-def _onto(model: Model, like: SequentialPlan) -> SequentialPlan:
-    """A model on the regions of another phase's plan."""
+def _onto(model: Model, like: SequentialPlan, reserve: int = 0) -> SequentialPlan:
+    """A model on the regions of another phase's plan, with so many bytes of every core kept free if that can be."""
     graph = with_causal(model.graph, model.weights)
     rolled = roll(graph) if like.rolled.body else unrolled(graph)
     if (rolled.count, bool(rolled.body)) != (like.rolled.count, bool(like.rolled.body)):
         raise UnsupportedModel(
             f"--phase serve: the phases of '{graph.name}' do not have the same layers: compile the phases apart."
         )
-    task = task_of(model, rolled, like.machine, like.schedule == "streaming")
+    task = task_of(model, rolled, _smaller(like.machine, reserve), like.schedule == "streaming")
     known: dict[tuple[tuple[str, ...], Mesh], Laid] = {}
     placed = []
     for segment, place in zip(_divided(rolled, like), like.segments, strict=True):
@@ -159,35 +174,31 @@ def _refinable(first: Mesh, second: Mesh) -> bool:
 
 def _joined(prefill: SequentialPlan, decode: SequentialPlan) -> ServingPlan:
     """Both plans with the addresses of what they hold in common, and the movements; raises DoesNotFit."""
-    machine, relaid = prefill.machine, []
-    segments: tuple[list[PlacedSegment], list[PlacedSegment]] = ([], [])
-    for old, new in zip(prefill.segments, decode.segments, strict=True):
-        before, after = (s.laid.drafted for s in (old, new))
-        try:
-            pairs = tuple(pairs_of((before.mesh, before.buffers), (after.mesh, after.buffers), machine))
-        except (AlgorithmError, DoesNotFit) as error:
-            raise DoesNotFit(f"--phase serve: {error}: compile the phases apart.") from error
-        at = addresses(before.buffers, after.buffers, pairs)
-        for into, place, held, plan in zip(
-            segments, (old, new), (at.before, at.after), (prefill, decode), strict=True
-        ):
-            into.append(_addressed(plan, place, held, at.end))
-        mesh = refine(before.mesh, after.mesh).mesh
-        relaid.append(Relaid(segments[1][-1], mesh, pairs, at))
-    plans = [replace(p, segments=tuple(s)) for p, s in zip((prefill, decode), segments, strict=True)]
-    return ServingPlan(plans[0], plans[1], tuple(relaid))
+    regions = list(zip(prefill.segments, decode.segments, strict=True))
+    try:
+        pairs = _paired([(old.laid, new.laid) for old, new in regions], prefill.machine)
+    except (AlgorithmError, DoesNotFit) as error:
+        raise DoesNotFit(f"--phase serve: {error}: compile the phases apart.") from error
+    loads = any(pair.steps for found in pairs for pair in found)
+    before, after, relaid = [], [], []
+    for (old, new), found in zip(regions, pairs, strict=True):
+        first, second = (s.laid.drafted for s in (old, new))
+        at = addresses(first.buffers, second.buffers, found, loads)
+        before.append(_addressed(prefill, old, at.before, at.before_end))
+        after.append(_addressed(decode, new, at.after, at.after_end))
+        relaid.append(Relaid(after[-1], refine(first.mesh, second.mesh), tuple(found), at))
+    plans = replace(prefill, segments=tuple(before)), replace(decode, segments=tuple(after))
+    return ServingPlan(*plans, tuple(relaid))
+
+
+def _paired(regions: Sequence[tuple[Laid, Laid]], machine: Wafer) -> list[list[Pair]]:
+    search = Pairing(machine)
+    ends = [[(x.drafted.mesh, x.drafted.buffers) for x in pair] for pair in regions]
+    return [search.pairs(old, new) for old, new in ends]
 
 
 def _addressed(plan: SequentialPlan, place: PlacedSegment, held: dict[str, int], end: int) -> PlacedSegment:
     task = Task(plan.rolled, plan.dims, plan.weight_keys, plan.machine, plan.schedule == "streaming")
     laid = addressed(task, place.laid.segment, place.laid.drafted, place.laid.cuts, held, end)
-    room = plan.machine.core.sram_bytes
-    if laid.bytes > room:
-        raise DoesNotFit(
-            f"--phase serve: '{plan.graph.name}' does not fit {place.width} x {place.height} cores of"
-            f" {plan.machine.name}: with what both phases hold, and the room to lay it anew, a core would hold"
-            f" {laid.bytes:,} B, {laid.bytes - room:,} B more than its {room:,} B. A larger --grid, more --wafers or"
-            " a shorter --context would help."
-        )
     return replace(place, laid=laid)
 
