@@ -282,7 +282,11 @@ class _Planner:
         return DoesNotFit(
             f"{asked}'{self.rolled.graph.name}' with {format_bytes(self._weight_bytes())} of weights does not fit"
             f" {wanted or 'several'} wafers of {full[0]} x {full[1]} cores ({self.machine.name}); {how}."
+            f"{self._state_hint()}"
         )
+
+    def _state_hint(self) -> str:
+        return " A shorter --context or a smaller --batch would help." if self.rolled.states else ""
 
 
 def _shared(count: int, most: list[int]) -> list[int]:

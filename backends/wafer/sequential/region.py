@@ -76,7 +76,12 @@ def lay(task: Task, segment: Segment, mesh: Mesh, cuts: Cuts) -> Laid:
 
 
 def addressed(
-    task: Task, segment: Segment, drafted: Drafted, cuts: Cuts, held: Mapping[str, int] | None = None, end: int = 0
+    task: Task,
+    segment: Segment,
+    drafted: Drafted,
+    cuts: Cuts,
+    held: Mapping[str, int] | None = None,
+    end: int = 0,
 ) -> Laid:
     """A drafted segment with its buffers' addresses; `held` are those of what is resident, below `end`, if known."""
     mesh = drafted.mesh

@@ -60,14 +60,16 @@ def _kernel(relaid: Relaid, machine: Wafer) -> Kernel | None:
     single += [made.loaded(buffer) for buffer in relaid.addresses.loaded]
     layers = [i for p in _in_order(movements) if p.after.keys for i in made.moved(p)]
     count = max((len(p.after.keys) for p in movements), default=0)
-    body = tuple([*single, *([Instruction(Repeat(count, tuple(layers)))] if layers else [])])
+    body = (*single, *([Instruction(Repeat(count, tuple(layers)))] if layers else []))
     if not body:
         return None
     held = {b.name: b.address for b in made.buffers if b.role != "local"}
     buffers = placed(made.buffers, body, held, relaid.addresses.after_end)
     at, code = relaid.placed, code_bytes(len(single) + len(layers) + 1, machine)
     name = at.laid.segment.name
-    kernel = Kernel(name, "relayout", at.x, at.y, relaid.axes.mesh, buffers, (), 1, body, code, "", True, at.wafer)
+    kernel = Kernel(
+        name, "relayout", at.x, at.y, relaid.axes.mesh, buffers, (), 1, body, code, "", True, at.wafer
+    )
     held_bytes = kernel.data_bytes + code + machine.core.runtime_code_bytes
     if held_bytes > machine.core.sram_bytes:
         raise DoesNotFit(

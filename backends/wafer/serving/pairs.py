@@ -1,7 +1,7 @@
 """What the programs of two phases hold alike, where it lies in memory before and after, and how it gets there.
 
-A tensor slides: its tiles after lie at the start of a slot, those before at the slot's end, and layer by layer a tile is
-written into memory that is free already. A slot is as large as the larger of both, and one tile more.
+A tensor slides: its tiles after lie at the start of a slot, those before at the slot's end, and layer by layer a tile
+is written into memory that is free already. A slot is as large as the larger of both, and one tile more.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ class Pairing:
     machine: Wafer
     known: dict[tuple[Mesh, TensorType, Layout, Layout], tuple[Step, ...]] = field(default_factory=dict)
 
-    def pairs(self, before: tuple[Mesh, Sequence[Buffer]], after: tuple[Mesh, Sequence[Buffer]]) -> list[Pair]:
+    def pairs(
+        self, before: tuple[Mesh, Sequence[Buffer]], after: tuple[Mesh, Sequence[Buffer]]
+    ) -> list[Pair]:
         """What both programs hold, and how it gets from one's place to the other's.
 
         Raises AlgorithmError, or DoesNotFit where they do not keep the same state.

@@ -179,11 +179,10 @@ def _joined(prefill: SequentialPlan, decode: SequentialPlan) -> ServingPlan:
         pairs = _paired([(old.laid, new.laid) for old, new in regions], prefill.machine)
     except (AlgorithmError, DoesNotFit) as error:
         raise DoesNotFit(f"--phase serve: {error}: compile the phases apart.") from error
-    loads = any(pair.steps for found in pairs for pair in found)
     before, after, relaid = [], [], []
     for (old, new), found in zip(regions, pairs, strict=True):
         first, second = (s.laid.drafted for s in (old, new))
-        at = addresses(first.buffers, second.buffers, found, loads)
+        at = addresses(first.buffers, second.buffers, found, any(pair.steps for pair in found))
         before.append(_addressed(prefill, old, at.before, at.before_end))
         after.append(_addressed(decode, new, at.after, at.after_end))
         relaid.append(Relaid(after[-1], refine(first.mesh, second.mesh), tuple(found), at))
@@ -201,4 +200,3 @@ def _addressed(plan: SequentialPlan, place: PlacedSegment, held: dict[str, int],
     task = Task(plan.rolled, plan.dims, plan.weight_keys, plan.machine, plan.schedule == "streaming")
     laid = addressed(task, place.laid.segment, place.laid.drafted, place.laid.cuts, held, end)
     return replace(place, laid=laid)
-

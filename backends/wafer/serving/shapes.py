@@ -31,11 +31,13 @@ def common_shape(first: Shape, second: Shape) -> Shape:
 
 def in_shape(layout: Layout, shape: Shape, finer: Shape) -> Layout:
     """A layout of a tensor of some shape in the dimensions of a finer one; raises AlgorithmError where it cannot be."""
-    rest, cuts = list(finer), []
+    rest, cuts, at = list(finer), [], list(layout.at)
     for extent, own in zip(shape, layout.cuts, strict=True):
         if extent > 1:
             cuts += _cuts(own, _taken(rest, extent), layout)
-    return Layout(tuple(cuts), layout.at, layout.partial)
+        else:
+            at += [cut.axis for cut in own]  # the only place is on part 0
+    return Layout(tuple(cuts), tuple(at), layout.partial)
 
 
 def _taken(rest: list[int], extent: int) -> list[int]:
