@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 
 from wsc.backends.wafer.algorithms.refine import Refinement, refine
 from wsc.backends.wafer.machine import Wafer
-from wsc.backends.wafer.sequential.assign import outer_parts
 from wsc.backends.wafer.sequential.causal import with_causal
 from wsc.backends.wafer.sequential.division import cut_layers, cut_segments
 from wsc.backends.wafer.sequential.placed import PlacedSegment
 from wsc.backends.wafer.sequential.plan import SequentialPlan, Wanted, plan_sequential, task_of
-from wsc.backends.wafer.sequential.region import Laid, Task, addressed, lay, lay_out_on, mesh_of, nodes_of
+from wsc.backends.wafer.sequential.region import Laid, Task, addressed, lay, lay_out_on, mesh_of
 from wsc.backends.wafer.sequential.roll import Rolled, roll, unrolled
 from wsc.backends.wafer.sequential.segment import Segment
 from wsc.backends.wafer.serving.pairs import Addresses, Pair, Pairing, addresses
@@ -125,7 +124,7 @@ def _onto(model: Model, like: SequentialPlan, reserve: int = 0) -> SequentialPla
         if segment.part and key in known:
             laid = lay(task, segment, known[key].drafted.mesh, known[key].cuts)
         else:
-            laid = lay_out_on(task, segment, list(_meshes(task, segment, place.laid.drafted.mesh)))
+            laid = lay_out_on(task, segment, list(_meshes(place.laid.drafted.mesh)))
             known[key] = laid
         placed.append(replace(place, laid=laid))
     return SequentialPlan(
@@ -152,13 +151,12 @@ def _divided(rolled: Rolled, like: SequentialPlan) -> list[Segment]:
     return segments
 
 
-def _meshes(task: Task, segment: Segment, like: Mesh) -> Iterator[Mesh]:
-    """Meshes of the same cores in whose axes, made finer, the layouts of the other mesh can be written too."""
+def _meshes(like: Mesh) -> Iterator[Mesh]:
+    """The other phase's mesh, and the one that counts all rows alike: layouts of both can be written in finer axes."""
     yield like
-    for outer in outer_parts(task.dims, nodes_of(task.rolled, segment), like.width):
-        mesh = mesh_of(1, like.height, outer, like.width // outer)
-        if like.width % outer == 0 and mesh != like and _refinable(mesh, like):
-            yield mesh
+    flat = mesh_of(1, like.height, like["x0"].parts, like["x1"].parts)
+    if flat != like and _refinable(flat, like):
+        yield flat
 
 
 def _refinable(first: Mesh, second: Mesh) -> bool:
