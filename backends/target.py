@@ -12,6 +12,7 @@ from wsc.backends.physical import Asked, Batches, PhysicalRun, Weights
 from wsc.compiler.errors import UserError
 from wsc.compiler.evidence import Evidence
 from wsc.compiler.fit import Fit
+from wsc.compiler.ir.graph import Graph
 from wsc.compiler.ir.model import Model
 from wsc.compiler.machine import Capacity
 from wsc.compiler.ops.base import Array
@@ -39,6 +40,20 @@ class Variant:
     change: str
     program: Any
     machine: Any
+
+
+@dataclass(frozen=True)
+class ServingPlans:
+    """Plans of a prompt's program and of a token's on the same units, and what lays memory anew between the two.
+
+    `between` is a program of the target's own, and `graph` what it computes: its outputs are its inputs and weights.
+    Both are None where everything stays where it is.
+    """
+
+    prefill: Any
+    decode: Any
+    between: Any = None
+    graph: Graph | None = None
 
 
 class Target(ABC):
@@ -85,6 +100,12 @@ class Target(ABC):
     @abstractmethod
     def plan(self, model: Model, machine: Any, progress: Progress | None = None) -> Any:
         """Regions, layouts and algorithms; raises DoesNotFit."""
+
+    def serve(self, prefill: Model, decode: Model, machine: Any) -> ServingPlans:
+        """Plans of both phases of a model that keeps state; raises DoesNotFit, or UserError where there are none."""
+        raise UserError(
+            f"--phase serve: the target '{self.name}' plans each phase alone: use --phase prefill, then --phase decode."
+        )
 
     def fits(self, model: Model, machine: Any) -> tuple[Fit, ...]:
         """What a legal model takes of the machine at the least, part by part, whether it fits or not."""

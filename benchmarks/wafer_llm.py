@@ -6,6 +6,8 @@ they say); so a program of two layers is made, and its repeat is run as often as
 
 from __future__ import annotations
 
+import re
+import runpy
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -39,6 +41,20 @@ def program(
         plan = plan_sequential(model, wafer.model_copy(update={"core": core}), Wanted(grid, 1))
     small = emit_sequential(plan)
     return replace(small, kernels=tuple(_repeated(kernel, layers) for kernel in small.kernels))
+
+
+def shape_of(name: str) -> str:
+    """The sample's shape of a model by its published name, e.g. "CodeLLaMA-34B"; raises ValueError with those known."""
+    shapes: list[str] = list(runpy.run_path(str(SAMPLE))["SHAPES"])
+    found = [shape for shape in shapes if _letters(name).startswith(_letters(shape))]
+    if not found:
+        raise ValueError(f"no shape of {SAMPLE.name} is '{name}': there are {', '.join(shapes)}")
+    return max(found, key=len)
+
+
+def _letters(name: str) -> str:
+    """Letters and figures alone, so that "Qwen2-72B" and "QWen2 72B-Instruct" begin alike."""
+    return "".join(re.findall("[a-z0-9]", name.lower()))
 
 
 @cache

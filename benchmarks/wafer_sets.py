@@ -10,7 +10,7 @@ from pathlib import Path
 
 import wsc.backends.wafer
 from benchmarks.wafer_facts import ROWS
-from benchmarks.wafer_llm import CLOCK_HZ
+from benchmarks.wafer_llm import CLOCK_HZ, shape_of
 from benchmarks.wafer_llm import program as llm_program
 from wsc.backends.wafer.algorithms import Product, matmul_program, reduce_program
 from wsc.backends.wafer.machine import Wafer
@@ -133,7 +133,7 @@ def _llm(phase: str) -> Callable[[Record, Wafer], Case | None]:
             return None
         width, height = (int(n) for n in row["grid"].split("x"))
         context, layers = int(row.get("ctx_in") or 4096), int(row["layers"])
-        made = llm_program(row["model"].lower(), phase, (width, height), context, layers, wafer)
+        made = llm_program(shape_of(row["model"]), phase, (width, height), context, layers, wafer)
         tokens = context if phase == "prefill" else 1
         measured = tokens * CLOCK_HZ / float(row["tokens_per_s"])
         return Case(f"{row['model']}, {row['grid']}, context {context}", made, measured)

@@ -17,7 +17,7 @@ from wsc.compiler.ir.graph import Graph
 from wsc.compiler.ir.model import Model
 from wsc.compiler.ops.base import Array
 from wsc.compiler.passes.pipeline import Step
-from wsc.driver import Stage, compile_model, silent
+from wsc.driver import Compiled, Stage, compile_model, silent
 from wsc.simulation.floorplan import Floorplan
 from wsc.simulation.trace import Trace
 
@@ -159,6 +159,12 @@ def build_of(captured: Compilable, selection: Selection, stage: Stage = silent, 
     compiled = compile_model(
         captured.model, selection, stage, dtype=dtype, samples=samples, passes=captured.passes
     )
+    return build_from(captured, compiled, stage)
+
+
+def build_from(captured: Compilable, compiled: Compiled, stage: Stage = silent) -> Build:
+    """The build of what was compiled, with the inputs and PyTorch's answer to compare with where there is data."""
+    inputs = captured.example_inputs
     if inputs is None or compiled.model.missing_weights():
         return Build.of(compiled)
     if captured.rounded:  # the reference interpreter will judge it

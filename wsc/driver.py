@@ -54,14 +54,36 @@ def compile_model(
     Products by weights are quantised to `dtype`, "float" leaves them; by default it is what the machine needs. Ranges
     are calibrated on `samples`, sets of inputs. Raises UserError for a dtype that there is not.
     """
+    legal = legal_model(model, selection, stage, dtype=dtype, samples=samples, passes=passes)
+    stage("sizing and placing kernels")
+    progress = within("sizing and placing kernels", stage)
+    plan = selection.target.plan(legal, selection.machine, progress)
+    return carried_out(model, legal, plan, selection, stage)
+
+
+def legal_model(
+    model: Model,
+    selection: Selection,
+    stage: Stage = silent,
+    *,
+    dtype: str = "",
+    samples: Sequence[Sequence[Array]] = (),
+    passes: Sequence[Step] = DEFAULT,
+) -> Model:
+    """The model through the passes and as the target takes it."""
     target, machine = selection.target, selection.machine
     stage("simplifying the graph")
     if target.integers(machine):
         model = stored_integers(model)  # before the passes compute the weights that integers stand for
     simple = quantized(run_pipeline(model, passes), selection, stage, dtype=dtype, samples=samples)
-    legal = target.legalize(simple, machine)
-    stage("sizing and placing kernels")
-    plan = target.plan(legal, machine, within("sizing and placing kernels", stage))
+    return target.legalize(simple, machine)
+
+
+def carried_out(
+    model: Model, legal: Model, plan: Any, selection: Selection, stage: Stage = silent
+) -> Compiled:
+    """A plan's program, simulated."""
+    target, machine = selection.target, selection.machine
     stage("emitting the program")
     program = target.emit(plan)
     stage("simulating")

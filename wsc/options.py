@@ -40,7 +40,10 @@ Define = Annotated[
 Phase = Annotated[
     str | None,
     typer.Option(
-        "--phase", metavar="PHASE", help="prefill or decode, for models that generate token by token."
+        "--phase",
+        metavar="PHASE",
+        help="prefill or decode, for models that generate token by token; "
+        "serve for both, and what lies between them (compile alone).",
     ),
 ]
 Batch = Annotated[int | None, typer.Option("--batch", metavar="N", min=1, help="Inputs taken at once.")]

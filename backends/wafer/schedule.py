@@ -10,6 +10,7 @@ from wsc.backends.target import Progress
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.plan import Plan, make_plan
 from wsc.backends.wafer.sequential.plan import SequentialPlan, Wanted, plan_sequential
+from wsc.backends.wafer.serving.plan import ServingPlan, plan_serving
 from wsc.compiler.errors import DoesNotFit, UnsupportedModel, UserError
 from wsc.compiler.ir.model import Model
 
@@ -77,6 +78,20 @@ def _pipeline(
     plan = make_plan(model.graph, machine, progress)
     proven(plan)
     return plan
+
+
+def serving_plan(prefill: Model, decode: Model, machine: Wafer, asked: Asked) -> ServingPlan:
+    """Both phases of a model, layer after layer with resident weights; raises DoesNotFit, UserError."""
+    _check_grid(machine, asked)
+    if asked.schedule not in ("", "sequential"):
+        raise UserError(
+            f"--schedule {asked.schedule}: --phase serve keeps weights on the wafer, as sequential does."
+        )
+    if not decode.graph.state or not prefill.graph.state:
+        raise UserError(f"--phase serve is for models that keep state; '{decode.graph.name}' keeps none.")
+    plan = plan_serving(prefill, decode, machine, asked.wanted)
+    why = "on the same cores as the other phase"
+    return replace(plan, prefill=replace(plan.prefill, why=why), decode=replace(plan.decode, why=why))
 
 
 def _resident_or_streamed(model: Model, machine: Wafer, others: str) -> SequentialPlan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from wsc.backends.target import CycleRun, Progress, Target, Variant
+from wsc.backends.target import CycleRun, Progress, ServingPlans, Target, Variant
 from wsc.backends.wafer.emit.pipeline import emit_pipeline
 from wsc.backends.wafer.execute import execute
 from wsc.backends.wafer.fabric_use import FabricUse
@@ -15,10 +15,11 @@ from wsc.backends.wafer.legalize import legalize
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.plan import Plan
 from wsc.backends.wafer.program import Program
-from wsc.backends.wafer.schedule import Asked, choose_plan
+from wsc.backends.wafer.schedule import Asked, choose_plan, serving_plan
 from wsc.backends.wafer.sequential.emit import emit_sequential
 from wsc.backends.wafer.sequential.facts import sequential_facts
 from wsc.backends.wafer.sequential.plan import SequentialPlan
+from wsc.backends.wafer.serving.emit import emit_relayout
 from wsc.backends.wafer.simulate import simulate
 from wsc.backends.wafer.simulate.bound import lower_bound
 from wsc.backends.wafer.simulate.capacity import capacity
@@ -64,6 +65,13 @@ class WaferTarget(Target):
 
     def plan(self, model: Model, machine: Wafer, progress: Progress | None = None) -> Plan | SequentialPlan:
         return choose_plan(model, machine, self.asked, self._pipeline, progress)
+
+    def serve(self, prefill: Model, decode: Model, machine: Wafer) -> ServingPlans:
+        plan = serving_plan(prefill, decode, machine, self.asked)
+        graph, program = emit_relayout(plan) or (None, None)
+        if program is not None:
+            verify(program)
+        return ServingPlans(plan.prefill, plan.decode, program, graph)
 
     def fits(self, model: Model, machine: Wafer) -> tuple[Fit, ...]:
         return fits(model, machine, self.asked)

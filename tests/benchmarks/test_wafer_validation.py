@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.wafer_facts import SOURCES
+from benchmarks.wafer_llm import shape_of
 from benchmarks.wafer_sets import MESHGEMM, REDUCE, SETS, SUMMA
 from benchmarks.wafer_validation import FITTED, PAGE, Result, page, validate
 
@@ -101,3 +102,22 @@ def test_a_folder_without_data_is_refused(tmp_path: Path) -> None:
         validate(tmp_path / "absent")
     with pytest.raises(SystemExit, match="none of summa_f32_cs2_hardware"):
         validate(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("LLaMA3-8B", "llama3-8b"),
+        ("CodeLLaMA-34B", "codellama-34b"),
+        ("QWen2-72B", "qwen2-72b"),
+        ("Qwen2 72B Instruct", "qwen2-72b"),
+        ("LLaMA2-13B", "llama2-13b"),
+    ],
+)
+def test_models_are_known_by_their_published_names(name: str, shape: str) -> None:
+    assert shape_of(name) == shape
+
+
+def test_a_model_that_is_not_known_is_named() -> None:
+    with pytest.raises(ValueError, match=r"no shape of llama3_8b.py is 'GPT-5': there are tiny, llama3-8b"):
+        shape_of("GPT-5")

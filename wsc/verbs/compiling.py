@@ -75,8 +75,9 @@ def compile(
     ] = True,
     json: Json = False,
 ) -> None:
-    """Compile and simulate a model; write a build folder."""
+    """Compile and simulate a model; write a build folder, or with --phase serve one for each phase and for between."""
     from wsc.commands.compile import compile_file
+    from wsc.commands.serve import serve_file
     from wsc.commands.source import Request, Training
     from wsc.precision import Wanted
 
@@ -87,7 +88,8 @@ def compile(
         expert_load=expert_load,
         training=Training.of(training, optimizer, accumulate, recompute),
     )
-    compile_file(
+    make = serve_file if phase == "serve" else compile_file
+    make(
         request,
         target,
         asked={"schedule": schedule, "grid": grid, "wafers": wafers},

@@ -42,7 +42,7 @@ class Product:
         if self.vector not in (None, "m", "n"):
             raise AlgorithmError(f"a matrix product's vectors run along 'm' or 'n', not '{self.vector}'")
         if self.groups is not None and (self.groups < 1 or self.parts % self.groups):
-            raise AlgorithmError(f"{self.parts} columns of cores do not make {self.groups} groups")
+            raise AlgorithmError(f"{self.parts} columns of cores do not make --groups {self.groups}")
 
     @property
     def height(self) -> int:
@@ -71,5 +71,5 @@ def _mesh(algorithm: str, product: Product) -> Mesh:
         return Mesh((rows, MeshAxis("j", product.parts, "x")))
     groups = product.groups or 2
     if product.parts % groups:
-        raise AlgorithmError(f"{product.parts} columns of cores do not make {groups} groups")
+        raise AlgorithmError(f"{product.parts} columns of cores do not make --groups {groups}")
     return Mesh((rows, MeshAxis("g", groups, "x"), MeshAxis("j", product.parts // groups, "x")))

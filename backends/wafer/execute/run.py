@@ -81,12 +81,13 @@ class _Region:
         self.tiles: dict[str, Array] = {}
         self.contents = Contents(kernel, weights)
         for buffer in kernel.buffers:
-            if buffer.role == "state" or (buffer.role == "weight" and buffer.keys):
+            if buffer.role == "state" or (buffer.role in ("weight", "input") and buffer.keys):
                 self.contents.fill(buffer)
             elif buffer.role == "weight":
                 self._load(buffer, weights[buffer.key])
             elif buffer.role == "input":
-                tiles = buffer.layout.distribute(kernel.mesh, weights[buffer.key])
+                dense = weights[buffer.key].reshape(buffer.type.shape)
+                tiles = buffer.layout.distribute(kernel.mesh, dense)
                 self.tiles[buffer.name] = held(kernel.mesh, buffer.layout, tiles)
 
     def _load(self, buffer: Buffer, dense: Array) -> None:
@@ -110,10 +111,11 @@ class _Region:
         """What the host reads after the end."""
         buffers = [b for b in self.kernel.buffers if b.role == "output"]
         mesh = self.kernel.mesh
-        found = {b.key: b.layout.collect(mesh, self.tiles[b.name], b.type.shape) for b in buffers}
+        single = [b for b in buffers if not b.keys]
+        found = {b.key: b.layout.collect(mesh, self.tiles[b.name], b.type.shape) for b in single}
         for buffer in self.kernel.buffers:
-            if buffer.role == "state":
-                found |= self.contents.collected(buffer, buffer.after)
+            if buffer.role == "state" or (buffer.role == "output" and buffer.keys):
+                found |= self.contents.collected(buffer, buffer.after or buffer.keys)
         return found
 
     def _read(self, name: str) -> Array:
@@ -124,7 +126,7 @@ class _Region:
 
     def _write(self, name: str, tiles: Array) -> None:
         buffer = self.kernel[name]
-        if buffer.role == "state":
+        if buffer.role == "state" or buffer.keys:
             self.contents.write(buffer, tiles)
         else:
             self.tiles[name] = tiles

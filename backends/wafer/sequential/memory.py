@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from wsc.backends.wafer.program import Buffer, Instruction, Loop, Repeat
@@ -17,15 +17,23 @@ class _Life:
     stop: int
 
 
-def placed(buffers: Sequence[Buffer], body: Sequence[Instruction]) -> tuple[Buffer, ...]:
-    """The buffers with addresses: what is resident first, then the others by size where there is room."""
+def placed(
+    buffers: Sequence[Buffer],
+    body: Sequence[Instruction],
+    held: Mapping[str, int] | None = None,
+    held_end: int = 0,
+) -> tuple[Buffer, ...]:
+    """The buffers with addresses: what is resident first, then the others by size where there is room.
+
+    `held` are addresses of what is resident, below `held_end`, where they are known beforehand.
+    """
     aliases = _aliases(body)
     lives = _lives(body, aliases)
     by_name = {b.name: b for b in buffers}
     resident = [b for b in buffers if b.name not in lives or b.role not in ("local", "stream")]
-    address, places = 0, {}
+    address, places = held_end, dict(held or {})
     for buffer in resident:
-        if buffer.name not in aliases:
+        if buffer.name not in aliases and buffer.name not in places:
             places[buffer.name] = address
             address += buffer.bytes
     others = [b for b in buffers if b.name not in places and b.name not in aliases]

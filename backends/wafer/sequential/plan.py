@@ -79,7 +79,7 @@ def plan_sequential(model: Model, machine: Wafer, wanted: Wanted, fetch: bool = 
 
 
 def _planned(model: Model, rolled: Rolled, machine: Wafer, wanted: Wanted, fetch: bool) -> SequentialPlan:
-    task = _task(model, rolled, machine, fetch)
+    task = task_of(model, rolled, machine, fetch)
     segments = _Planner(task, wanted).segments()
     return SequentialPlan(
         model.graph, machine, "streaming" if fetch else "sequential", segments, rolled, task.dims, task.keys
@@ -99,12 +99,13 @@ def whole_model(model: Model, machine: Wafer, wanted: Wanted, fetch: bool = Fals
 
 
 def _whole(model: Model, rolled: Rolled, machine: Wafer, wanted: Wanted, fetch: bool) -> Laid:
-    task = _task(model, rolled, machine, fetch)
+    task = task_of(model, rolled, machine, fetch)
     full = wanted.grid or (machine.grid.width_cores, machine.grid.height_cores)
     return lay_out(task, cut_segments(rolled, [rolled.count])[0], *full)
 
 
-def _task(model: Model, rolled: Rolled, machine: Wafer, fetch: bool) -> Task:
+def task_of(model: Model, rolled: Rolled, machine: Wafer, fetch: bool) -> Task:
+    """What is laid out of a model."""
     keys = {
         name: weight_key(model.graph[name])
         for names in rolled.stacks.values()
@@ -281,7 +282,11 @@ class _Planner:
         return DoesNotFit(
             f"{asked}'{self.rolled.graph.name}' with {format_bytes(self._weight_bytes())} of weights does not fit"
             f" {wanted or 'several'} wafers of {full[0]} x {full[1]} cores ({self.machine.name}); {how}."
+            f"{self._state_hint()}"
         )
+
+    def _state_hint(self) -> str:
+        return " A shorter --context or a smaller --batch would help." if self.rolled.states else ""
 
 
 def _shared(count: int, most: list[int]) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
@@ -50,8 +50,14 @@ class Laid:
 def lay_out(task: Task, segment: Segment, width: int, height: int) -> Laid:
     """The cheapest way found; it may not fit the memory of a core."""
     nodes = nodes_of(task.rolled, segment)
+    return lay_out_on(task, segment, _meshes(task.dims, nodes, width, height))
+
+
+def lay_out_on(task: Task, segment: Segment, meshes: Sequence[Mesh]) -> Laid:
+    """The cheapest way found on one of the meshes; it may not fit the memory of a core."""
+    nodes = nodes_of(task.rolled, segment)
     found: list[tuple[float, Mesh, Cuts]] = []
-    for mesh in _meshes(task.dims, nodes, width, height):
+    for mesh in meshes:
         cuts, cost = search(task.dims, nodes, mesh, _Price(task, segment, mesh))
         if cost < inf:
             found.append((cost, mesh, cuts))
@@ -66,8 +72,20 @@ def lay_out(task: Task, segment: Segment, width: int, height: int) -> Laid:
 
 def lay(task: Task, segment: Segment, mesh: Mesh, cuts: Cuts) -> Laid:
     """A segment on a mesh with its dimensions cut in a given way; raises Conflict."""
-    drafted = _draft(task, segment, mesh, cuts)
-    buffers = placed(drafted.buffers, drafted.body)
+    return addressed(task, segment, _draft(task, segment, mesh, cuts), cuts)
+
+
+def addressed(
+    task: Task,
+    segment: Segment,
+    drafted: Drafted,
+    cuts: Cuts,
+    held: Mapping[str, int] | None = None,
+    end: int = 0,
+) -> Laid:
+    """A drafted segment with its buffers' addresses; `held` are those of what is resident, below `end`, if known."""
+    mesh = drafted.mesh
+    buffers = placed(drafted.buffers, drafted.body, held, end)
     by_name = {b.name: b for b in buffers}
     cycles = expected_cycles(task.machine, mesh, by_name, drafted.body)
     code = code_bytes(_instructions(drafted), task.machine)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from wsc.backends.wafer.simulate.boxes import flows_by_boxes
 from wsc.compiler.ir.types import TensorType
-from wsc.compiler.layout import Layout, Mesh, MeshAxis
+from wsc.compiler.layout import Cut, Layout, Mesh, MeshAxis
 from wsc.compiler.ops.base import Array, Op
 from wsc.compiler.ops.movement import Pad
 
@@ -45,6 +46,8 @@ def find_flows(source: Port, views: Sequence[Op], target: Port) -> Flows:
 
     What a view pads is filled in at the target and comes from nowhere.
     """
+    if (found := _boxed(source, views, target)) is not None:
+        return found
     owners = _owners(source)
     for op in views:
         op = replace(op, value=0.0) if isinstance(op, Pad) else op
@@ -56,6 +59,21 @@ def find_flows(source: Port, views: Sequence[Op], target: Port) -> Flows:
     elements = np.bincount(place, lengths, pairs.size).astype(np.int64)
     real = pairs % base > 0
     return Flows(pairs[real] % base - 1, pairs[real] // base, elements[real])
+
+
+def _boxed(source: Port, views: Sequence[Op], target: Port) -> Flows | None:
+    """The flows by boxes, where a whole tensor goes as it is to tiles that do not overlap."""
+    if source.layout is None or target.layout is None or views or 0 in source.type.shape:
+        return None
+    overlaps = any(c.lo or c.hi for port in (source, target) for cuts in _cuts(port) for c in cuts)
+    if overlaps or source.type.shape != target.type.shape or (source.chunks, target.chunks) != (1, 1):
+        return None
+    ends = (source.mesh, source.layout), (target.mesh, target.layout)
+    return Flows(*flows_by_boxes(source.type.shape, *ends))
+
+
+def _cuts(port: Port) -> tuple[tuple[Cut, ...], ...]:
+    return port.layout.cuts if port.layout else ()
 
 
 def _owners(port: Port) -> Array:

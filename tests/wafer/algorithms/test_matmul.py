@@ -104,8 +104,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("summa", {"m": 0}, "extents and parts of a matrix product are 1 or more"),
     ("summa", {"rows": 0}, "extents and parts of a matrix product are 1 or more"),
     ("summa", {"vector": "k"}, "a matrix product's vectors run along 'm' or 'n', not 'k'"),
-    ("k-split", {"groups": 3}, "2 columns of cores do not make 3 groups"),
-    ("k-split", {"parts": 3}, "3 columns of cores do not make 2 groups"),
+    ("k-split", {"groups": 3}, "2 columns of cores do not make --groups 3"),
+    ("k-split", {"parts": 3}, "3 columns of cores do not make --groups 2"),
     (
         "k-split",
         {"inner": "k-split"},
