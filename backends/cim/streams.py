@@ -99,16 +99,16 @@ def _later(stream: Stream, rounds: Mapping[str, int]) -> bool:
 def _room(streams: Sequence[Stream], ahead: bool) -> list[int]:
     """The most chunks that each stream holds in a schedule in which stages run `ahead` of their readers, or do not."""
     schedule = _Eager(streams, ahead)
-    hosts = [i for i, s in enumerate(streams) if s.source == HOST]
-    while feeding := [i for i in hosts if schedule.produced[i] < streams[i].source_chunks]:
-        # The input of which the smallest part is there is next, so that several inputs come side by side.
-        i = min(feeding, key=lambda i: (schedule.produced[i] / streams[i].source_chunks, i))
-        schedule.give(i)
+    schedule.run()
     return schedule.most
 
 
 class _Eager:
-    """One input through the pipeline, no time passing."""
+    """One input through the pipeline, no time passing.
+
+    It begins with what waits for nothing: the host's streams, each as if it had a stage of its own, and stages that
+    read weights only.
+    """
 
     def __init__(self, streams: Sequence[Stream], ahead: bool) -> None:
         self.streams = streams
@@ -116,18 +116,30 @@ class _Eager:
         self.produced = [0] * len(streams)
         self.released = [0] * len(streams)
         self.most = [1] * len(streams)
-        self.fired: dict[str, int] = {}
         self.inputs: dict[str, list[int]] = {}
         self.outputs: dict[str, list[int]] = {}
         self.chunks: dict[str, int] = {}
         for i, stream in enumerate(streams):
             self.inputs.setdefault(stream.target, []).append(i)
-            self.outputs.setdefault(stream.source, []).append(i)
+            self.outputs.setdefault(_source(stream), []).append(i)
             self.chunks[stream.target] = stream.target_chunks
+        own = [s.source for s in streams if s.source != HOST and s.source not in self.inputs]
+        self.beginnings = list(dict.fromkeys([_source(s) for s in streams if s.source == HOST] + own))
+        for source in self.beginnings:
+            self.chunks[source] = max(streams[i].source_chunks for i in self.outputs[source])
+        self.fired = dict.fromkeys(self.chunks, 0)
 
-    def give(self, stream: int) -> None:
-        """One more chunk of a stream; runs whatever that lets run."""
-        ready = self._deliver([stream])
+    def run(self) -> None:
+        """Everything, chunk by chunk of what begins."""
+        while begun := [s for s in self.beginnings if self.fired[s] < self.chunks[s]]:
+            # That of which the smallest part is there is next, so that several come side by side.
+            self._begin(min(begun, key=lambda s: self.fired[s] / self.chunks[s]))
+        left = [s for s, chunks in self.chunks.items() if s != HOST and self.fired[s] < chunks]
+        assert not left, f"no schedule runs stages {left}: what they read never comes"
+
+    def _begin(self, source: str) -> None:
+        """One more chunk of what begins; runs whatever that lets run."""
+        ready = self._fire(source)
         while ready:
             stage = ready.pop()
             if not self.ahead and self._can(stage):
@@ -142,17 +154,22 @@ class _Eager:
         return [self.streams[i].target for i in streams if self.streams[i].target != HOST]
 
     def _can(self, stage: str) -> bool:
-        chunk = self.fired.get(stage, 0)
+        chunk = self.fired[stage]
         return chunk < self.chunks[stage] and all(
             self.produced[i] >= self.streams[i].needed(chunk) for i in self.inputs[stage]
         )
 
     def _fire(self, stage: str) -> list[str]:
-        chunk = self.fired.get(stage, 0)
+        chunk = self.fired[stage]
         self.fired[stage] = chunk + 1
-        for i in self.inputs[stage]:
+        for i in self.inputs.get(stage, []):
             self.released[i] = self.streams[i].freed(chunk)
         last = chunk + 1 == self.chunks[stage]
         return self._deliver(
             [i for i in self.outputs.get(stage, []) if self.streams[i].source_chunks > 1 or last]
         )
+
+
+def _source(stream: Stream) -> str:
+    """What makes a stream run: its stage, or the host for this stream alone."""
+    return f"{HOST} {stream.name}" if stream.source == HOST else stream.source
