@@ -77,7 +77,8 @@ def test_the_least_room_is_enough(residual: Made) -> None:
 
 def test_a_stream_without_the_room_it_needs_is_told(residual: Made) -> None:
     streams = tuple(replace(s, capacity=1) for s in residual.program.streams)
-    with pytest.raises(SimulationError, match=r"nothing can go on: stages .* wait for each other"):
+    told = r"nothing can go on: stages .* wait for each other; full: s\d+ to '.*' \(capacity 1\)"
+    with pytest.raises(SimulationError, match=told):
         simulate(replace(residual.program, streams=streams), residual.machine)
 
 

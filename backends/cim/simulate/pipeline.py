@@ -310,5 +310,13 @@ class Pipeline:
             self._begin_round((self.round + 1) % self.prepared.program.rounds)
 
     def _stuck(self) -> str:
+        """Who waits, and which streams have no room for what is next."""
         waiting = [name for name, r in self.runners.items() if r.fired < r.costs.stage.chunks]
-        return f"stages {', '.join(waiting[:4]) or 'of the second input'} wait for each other"
+        told = f"stages {', '.join(waiting[:4]) or 'of the second input'} wait for each other"
+        full = [
+            f"{flow.stream.name} to '{flow.stream.target}' (capacity {flow.stream.capacity})"
+            for runner in self.runners.values()
+            for flow in runner.outputs
+            if runner.fired < self.inputs * runner.costs.stage.chunks and not self._may_book(runner, flow)
+        ]
+        return f"{told}; full: {', '.join(full[:4])}" if full else told
