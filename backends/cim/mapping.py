@@ -214,14 +214,19 @@ def digital_tiles(
         kept = sorted(near, key=lambda tile: (busy[tile], tile))[
             : max(wanted, min(len(near), _most_parts(sizing)))
         ]
-        others = sorted(
-            set(range(tiles)) - set(kept), key=lambda tile: (busy[tile], abs(tile - near[0]), tile)
-        )
+        others = _others(set(range(tiles)) - set(kept), near, busy, machine.tiles_per_chip)
         kept += others[: max(0, wanted - len(kept))]
         chosen[i] = tuple(sorted(kept))
         for tile in kept:
             busy[tile] += sizing.digital / len(kept)
     return tuple(chosen)
+
+
+def _others(free: set[int], near: tuple[int, ...], busy: Sequence[float], chip: int) -> list[int]:
+    """Tiles by chip, for links between chips are slow: the nearest chip first, in a chip the least busy tile."""
+    chips = {tile // chip for tile in near}
+    away = {tile: min(abs(tile // chip - other) for other in chips) for tile in free}
+    return sorted(free, key=lambda tile: (away[tile], busy[tile], abs(tile - near[0]), tile))
 
 
 def _most_parts(sizing: Sizing) -> int:
