@@ -1,4 +1,4 @@
-"""What crossbars take: integers in every product by a weight; and outputs that some stage computes."""
+"""What crossbars take: integers in products by weights, outputs that stages compute, no reader tied to another."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from wsc.compiler.passes.rewrite import fresh_name
 
 
 def legalize(model: Model, machine: CimMachine) -> Model:
-    """The model with a copy for every output that nothing computes; raises UnsupportedModel."""
-    graph = model.graph
-    _refuse(graph, machine)
+    """The model with a copy for every output that nothing computes, and `_apart`; raises UnsupportedModel."""
+    _refuse(model.graph, machine)
+    graph = _apart(model.graph)
     nodes, outputs = list(graph.nodes), []
     taken = {node.name for node in nodes}
     for number, name in enumerate(graph.outputs):
@@ -35,6 +35,28 @@ def legalize(model: Model, machine: CimMachine) -> Model:
     result = replace(graph, nodes=tuple(nodes), outputs=tuple(outputs))
     verify(result)
     return Model(result, model.weights)
+
+
+def _apart(graph: Graph) -> Graph:
+    """What is made of weights only, a mask say, is made for each reader by itself.
+
+    Made once for all, it would wait for the last of its readers to have room: a pipeline of many layers would hold no
+    more inputs at a time than that reader keeps masks.
+    """
+    made = {n.name: n for n in graph if n.inputs and all(graph[name].is_weight for name in n.inputs)}
+    taken = {node.name for node in graph}
+    read: set[str] = set()
+    nodes: list[Node] = []
+    for node in graph:
+        copies: dict[str, str] = {}
+        for name in (name for name in dict.fromkeys(node.inputs) if name in made):
+            if name in read:
+                copies[name] = fresh_name(name, taken)
+                taken.add(copies[name])
+                nodes.append(replace(made[name], name=copies[name]))
+            read.add(name)
+        nodes.append(replace(node, inputs=tuple(copies.get(name, name) for name in node.inputs)))
+    return replace(graph, nodes=tuple(nodes))
 
 
 def _refuse(graph: Graph, machine: CimMachine) -> None:

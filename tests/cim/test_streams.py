@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 
 from tests.cim.models import Made, machine, planned
 from tests.compiler.graphs import model
+from wsc.backends.cim.legalize import legalize
 from wsc.backends.cim.program import HOST
 from wsc.backends.cim.simulate import simulate
 from wsc.backends.cim.streams import least_room
+from wsc.compiler.ir.interpret import interpret
+from wsc.compiler.ops import Expand
 from wsc.compiler.passes.quantize import precision_named, quantize
 
 ROWS, COLUMNS = 24, 8
@@ -89,6 +92,25 @@ def test_a_transformer_whose_mask_is_made_of_a_weight_runs() -> None:
     assert len([s for s in whole if s.source_chunks > 1]) >= 4
     assert all(s.capacity >= s.source_chunks for s in whole)
     runs_with_the_least_room(found)
+
+
+def test_what_is_made_of_weights_is_made_for_each_reader() -> None:
+    """A mask that three layers share ties none of them to the others, and the model says the same."""
+    mask = [
+        f"%w = parameter(key='w') : f32[{ROWS},1]",
+        f"%mask = expand(shape=({ROWS},{ROWS})) %w : {SQUARE}",
+    ]
+    layers = [line for first in (0, 6, 12) for line in layer(first, "%mask")]
+    before = model(f"%v0 = input(index=0) : {WIDE}", *mask, *layers, "return %v18")
+    x = np.random.default_rng(0).normal(size=(ROWS, COLUMNS)).astype(np.float32)
+    integers = quantize(before, precision_named("int8"), [(x,)])
+    after = legalize(integers, SMALL)
+    masks = [node for node in after.graph if isinstance(node.op, Expand)]
+    assert [node.name for node in masks] == ["mask", "mask.1", "mask.2"]
+    assert [len(after.graph.users[node.name]) for node in masks] == [1, 1, 1]
+    assert np.array_equal(*(interpret(m.graph, [x], m.weights)[0] for m in (integers, after)))
+    shared, apart = (planned(m, (x,), SMALL) for m in (integers, after))
+    assert simulate(apart.program, SMALL).interval_cycles <= simulate(shared.program, SMALL).interval_cycles
 
 
 @st.composite
