@@ -79,7 +79,7 @@ def _planned(
         tighter = _onto(second, plan, over + _SPARE)
         made = min(made, _both(plan, tighter, decode_first, search), key=lambda p: p.over)
     reserve = _slack(made.decode if decode_first else made.prefill, plan) + _SPARE
-    if made.over > 0 and (moved := moved_layers((made.prefill, made.decode))) is not None:
+    if made.over > 0 and (moved := moved_layers(made.prefill, made.decode)) is not None:
         made = min(made, _joined(*moved, search), key=lambda p: p.over)
     if made.over > 0:
         plan = replace(plan_sequential(first, _smaller(machine, reserve), wanted), machine=machine)

@@ -11,23 +11,25 @@ from wsc.backends.wafer.sequential.plan import SequentialPlan, shared_out
 from wsc.backends.wafer.sequential.region import Task, lay
 
 
-def moved_layers(plans: Sequence[SequentialPlan]) -> tuple[SequentialPlan, ...] | None:
-    """Plans of the same layers on the same regions, each region with as many as fit it in all of them.
+def moved_layers(
+    prefill: SequentialPlan, decode: SequentialPlan
+) -> tuple[SequentialPlan, SequentialPlan] | None:
+    """Both plans, of the same layers on the same regions, each region with as many as fit it in both.
 
     None where all regions together have no room for them, or where layers are not shared out over regions.
     """
-    rolled = plans[0].rolled
-    regions = list(zip(*(plan.segments for plan in plans), strict=True))
-    if len(regions) < 2 or not all(place.laid.segment.layers for (place, *_) in regions):
+    rolled = prefill.rolled
+    regions = list(zip(prefill.segments, decode.segments, strict=True))
+    if len(regions) < 2 or not all(place.laid.segment.layers for place, _ in regions):
         return None
-    if any(place.laid.segment.part for (place, *_) in regions):
+    if any(place.laid.segment.part for place, _ in regions):
         return None
-    room = plans[0].machine.core.sram_bytes
+    room = prefill.machine.core.sram_bytes
     most = [min(_most(place, room) for place in places) for places in regions]
     if min(most) < 1 or sum(most) < rolled.count:
         return None
     layers = shared_out(rolled.count, most)
-    return tuple(_with(plan, layers) for plan in plans)
+    return _with(prefill, layers), _with(decode, layers)
 
 
 def task_again(plan: SequentialPlan) -> Task:
