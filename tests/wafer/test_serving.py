@@ -1,6 +1,7 @@
 """Serving: both phases on the same cores; the relayout between them moves what it says, in place, and is simulated."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from math import prod
 
@@ -17,6 +18,7 @@ from wsc.backends.wafer.sequential.plan import Wanted
 from wsc.backends.wafer.serving.emit import emit_relayout
 from wsc.backends.wafer.serving.plan import ServingPlan, plan_serving
 from wsc.backends.wafer.serving.shapes import common_shape, in_shape
+from wsc.backends.wafer.serving.shares import moved_layers
 from wsc.backends.wafer.simulate import simulate
 from wsc.backends.wafer.text import parse_program, print_program
 from wsc.backends.wafer.verify import verify
@@ -126,6 +128,21 @@ def test_what_does_not_fit_with_room_to_slide_says_so() -> None:
     small = wafer.model_copy(update={"core": core})
     with pytest.raises(DoesNotFit, match=r"B more than its 17,000 B"):
         plan_serving(llama("prefill", seq=PROMPT), llama("decode"), small, Wanted((4, 4), 1))
+
+
+def test_layers_move_to_regions_with_room_and_are_cut_as_before() -> None:
+    plan, *_ = served("wafer-4x4", 3)
+    moved = moved_layers(plan.prefill, plan.decode)
+    assert moved is not None
+    for before, after in zip((plan.prefill, plan.decode), moved, strict=True):
+        assert sum(s.laid.segment.layers for s in after.segments) == before.rolled.count
+        room = before.machine.core.sram_bytes
+        for old, new in zip(before.segments, after.segments, strict=True):
+            assert (new.x, new.y, new.wafer, new.laid.cuts) == (old.x, old.y, old.wafer, old.laid.cuts)
+            assert new.laid.bytes <= room
+    core = plan.prefill.machine.core.model_copy(update={"sram_bytes": 5000})
+    small = replace(plan.prefill, machine=plan.prefill.machine.model_copy(update={"core": core}))
+    assert moved_layers(small, plan.decode) is None
 
 
 def test_models_of_other_layers_are_refused() -> None:

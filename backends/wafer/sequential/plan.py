@@ -60,10 +60,11 @@ class SequentialPlan:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What was asked for: columns and rows of the region, and a number of wafers."""
+    """What was asked for: columns and rows of the region, a number of wafers, and whether layers may go by parts."""
 
     grid: tuple[int, int] | None = None
     wafers: int | None = None
+    parts: bool = True
 
 
 def plan_sequential(model: Model, machine: Wafer, wanted: Wanted, fetch: bool = False) -> SequentialPlan:
@@ -127,7 +128,7 @@ class _Planner:
     def segments(self) -> tuple[PlacedSegment, ...]:
         """Where everything goes; raises DoesNotFit."""
         whole = (self.machine.grid.width_cores, self.machine.grid.height_cores)
-        one_region = self.task.fetch or self.wanted.grid is not None
+        one_region = self.task.fetch or self.wanted.grid is not None or not self.wanted.parts
         self.tilings = None if one_region else Tilings(self.task, whole)
         clear = clear_region(self.machine, self.wanted.grid)
         full = (clear.right - clear.x + 1, clear.bottom - clear.y + 1)
@@ -222,7 +223,7 @@ class _Planner:
         first, middle, last = most
         if min(first, last) < 1 or first + last + (wafers - 2) * middle < self.rolled.count or wafers < 2:
             return None
-        layers = _shared(self.rolled.count, [first, *[middle] * (wafers - 2), last])
+        layers = shared_out(self.rolled.count, [first, *[middle] * (wafers - 2), last])
         placed: list[PlacedSegment] = []
         for wafer, segment in enumerate(cut_segments(self.rolled, layers)):
             laid = lay_out(self.task, segment, *full) if wafer < 2 or wafer == wafers - 1 else None
@@ -289,7 +290,7 @@ class _Planner:
         return " A shorter --context or a smaller --batch would help." if self.rolled.states else ""
 
 
-def _shared(count: int, most: list[int]) -> list[int]:
+def shared_out(count: int, most: list[int]) -> list[int]:
     """Layers for each wafer, as even as what each holds allows."""
     shares = [0] * len(most)
     for _ in range(count):

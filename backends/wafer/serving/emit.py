@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from wsc.backends.wafer.estimate import code_bytes
-from wsc.backends.wafer.instructions import Load
+from wsc.backends.wafer.instructions import Load, Multicast
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Buffer, Instruction, Kernel, Program, Repeat
 from wsc.backends.wafer.sequential.memory import placed
@@ -63,7 +63,7 @@ def _kernel(relaid: Relaid, machine: Wafer) -> Kernel | None:
     body = (*single, *([Instruction(Repeat(count, tuple(layers)))] if layers else []))
     if not body:
         return None
-    held = {b.name: b.address for b in made.buffers if b.role != "local"}
+    held = {b.name: b.address for b in made.buffers if b.role != "local" or b.name in made.within}
     buffers = placed(made.buffers, body, held, relaid.addresses.after_end)
     at, code = relaid.placed, code_bytes(len(single) + len(layers) + 1, machine)
     name = at.laid.segment.name
@@ -84,12 +84,21 @@ def _in_order(pairs: Sequence[Pair]) -> list[Pair]:
     return sorted(pairs, key=lambda pair: not pair.shared)
 
 
+def _copied_only(pair: Pair, number: int) -> bool:
+    """Whether a single tensor is only copied to more cores after a step: each core keeps its tile where it is."""
+    rest = pair.steps[number + 1 :]
+    tile = rest[-1].layout.tile(pair.type.shape)
+    here = pair.steps[number].layout.tile(pair.type.shape)
+    return not pair.after.keys and here == tile and all(isinstance(step.op, Multicast) for step in rest)
+
+
 @dataclass
 class _Made:
     """Buffers and instructions of a region's movements."""
 
     relaid: Relaid
     buffers: list[Buffer] = field(default_factory=list)
+    within: set[str] = field(default_factory=set)  # buffers on the way that lie where the result will
 
     def moved(self, pair: Pair) -> list[Instruction]:
         """A tensor, or one layer's, from its old layout to its new one."""
@@ -98,8 +107,10 @@ class _Made:
         old = replace(pair.before, type=pair.type, layout=pair.source, role=role, after=(), address=address)
         operand = self._buffer("old", old)
         made = []
-        for step in pair.steps[:-1]:
-            way = self._buffer("way", Buffer("", pair.type, step.layout, "local"))
+        for number, step in enumerate(pair.steps[:-1]):
+            at = self.relaid.addresses.after[pair.after.name] if _copied_only(pair, number) else None
+            way = self._buffer("way", Buffer("", pair.type, step.layout, "local", address=at or 0))
+            self.within |= set() if at is None else {way}
             made.append(Instruction(step.op, (operand,), way))
             operand = way
         last = pair.steps[-1]

@@ -1,7 +1,8 @@
 """What the programs of two phases hold alike, where it lies in memory before and after, and how it gets there.
 
-A tensor slides: its tiles after lie at the start of a slot, those before at the slot's end, and layer by layer a tile
-is written into memory that is free already. A slot is as large as the larger of both, and one tile more.
+A tensor of every layer slides: its tiles after lie at the start of a slot, those before at the slot's end, and layer by
+layer a tile is written into memory that is free already. A slot is as large as the larger of both, and one tile more.
+A single tensor that moves goes into scratch memory of the first program, which has ended.
 """
 
 from __future__ import annotations
@@ -103,11 +104,13 @@ def addresses(
 ) -> Addresses:
     """Slots one after another: of what the first program holds, then of what only the second one does.
 
-    With `loads`, single tensors that only the second program holds are brought in when the first one has ended.
+    Single tensors that move come last, and with `loads` those that only the second program holds: both are written
+    when the first one has ended.
     """
     held: dict[str, int] = {}
     places: dict[str, int] = {}
-    own = {p.before.name: p for p in pairs if not p.shared}
+    late = {p.after.name for p in pairs if p.steps and not p.after.keys}
+    own = {p.before.name: p for p in pairs if not p.shared and p.after.name not in late}
     at = 0
     for buffer in (b for b in before if b.role in HELD):
         size = buffer.bytes
@@ -119,11 +122,11 @@ def addresses(
     others = [b for b in after if b.role in HELD and b.name not in places]
     paired = {p.after.name for p in pairs}
     loaded = [b for b in others if loads and not b.keys and b.name not in paired]
-    for buffer in (b for b in others if b not in loaded):
+    for buffer in (b for b in others if b not in loaded and b.name not in late):
         places[buffer.name] = at
         at += buffer.bytes
     end = at
-    for buffer in loaded:
+    for buffer in (b for b in others if b in loaded or b.name in late):
         places[buffer.name] = at
         at += buffer.bytes
     return Addresses(held, places, end, at, tuple(loaded))

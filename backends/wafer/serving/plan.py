@@ -11,10 +11,11 @@ from wsc.backends.wafer.sequential.causal import with_causal
 from wsc.backends.wafer.sequential.division import cut_layers, cut_segments
 from wsc.backends.wafer.sequential.placed import PlacedSegment
 from wsc.backends.wafer.sequential.plan import SequentialPlan, Wanted, plan_sequential, task_of
-from wsc.backends.wafer.sequential.region import Laid, Task, addressed, lay, lay_out_on, mesh_of
+from wsc.backends.wafer.sequential.region import Laid, addressed, lay, lay_out_on, mesh_of
 from wsc.backends.wafer.sequential.roll import Rolled, roll, unrolled
 from wsc.backends.wafer.sequential.segment import Segment
 from wsc.backends.wafer.serving.pairs import Addresses, Pair, Pairing, addresses
+from wsc.backends.wafer.serving.shares import moved_layers, task_again
 from wsc.compiler.errors import AlgorithmError, DoesNotFit, UnsupportedModel
 from wsc.compiler.ir.model import Model
 from wsc.compiler.layout import Mesh
@@ -54,8 +55,10 @@ class ServingPlan:
 def plan_serving(prefill: Model, decode: Model, machine: Wafer, wanted: Wanted) -> ServingPlan:
     """Both phases on regions that suit the prompt, or where the token does not fit these, on those that suit it.
 
+    Layers stay in one piece: rectangles for their parts take long to find, and leave no room to slide.
     Raises DoesNotFit, or UnsupportedModel.
     """
+    wanted = replace(wanted, parts=False)
     try:
         return _planned(prefill, decode, machine, wanted)
     except DoesNotFit as error:
@@ -70,21 +73,34 @@ def _planned(
 ) -> ServingPlan:
     """One phase as it likes best, the other on its regions; once more where that leaves too little memory to slide."""
     first, second = (decode, prefill) if decode_first else (prefill, decode)
-    plan = plan_sequential(first, machine, wanted)
-    made = _both(plan, _onto(second, plan), decode_first)
+    plan, search = plan_sequential(first, machine, wanted), Pairing(machine)
+    made = _both(plan, _onto(second, plan), decode_first, search)
+    if (over := _over(made.prefill if decode_first else made.decode)) > 0:
+        tighter = _onto(second, plan, over + _SPARE)
+        made = min(made, _both(plan, tighter, decode_first, search), key=lambda p: p.over)
+    reserve = _slack(made.decode if decode_first else made.prefill, plan) + _SPARE
+    if made.over > 0 and (moved := moved_layers(made.prefill, made.decode)) is not None:
+        made = min(made, _joined(*moved, search), key=lambda p: p.over)
     if made.over > 0:
-        tighter = _onto(second, plan, reserve := made.over + _SPARE)
-        made = min(made, _both(plan, tighter, decode_first), key=lambda p: p.over)
-    if made.over > 0:
-        plan = plan_sequential(first, _smaller(machine, made.over + _SPARE), wanted)
-        plan = replace(plan, machine=machine)
-        made = _both(plan, _onto(second, plan, reserve), decode_first)
+        plan = replace(plan_sequential(first, _smaller(machine, reserve), wanted), machine=machine)
+        again = _both(plan, _onto(second, plan, reserve), decode_first, search)
+        made = min(made, again, key=lambda p: p.over)
     _check(made)
     return made
 
 
-def _both(first: SequentialPlan, second: SequentialPlan, decode_first: bool) -> ServingPlan:
-    return _joined(second, first) if decode_first else _joined(first, second)
+def _both(first: SequentialPlan, second: SequentialPlan, decode_first: bool, search: Pairing) -> ServingPlan:
+    return _joined(second, first, search) if decode_first else _joined(first, second, search)
+
+
+def _over(plan: SequentialPlan) -> int:
+    return max(s.laid.bytes for s in plan.segments) - plan.machine.core.sram_bytes
+
+
+def _slack(with_room: SequentialPlan, plan: SequentialPlan) -> int:
+    """Bytes that a core needs beyond those of a phase alone, so that everything can slide."""
+    pairs = zip(with_room.segments, plan.segments, strict=True)
+    return max(a.laid.bytes - b.laid.bytes for a, b in pairs)
 
 
 def _smaller(machine: Wafer, reserve: int) -> Wafer:
@@ -170,11 +186,11 @@ def _refinable(first: Mesh, second: Mesh) -> bool:
 # ---- what moves, and addresses that both programs keep to
 
 
-def _joined(prefill: SequentialPlan, decode: SequentialPlan) -> ServingPlan:
+def _joined(prefill: SequentialPlan, decode: SequentialPlan, search: Pairing) -> ServingPlan:
     """Both plans with the addresses of what they hold in common, and the movements; raises DoesNotFit."""
     regions = list(zip(prefill.segments, decode.segments, strict=True))
     try:
-        pairs = _paired([(old.laid, new.laid) for old, new in regions], prefill.machine)
+        pairs = _paired([(old.laid, new.laid) for old, new in regions], search)
     except (AlgorithmError, DoesNotFit) as error:
         raise DoesNotFit(f"--phase serve: {error}: compile the phases apart.") from error
     before, after, relaid = [], [], []
@@ -188,13 +204,11 @@ def _joined(prefill: SequentialPlan, decode: SequentialPlan) -> ServingPlan:
     return ServingPlan(*plans, tuple(relaid))
 
 
-def _paired(regions: Sequence[tuple[Laid, Laid]], machine: Wafer) -> list[list[Pair]]:
-    search = Pairing(machine)
+def _paired(regions: Sequence[tuple[Laid, Laid]], search: Pairing) -> list[list[Pair]]:
     ends = [[(x.drafted.mesh, x.drafted.buffers) for x in pair] for pair in regions]
     return [search.pairs(old, new) for old, new in ends]
 
 
 def _addressed(plan: SequentialPlan, place: PlacedSegment, held: dict[str, int], end: int) -> PlacedSegment:
-    task = Task(plan.rolled, plan.dims, plan.weight_keys, plan.machine, plan.schedule == "streaming")
-    laid = addressed(task, place.laid.segment, place.laid.drafted, place.laid.cuts, held, end)
+    laid = addressed(task_again(plan), place.laid.segment, place.laid.drafted, place.laid.cuts, held, end)
     return replace(place, laid=laid)
