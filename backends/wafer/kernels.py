@@ -41,6 +41,7 @@ from wsc.compiler.ops.base import Axis
 
 _IN_PLACE = (Elementwise, Cast)
 _LOCAL = (*_IN_PLACE, Concat)
+_QUICK = 32  # elements along a dimension that one core goes through in no time
 VIEWS = (Reshape, Permute, Slice, Expand)
 _GROUPS: tuple[tuple[type[Op], str], ...] = (
     (Attention, "attention"),
@@ -198,7 +199,7 @@ def _is_narrow(node: Node) -> bool:
     if not isinstance(node.op, Concat):
         return False
     whole = node.type.shape[node.op.dim]
-    return node.type.elements < whole * whole
+    return whole > _QUICK and node.type.elements < whole * whole
 
 
 _Key = tuple[str, int | str]  # a value and a dimension of it, or a node and an axis of its iteration space

@@ -125,9 +125,14 @@ def test_rotary_embedding_is_one_kernel() -> None:
 
 
 def test_few_rows_are_put_together_alone() -> None:
-    """What joined it could be cut over its five rows only, not along the six elements that it needs whole."""
-    found = kernels(*(line.replace("R", "5") for line in ROTARY))
-    assert names(found) == [["neg"], ["turned"], ["b", "a", "y"]]
+    """What joined it could be cut over its rows only, not along the many elements that it needs whole."""
+    sizes = (("R,6", "39,40"), ("R,3", "39,20"), ("1,6", "1,40"), ("start=3", "start=20"))
+    wide = [line.replace("stop=6", "stop=40").replace("stop=3", "stop=20") for line in ROTARY]
+    for old, new in sizes:
+        wide = [line.replace(old, new) for line in wide]
+    assert names(kernels(*wide)) == [["neg"], ["turned"], ["b", "a", "y"]]
+    square = [line.replace("39,", "40,") for line in wide]
+    assert names(kernels(*square)) == [["neg", "turned", "b", "a", "y"]]
 
 
 def test_what_is_put_together_does_not_join_what_is_summed_over_cores() -> None:

@@ -219,7 +219,7 @@ BROKEN = {
     "bad type": ('input "x" f32', 'input "x" f99'),
     "bad mesh": (" mesh ", " mesh q "),
     "bad layout": ("%in0 f32[4,8] [", "%in0 f32[4,8] [["),
-    "bad role": (" stream x2 @0", " river x2 @0"),
+    "bad role": (" stream x3 @0", " river x3 @0"),
     "no end": ("\nend\n", "\n"),
     "no repeat": ("  repeat\n", ""),
     "unknown op": ("= contract(", "= contrast("),
