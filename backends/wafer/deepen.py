@@ -22,10 +22,10 @@ _MORE = 1.5
 
 def deepen(kernels: Sequence[FusedKernel], chosen: Sequence[Candidate], sram_bytes: int) -> list[Candidate]:
     """The kernels' candidates with streams that buffer more chunks, as far as `sram_bytes` of a core go."""
-    made: dict[tuple[object, Cutting], Candidate] = {}
+    made: dict[tuple[object, Candidate], Candidate] = {}
     found = []
     for kernel, candidate in zip(kernels, chosen, strict=True):
-        key = kernel.signature, candidate.cutting
+        key = kernel.signature, candidate
         if key not in made:
             made[key] = _deepened(kernel, candidate, sram_bytes)
         found.append(made[key])

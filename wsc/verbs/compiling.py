@@ -75,7 +75,7 @@ def compile(
     ] = True,
     json: Json = False,
 ) -> None:
-    """Compile and simulate a model; write a build folder, or with --phase serve one for each phase and for between."""
+    """Compile and simulate a model; write a build folder."""
     from wsc.commands.compile import compile_file
     from wsc.commands.serve import serve_file
     from wsc.commands.source import Request, Training
