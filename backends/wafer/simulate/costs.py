@@ -35,6 +35,7 @@ class Cost:
     `lines` are the directions ("x", "y") in which it uses the region's links; `macs` are multiply-adds on one core.
     `flight` is the part of the latency that only the farthest core sees: a loop, which no core waits in for another,
     pays it once. `root` is the part of the cycles that only the core at the movement's root has.
+    `idle` are those cycles of the occupancy in which the core waits for what another one, the root, does.
     `edge_cycles` is how long it keeps the wafer's edge.
     """
 
@@ -46,6 +47,7 @@ class Cost:
     macs: int = 0
     flight: int = 0
     root: int = 0
+    idle: int = 0
     edge_cycles: int = 0
 
 

@@ -36,7 +36,10 @@ def loop_cost(kernel: Kernel, instruction: Instruction, costs: Sequence[Cost]) -
     macs = steps * sum(cost.macs for cost in costs)
     lines = tuple(sorted({line for cost in costs for line in cost.lines}))
     on_lines = max((sum(c.line_cycles for c in costs if line in c.lines) for line in lines), default=0)
-    return Cost(COMPUTE if macs else MOVEMENT, core.free + once, end, lines, steps * on_lines, macs)
+    idle = steps * sum(cost.idle for cost in costs)
+    return Cost(
+        COMPUTE if macs else MOVEMENT, core.free + once, end, lines, steps * on_lines, macs, idle=idle
+    )
 
 
 def _without_root(cost: Cost) -> Cost:

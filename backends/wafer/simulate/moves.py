@@ -77,14 +77,20 @@ def _multicast(machine: Wafer, mesh: Mesh, op: Multicast, operand: Buffer) -> Co
 
 
 def _broadcast(machine: Wafer, mesh: Mesh, op: Broadcast, operand: Buffer) -> Cost:
-    """A multicast whose root is the neighbour of the last one: in a loop, its data comes from one part further."""
+    """A multicast whose root is the neighbour of the last one: in a loop, its data comes from one part further.
+
+    A core is the root once in as many steps as there are parts; in the others it waits for what the root does.
+    """
     axis = op.axis
     words = link_words(machine, ceil(operand.tile_type.bytes / (op.pieces or 1)))
     shared = words * sharing(mesh, axis, operand, (axis,))
     cost = move_of(machine, words, shared, broadcast_distance(machine, mesh, (axis,)), (mesh[axis].along,))
     control = machine.core.root_move_cycles
     flight = max(0, mesh[axis].parts - 2) * mesh.pitch(axis) * machine.fabric.hop_cycles
-    return replace(cost, occupancy=cost.occupancy + control, latency=cost.latency + control, flight=flight)
+    idle = control * (mesh[axis].parts - 1) // mesh[axis].parts
+    return replace(
+        cost, occupancy=cost.occupancy + control, latency=cost.latency + control, flight=flight, idle=idle
+    )
 
 
 def _all_gather(machine: Wafer, mesh: Mesh, op: AllGather, operand: Buffer) -> Cost:

@@ -13,8 +13,8 @@ from math import inf
 
 from simpy import Environment
 
-from wsc.backends.wafer.instructions import Recv, Send
-from wsc.backends.wafer.program import HOST, RESIDENT, Kernel, Stream
+from wsc.backends.wafer.instructions import Move, Recv, Send
+from wsc.backends.wafer.program import HOST, RESIDENT, Instruction, Kernel, Loop, Stream
 from wsc.backends.wafer.simulate.costs import MOVEMENT, Cost
 from wsc.backends.wafer.simulate.diagnose import explain_deadlock
 from wsc.backends.wafer.simulate.prepare import Prepared, runs_per_input
@@ -125,10 +125,11 @@ class Pipeline:
         runs = runs_per_input(kernel)
         for position, (instruction, cost) in enumerate(zip(kernel.instructions(), costs, strict=True)):
             once = position < len(kernel.once)
-            moves = cost.kind == MOVEMENT
+            moves = _begins_moving(instruction, cost)
             turn = Turn(runs[position], 0 if once else 1, kernel.chunks + 1, position, len(costs), moves)
             kind = {Send: SendTask, Recv: ReceiveTask}.get(type(instruction.op), Task)
-            timing = Timing(cost.occupancy, cost.latency, cost.line_cycles)
+            # what is ready beside a loop goes on while the loop waits for words
+            timing = Timing(max(1, cost.occupancy - cost.idle), cost.latency, cost.line_cycles)
             tasks.append(kind(engine, turn, timing, [lines[d] for d in cost.lines], inputs=self.inputs))
         self._connect(kernel, tasks)
         return tasks
@@ -163,6 +164,12 @@ def _runs_a_content(kernel: Kernel, task: Task, name: str, writers: dict[str, Ta
             f"kernel '{kernel.name}' reads %{name} once an input, which is written chunk by chunk"
         )
     return runs
+
+
+def _begins_moving(instruction: Instruction, cost: Cost) -> bool:
+    """Whether a core does an instruction before all that compute: movements, and loops that begin with one."""
+    first = instruction.op.body[0].op if isinstance(instruction.op, Loop) else None
+    return cost.kind == MOVEMENT or isinstance(first, Move)
 
 
 def _split(stream: Stream) -> Split:
