@@ -109,6 +109,8 @@ class _Start:
                 continue
             for atom in atoms:
                 found.setdefault(atom, set()).update(atoms - {atom})
+            if node.name in self.dims.apart:
+                found.setdefault(self.dims.apart[node.name], set()).update(atoms)
         return found
 
 
@@ -133,6 +135,9 @@ def by_bytes(dims: Dims, nodes: Sequence[Node]) -> list[int]:
     for node in nodes:
         for atom in set(dims.atoms(node.name)) - dims.whole:
             weight[atom] += node.type.bytes
+        if node.name in dims.apart:  # its scores
+            keys = dims.apart[node.name]
+            weight[keys] += node.type.bytes // node.type.shape[-1] * dims.extent[keys]
     return [a for a, _ in sorted(weight.items(), key=lambda pair: (-pair[1], pair[0]))]
 
 

@@ -17,13 +17,21 @@ _LEAST = 1e-4  # less than any sum of powers, the largest of which is 1
 
 
 class Heads:
-    """The atoms of an attention: of queries, of keys, of what is multiplied, of what is mixed."""
+    """The atoms of an attention: of queries, of keys, of what is multiplied, of what is mixed.
+
+    `apart` walks the keys by themselves, where there is one and they are walked as the queries are.
+    """
 
     def __init__(
-        self, q: Sequence[tuple[int, ...]], k: Sequence[tuple[int, ...]], v: Sequence[tuple[int, ...]]
+        self,
+        q: Sequence[tuple[int, ...]],
+        k: Sequence[tuple[int, ...]],
+        v: Sequence[tuple[int, ...]],
+        apart: int | None = None,
     ) -> None:
         self.rows, self.keys = q[-2], k[-2]
         self.inner, self.mixed = q[-1], v[-1]
+        self.apart = apart
 
 
 def attention(
@@ -45,7 +53,12 @@ def _whole(
 ) -> Value:
     """Scores where keys lie; the softmax and the weighted sum are combined over the cores that hold keys."""
     # where queries and keys are walked alike, both whole, keys go by a name of their own
-    other = {a: draft.block(a) for a in heads.keys if a in heads.rows}
+    if heads.apart is not None and draft.axes(heads.apart):
+        (all_keys,) = heads.keys
+        other = {all_keys: heads.apart}
+        k, v = (draft.kept(x, all_keys, heads.apart) for x in (k, v))
+    else:
+        other = {a: draft.block(a) for a in heads.keys if a in heads.rows}
     keys = tuple(other.get(a, a) for a in heads.keys)
     if causal and keys:  # a single key is every query's
         mask = _up_to_own(draft, heads, keys)
@@ -72,8 +85,9 @@ def _whole(
 
 def _up_to_own(draft: Draft, heads: Heads, keys: Sequence[int]) -> Value:
     """Which keys a query sees: those up to its own place, which is 0 where there is one query."""
-    places = _positions(draft, heads.keys)
-    if tuple(keys) != heads.keys:
+    shared = [a for a in keys if a == heads.apart]
+    places = _positions(draft, shared or heads.keys)
+    if not shared and tuple(keys) != heads.keys:
         places = draft.add(Reshape((draft.extent(keys[0]),)), [places], places.dtype, keys)
     if not heads.rows:
         return draft.elementwise("le", [places], (None, 0.0))

@@ -7,8 +7,8 @@ An atom that some op needs whole (or that a slice cuts unevenly) is marked so. D
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import singledispatchmethod
 from typing import Any
 
@@ -38,11 +38,16 @@ Atoms = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Dims:
-    """`of[node][d]` are the atoms of dimension d; `extent` of every atom; `whole` are those that must not be cut."""
+    """`of[node][d]` are the atoms of dimension d; `extent` of every atom; `whole` are those that must not be cut.
+
+    Where an attention's queries and keys are walked by one atom, `apart[node]` is one of the same extent for its keys
+    alone: cores that hold all tokens may share the keys out among them.
+    """
 
     of: Mapping[str, tuple[Atoms, ...]]
     extent: Mapping[int, int]
     whole: frozenset[int]
+    apart: Mapping[str, int] = field(default_factory=dict)
 
     def atoms(self, node: str) -> Atoms:
         """All atoms of a value, in the order of its dimensions."""
@@ -76,7 +81,16 @@ class _Finder:
         of = {name: tuple(self._flat(a) for a in dims) for name, dims in self.dims.items()}
         leaves = {a for dims in of.values() for atoms in dims for a in atoms}
         whole = {leaf for atom in self.marked for leaf in self._flat((atom,))}
-        return Dims(of, {a: self.extents[a] for a in leaves}, frozenset(whole))
+        apart = {name: atom for name, atom in self._keys_apart(of)}
+        extents = {a: self.extents[a] for a in (*leaves, *apart.values())}
+        return Dims(of, extents, frozenset(whole), apart)
+
+    def _keys_apart(self, of: Mapping[str, tuple[Atoms, ...]]) -> Iterator[tuple[str, int]]:
+        for node in self.graph.nodes:
+            if isinstance(node.op, Attention) and len(node.inputs) == 3:
+                rows, keys = of[node.inputs[0]][-2], of[node.inputs[1]][-2]
+                if rows == keys and len(keys) == 1:
+                    yield node.name, self._new(self.extents[keys[0]])[0]
 
     # ---- atoms
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from wsc.backends.wafer.algorithms.choose import ReduceChoice, choose_all_reduce
-from wsc.backends.wafer.instructions import AllReduce, Move
+from wsc.backends.wafer.instructions import AllReduce, Keep, Move
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Buffer, Instruction, Loop, Repeat
 from wsc.backends.wafer.sequential.dims import Dims
@@ -66,6 +66,17 @@ class Draft:
         made = -1 - len(self.blocks)
         self.blocks[made] = self.layout([atom]).tile((self.extent(atom),))[0]
         return made
+
+    def kept(self, value: Value, atom: int, apart: int) -> Value:
+        """Of a value that is whole along an atom, the tile that each core has where another atom walks it."""
+        dim = value.slots.index(atom)
+        slots = tuple(apart if a == atom else a for a in value.slots)
+        wanted = self.layout(slots)
+        for n, cut in enumerate(wanted.cuts[dim], 1):
+            cuts = tuple(c[:n] if d == dim else c for d, c in enumerate(wanted.cuts))
+            layout = replace(value.buffer.layout, cuts=cuts)
+            value = self.add(Keep(cut.axis, dim), [value], value.dtype, slots, layout)
+        return value
 
     def axes(self, atom: int | None) -> Axes:
         """The axes of more than one part that cut an atom."""

@@ -100,7 +100,8 @@ class Lowering:
         op, dims = node.op, self.draft.dims.of
         assert isinstance(op, Attention)
         q, k, v, *mask = self.operands(node)
-        heads = Heads(*(dims[name] for name in node.inputs[:3]))
+        apart = self.draft.dims.apart.get(node.name)
+        heads = Heads(*(dims[name] for name in node.inputs[:3]), apart)
         return attention(self.draft, heads, q, k, v, mask[0] if mask else None, op.scale, op.causal)
 
     def _norm(self, node: Node) -> Value:
