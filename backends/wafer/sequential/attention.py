@@ -34,8 +34,16 @@ class Heads:
         self.apart = apart
 
 
+@dataclass(frozen=True)
+class Mask:
+    """Which keys queries see, or what is added to their scores: `of_keys`, if not alike for all keys."""
+
+    value: Value
+    of_keys: bool
+
+
 def attention(
-    draft: Draft, heads: Heads, q: Value, k: Value, v: Value, mask: Value | None, scale: float, causal: bool
+    draft: Draft, heads: Heads, q: Value, k: Value, v: Value, mask: Mask | None, scale: float, causal: bool
 ) -> Value:
     """softmax(scale q k^T, masked) v, by whichever way the cuts of queries and keys allow; raises Conflict."""
     over = {a for atom in heads.rows for a in draft.axes(atom)}
@@ -49,17 +57,18 @@ def attention(
 
 
 def _whole(
-    draft: Draft, heads: Heads, q: Value, k: Value, v: Value, mask: Value | None, causal: bool
+    draft: Draft, heads: Heads, q: Value, k: Value, v: Value, given: Mask | None, causal: bool
 ) -> Value:
     """Scores where keys lie; the softmax and the weighted sum are combined over the cores that hold keys."""
     # where queries and keys are walked alike, both whole, keys go by a name of their own
     if heads.apart is not None and draft.axes(heads.apart):
         (all_keys,) = heads.keys
         other = {all_keys: heads.apart}
-        k, v = (draft.kept(x, all_keys, heads.apart) for x in (k, v))
+        k, v = (draft.kept(x, x.slots.index(all_keys), heads.apart) for x in (k, v))
     else:
         other = {a: draft.block(a) for a in heads.keys if a in heads.rows}
     keys = tuple(other.get(a, a) for a in heads.keys)
+    mask = None if given is None else _mask_of(draft, given, other)
     if causal and keys:  # a single key is every query's
         mask = _up_to_own(draft, heads, keys)
     lead = tuple(a for a in q.atoms if a not in heads.inner)
@@ -81,6 +90,18 @@ def _whole(
     across = tuple(a for atom in keys for a in draft.axes(atom))
     mixed = product(draft, powers, v, _equation(powers, v, slots, other), slots, across)
     return draft.elementwise("div", [mixed, total])
+
+
+def _mask_of(draft: Draft, mask: Mask, other: Mapping[int, int]) -> Value:
+    """A mask whose keys go by their own name, where they have one."""
+    value = mask.value
+    at = [d for d, atom in enumerate(value.slots) if atom in other]
+    if not mask.of_keys or not at:
+        return value
+    made = other[value.slots[at[-1]] or 0]
+    if draft.axes(made):
+        return draft.kept(value, at[-1], made)
+    return Value(value.buffer, tuple(made if d == at[-1] else a for d, a in enumerate(value.slots)))
 
 
 def _up_to_own(draft: Draft, heads: Heads, keys: Sequence[int]) -> Value:
@@ -139,7 +160,8 @@ def _ring(draft: Draft, heads: Heads, q: Value, k: Value, v: Value, causal: bool
 
     The running softmax is that of Milakov and Gimelshein 2018 (arXiv 1805.02867).
     """
-    moved = [copy(draft, x) for x in (k, v, _positions(draft, heads.keys))]
+    # places as they are made: a copy would have 0 where a tile has no key, and every query sees the key at 0
+    moved = [copy(draft, k), copy(draft, v), _positions(draft, heads.keys)]
     limit = _positions(draft, heads.rows) if causal else None
     running = _start(draft, heads, q)
     (line,) = lines(draft.axes(heads.keys[0]))

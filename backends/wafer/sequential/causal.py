@@ -8,14 +8,17 @@ from dataclasses import replace
 import numpy as np
 
 from wsc.compiler.ir.graph import Graph, Node
-from wsc.compiler.ops import Attention, Constant
+from wsc.compiler.ir.types import DType
+from wsc.compiler.ops import Attention, Constant, Parameter
 from wsc.compiler.ops.base import Array
 
 
 def with_causal(graph: Graph, weights: Mapping[str, Array]) -> Graph:
-    """The graph with `causal` attentions in place of those whose mask is a constant lower triangle."""
+    """The graph with `causal` attentions in place of those whose mask is a constant lower triangle, or a buffer's."""
     triangular = {
-        node.name: _is_triangle(weights[node.op.key]) for node in graph.nodes if isinstance(node.op, Constant)
+        node.name: _is_triangle(weights[node.op.key])
+        for node in graph.nodes
+        if isinstance(node.op, Constant) or (isinstance(node.op, Parameter) and node.type.dtype is DType.BOOL)
     }
     nodes = [_without_mask(node) if _masked_by(node, triangular) else node for node in graph.nodes]
     used = {name for node in nodes for name in node.inputs} | set(graph.outputs)

@@ -81,13 +81,13 @@ class _Finder:
         of = {name: tuple(self._flat(a) for a in dims) for name, dims in self.dims.items()}
         leaves = {a for dims in of.values() for atoms in dims for a in atoms}
         whole = {leaf for atom in self.marked for leaf in self._flat((atom,))}
-        apart = {name: atom for name, atom in self._keys_apart(of)}
+        apart = dict(self._keys_apart(of))
         extents = {a: self.extents[a] for a in (*leaves, *apart.values())}
         return Dims(of, extents, frozenset(whole), apart)
 
     def _keys_apart(self, of: Mapping[str, tuple[Atoms, ...]]) -> Iterator[tuple[str, int]]:
         for node in self.graph.nodes:
-            if isinstance(node.op, Attention) and len(node.inputs) == 3:
+            if isinstance(node.op, Attention):
                 rows, keys = of[node.inputs[0]][-2], of[node.inputs[1]][-2]
                 if rows == keys and len(keys) == 1:
                     yield node.name, self._new(self.extents[keys[0]])[0]

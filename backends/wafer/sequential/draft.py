@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import prod
 
 from wsc.backends.wafer.algorithms.choose import ReduceChoice, choose_all_reduce
 from wsc.backends.wafer.instructions import AllReduce, Keep, Move
@@ -67,10 +68,9 @@ class Draft:
         self.blocks[made] = self.layout([atom]).tile((self.extent(atom),))[0]
         return made
 
-    def kept(self, value: Value, atom: int, apart: int) -> Value:
-        """Of a value that is whole along an atom, the tile that each core has where another atom walks it."""
-        dim = value.slots.index(atom)
-        slots = tuple(apart if a == atom else a for a in value.slots)
+    def kept(self, value: Value, dim: int, apart: int) -> Value:
+        """Of a value that is whole along a dimension, the tile that each core has where another atom walks it."""
+        slots = tuple(apart if d == dim else a for d, a in enumerate(value.slots))
         wanted = self.layout(slots)
         for n, cut in enumerate(wanted.cuts[dim], 1):
             cuts = tuple(c[:n] if d == dim else c for d, c in enumerate(wanted.cuts))
@@ -101,12 +101,14 @@ class Draft:
         return Layout(tuple(cuts))
 
     def _cut(self, slot: int | None, axes: Axes) -> tuple[Cut, ...]:
-        tile = 1 if slot is None else self.extent(slot)
+        """Cuts as if the axes were one: tiles come out full from the first part on, for movements along the line."""
+        extent = 1 if slot is None else self.extent(slot)
+        tile = -(-extent // prod(self.mesh[axis].parts for axis in axes))
         found = []
-        for axis in axes:
-            tile = -(-tile // self.mesh[axis].parts)
+        for axis in reversed(axes):
             found.append(Cut(axis, tile))
-        return tuple(found)
+            tile *= self.mesh[axis].parts
+        return tuple(reversed(found))
 
     # ---- buffers and instructions
 

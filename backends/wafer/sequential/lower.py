@@ -8,7 +8,7 @@ from math import prod
 
 from wsc.backends.wafer.instructions import Multicast
 from wsc.backends.wafer.program import Buffer
-from wsc.backends.wafer.sequential.attention import Heads, attention, reduced
+from wsc.backends.wafer.sequential.attention import Heads, Mask, attention, reduced
 from wsc.backends.wafer.sequential.draft import ACROSS, Axes, Conflict, Draft, Value, lines
 from wsc.backends.wafer.sequential.products import equation, letters_of, product, rings, shifted_product
 from wsc.backends.wafer.sequential.tables import gather, insert
@@ -43,8 +43,17 @@ class Lowering:
 
     def lower(self, node: Node) -> None:
         """Append a node's instructions; raises Conflict where the cuts do not serve it."""
+        self._check_apart(node)
         rule = next(rule for kind, rule in _RULES if isinstance(node.op, kind))
         self.values[node.name] = rule(self, node)
+
+    def _check_apart(self, node: Node) -> None:
+        """Values know their dimensions by atoms: only a mask of queries by keys may have one twice."""
+        names = node.inputs[:3] if isinstance(node.op, Attention) else node.inputs
+        for name in names if isinstance(node.op, Expand) else (node.name, *names):
+            atoms = self.draft.dims.atoms(name)
+            if len(set(atoms)) < len(atoms):
+                raise Conflict("two dimensions of a tensor are walked alike")
 
     def value(self, name: str) -> Value:
         """The value of a node, or a source that lies as its dimensions are cut."""
@@ -101,8 +110,17 @@ class Lowering:
         assert isinstance(op, Attention)
         q, k, v, *mask = self.operands(node)
         apart = self.draft.dims.apart.get(node.name)
-        heads = Heads(*(dims[name] for name in node.inputs[:3]), apart)
-        return attention(self.draft, heads, q, k, v, mask[0] if mask else None, op.scale, op.causal)
+        queries, keys, values = (dims[name] for name in node.inputs[:3])
+        heads = Heads(queries, keys, values, apart)
+        masks = Mask(mask[0], self._is_of_keys(node.inputs[3])) if mask else None
+        return attention(self.draft, heads, q, k, v, masks, op.scale, op.causal)
+
+    def _is_of_keys(self, mask: str) -> bool:
+        """Whether a mask has keys, or only queries; those that are spread over one or the other have but one."""
+        node = self.graph[mask]
+        while isinstance(node.op, Expand):
+            node = self.graph[node.inputs[0]]
+        return node.type.shape[-1] > 1
 
     def _norm(self, node: Node) -> Value:
         """Scaled before it is squared, so that the sum of squares is the mean and stays in range."""
