@@ -184,8 +184,8 @@ def _start(draft: Draft, heads: Heads, q: Value) -> _Running:
     """Before any key: the lowest score, nothing summed."""
     dims = tuple(d for d, a in enumerate(q.slots) if a in heads.inner)
     slots = tuple(a for a in q.slots if a not in heads.inner)
-    shaped = draft.add(Reduce("max", dims), [q], q.dtype, slots)
-    total = draft.elementwise("mul", [shaped], (None, 0.0))
+    nothing = draft.elementwise("mul", [q], (None, 0.0))  # a sum is zero also where a core has no part of q
+    total = draft.add(Reduce("sum", dims), [nothing], q.dtype, slots)
     peak = draft.elementwise("add", [total], (None, _LOWEST.get(q.dtype, -3e38)))
     slots = (*slots, *heads.mixed)
     mixed = Value(draft.buffer("mixed", draft.type(q.dtype, slots), draft.layout(slots)), slots)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 from wsc.backends.wafer.instructions import AllGather, Insert, Lookup, Shift
@@ -29,6 +30,8 @@ def gather(draft: Draft, table: Value, index: Value) -> Value:
 def _round(draft: Draft, table: Value, index: Value, op: Lookup, slots: tuple[int | None, ...]) -> Value:
     """The index and the rows found so far go round the cores that hold the table, and end where they began."""
     (line,) = lines(op.axis.split("*"))
+    if any(draft.extent(atom) % prod(draft.mesh[a].parts for a in draft.axes(atom)) for atom in index.atoms):
+        raise Conflict("rows found so far would pass cores that have none of their own")
     asked = copy(draft, index)
     made = draft.buffer("rows", draft.type(table.dtype, slots), draft.layout(slots))
     result = Value(made, slots)
@@ -54,8 +57,6 @@ def insert(draft: Draft, state: Value, dim: int, index: Value, value: Value) -> 
 
 
 def _gathered(draft: Draft, value: Value, atom: int) -> Value:
-    from dataclasses import replace
-
     dim = value.slots.index(atom)
     for line in lines(draft.axes(atom)):
         cuts = tuple(() if d == dim else c for d, c in enumerate(value.buffer.layout.cuts))
