@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -31,7 +32,7 @@ from wsc.placement.result import Placed, Placement, total_of
 from wsc.placement.row import Row, best_row
 from wsc.placement.scatter import MANY, scatter
 from wsc.placement.scene import Prices, Stage, stage_of
-from wsc.placement.search import Found, Stop, successive_halves, unmoved
+from wsc.placement.search import WORKERS, Found, Stop, successive_halves, unmoved
 from wsc.placement.slicing import Packing
 from wsc.placement.starts import (
     Draft,
@@ -116,7 +117,9 @@ def solve(
         worth = [
             it for it, cost in zip(plans, costs, strict=True) if (cost - min(costs)) * _HOPEFUL <= min(costs)
         ]
-        plan = min((_polished(problem, menus, it, params) for it in worth), key=lambda it: _cost(problem, it))
+        with ThreadPoolExecutor(WORKERS) as pool:
+            polished = list(pool.map(lambda it: _polished(problem, menus, it, params), worth))
+        plan = min(polished, key=lambda it: _cost(problem, it))
     return _placement(problem, menus, plan, bound, stop.asked())
 
 
