@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.placement_proofs import line, proof
 from wsc.placement.candidates import Catalogue, catalogue, time_bound
 from wsc.placement.corner import corner_bound
+from wsc.placement.effort import SolveParams
 from wsc.placement.problem import Block, Fabric, Net, Problem, Shape, Weights
 from wsc.placement.row import best_row
 from wsc.placement.scene import Prices
@@ -150,3 +153,22 @@ def test_no_row_of_what_is_no_chain() -> None:
     catalogued, prices = prepared(ring)
     assert best_row(ring, catalogued, prices, 1, 1000, 9) is None
     assert corner_bound(ring, catalogued, prices, 1, 1000) == 0
+
+
+def test_what_is_proven_of_a_chain_that_fits_in_a_row(tmp_path: Path) -> None:
+    text = "width=60\nheight=60\nwdeltat=1\nwlength=4\nwadapter=0\nmemlimit=24576\n"
+    text += "".join(f"conv[{at}] H=1 W=1 R=1 S=1 C=16 K=16 T=1\n" for at in range(1, 6))
+    text += "".join(f"conv[{at}]:y -> conv[{at + 1}]:x\n" for at in range(1, 5))
+    (tmp_path / "F.kgraph").write_text(text)
+    brisk = SolveParams(
+        limits=2, levels=4, starts=2, moves=200, rounds=1, polish_effort=0.01, exact_effort=0.01
+    )
+    it = proof(tmp_path / "F.kgraph", brisk, brisk)
+    assert it.total_proven
+    assert it.row_proven
+    assert it.open_until == 0
+    assert (
+        it.row_total == it.row_time + 4 * 2 * 4
+    )  # five bars of two cores' width, straight opposite one another
+    assert it.least_time >= it.time_bound
+    assert line(it).startswith("| F | ")
