@@ -24,6 +24,9 @@ from wsc.placement.candidates import Catalogue
 from wsc.placement.problem import Ints, Net, Problem
 
 _LONGEST = 8  # blocks of a cycle that is looked for
+_CROWDED = (
+    64  # in graphs whose squared degrees are more on average none are looked for: it would take too long
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,8 @@ class Spread:
             near.setdefault(a, set()).add(b)
             near.setdefault(b, set()).add(a)
         cycles = []
-        for longest in range(3, _LONGEST + 1):
+        crowded = sum(len(others) ** 2 for others in near.values()) > _CROWDED * len(problem.blocks)
+        for longest in () if crowded else range(3, _LONGEST + 1):
             for ends in sorted(left):
                 blocks = _around(near, ends, longest) if ends in left else ()
                 if blocks:

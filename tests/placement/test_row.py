@@ -172,3 +172,11 @@ def test_what_is_proven_of_a_chain_that_fits_in_a_row(tmp_path: Path) -> None:
     )  # five bars of two cores' width, straight opposite one another
     assert it.least_time >= it.time_bound
     assert line(it).startswith("| F | ")
+
+
+def test_no_cycles_are_sought_about_a_hub() -> None:
+    one = [[Shape(1, 1, 1, ports=(1, 1))]]
+    wheel = [(0, at) for at in range(1, 100)] + [(at, at + 1) for at in range(1, 99)]
+    spread = Spread.of(problem(one * 100, wheel))
+    assert spread.cycles == ()
+    assert len(spread.nets) == len(wheel)
