@@ -146,9 +146,9 @@ def _searched(
         return []
     known = min((draft.cost for draft in some), default=LOSS)
     rows = _rows(problem, menus, prices, bound, some, params.rows)
-    if rows and params.trust_rows and _is_far_best(rows[0], some):
-        return rows
     folds = Folder(problem, menus, prices).folded(order, bound, known, params.folding) if some else []
+    if rows and params.trust_rows and _is_far_best(rows[0], some, folds):
+        return rows
     stage = _stage(problem, menus, prices, bound, packing, some, folds, params)
     starts = planted(stage, order, packing, some, folds, params.starts)
     teller = _Teller(prices, problem.weights is not None, bound, params, told)
@@ -172,10 +172,12 @@ def _rows(
     return [] if row is None else [_Plan(row.limit, row.boxes, row.ports, row)]
 
 
-def _is_far_best(plan: _Plan, some: Sequence[Draft]) -> bool:
-    """Whether drafts of more rows than one, their adapters left out, are dearer by more than others may make good."""
+def _is_far_best(plan: _Plan, some: Sequence[Draft], folds: Sequence[Folded]) -> bool:
+    """Whether folds and drafts of more rows than one, their adapters left out, are dearer by more than a search may
+    make good."""
     cost = plan.row.cost if plan.row else LOSS
-    return all((it.cost - cost) * _HOPEFUL > cost for it in some if len(it.snake.stops) > 1)
+    others = [it.cost for it in some if len(it.snake.stops) > 1] + [it.cost for it in folds]
+    return all((other - cost) * _HOPEFUL > cost for other in others)
 
 
 def _stage(
