@@ -2,16 +2,17 @@
 
 Time: the least at which the blocks' least areas add up to the free cores (candidates.py). Wire: two rectangles that
 do not overlap are apart by half their widths one way or half their heights the other, so a net's centres are at
-least half the sum of the two blocks' least sides apart. Adapters: an entry that no shapes of both ends have in
-common differs.
+least half the sum of the two blocks' least sides apart; nets that close a cycle, and chains too long for one row, take
+more (spread.py). Adapters: an entry that no shapes of both ends have in common differs.
 
-All three only get better with more time, so that over a range of times the wire and adapters of its end go with the
+All of it only gets better with more time, so that over a range of times the wire and adapters of its end go with the
 time of its start.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ import numpy as np
 from wsc.placement.candidates import Catalogue
 from wsc.placement.problem import Problem
 from wsc.placement.scene import Prices
+from wsc.placement.spread import Spread
 
 _LOOKS = 160  # times at which sides and port tuples are looked at
 
@@ -36,7 +38,7 @@ def bounds_of(problem: Problem, menus: Catalogue, prices: Prices, time: int, kno
     """The bounds; `time` is the one on the slowest time and `known` the cost of some placement."""
     slowest = max(time, menus.slowest())
     cost, _ = cheapest_times(problem, menus, prices, time, known, 1)
-    return Bounds(time, half_hops_at(problem, menus, slowest), cost)
+    return Bounds(time, Spread.of(problem).half_hops(problem, menus, slowest), cost)
 
 
 def cheapest_times(
@@ -44,42 +46,56 @@ def cheapest_times(
 ) -> tuple[int, list[int]]:
     """A lower bound on the cost, at most `known`, and up to `count` times at which it is least, the cheapest first.
 
-    Best first: of ranges of attainable times the one of the least bound is halved, until it is a single time. So the
-    bound is exact in what it knows, and those are the times worth trying where the bound on wire can be met.
+    The bound is exact in what it knows, and those are the times worth trying where the bound on wire can be met.
     """
     times = [time, *(it for it in menus.times(time, min(menus.slowest(), known // prices.tick)) if it > time)]
+    spread = Spread.of(problem)
+
+    def rest(limit: int) -> int:
+        odd = adapters_at(problem, menus, limit) * prices.adapter if prices.adapter else 0
+        return spread.half_hops(problem, menus, limit) * prices.half_hop + odd
+
+    bound, found = None, list[int]()
+    for cost, limit in by_bound(times, prices.tick, rest, _LOOKS):
+        if cost >= known:
+            break
+        bound = cost if bound is None else bound
+        if limit is None:
+            break
+        found.append(limit)
+        if len(found) == count:
+            break
+    return known if bound is None else bound, found
+
+
+def by_bound(
+    times: Sequence[int], tick: int, rest: Callable[[int], int], looks: int
+) -> Iterator[tuple[int, int | None]]:
+    """The least costs at single times with those times, increasing: `tick` a time and what `rest` says goes with it.
+
+    `rest` must not rise with time. Best first: of ranges of times the one of the least bound is halved, until it is a
+    single time. After about so many looks at `rest` the last item is a bound for all times that are left, and None.
+    """
     rests: dict[int, int] = {}
 
-    def rest(at: int) -> int:
+    def rest_at(at: int) -> int:
         if at not in rests:
-            odd = adapters_at(problem, menus, times[at]) * prices.adapter if prices.adapter else 0
-            rests[at] = half_hops_at(problem, menus, times[at]) * prices.half_hop + odd
+            rests[at] = rest(times[at])
         return rests[at]
 
     last = len(times) - 1
-    waiting = [(times[0] * prices.tick + rest(last), 0, last)]
-    bound, found = None, list[int]()
-    while waiting and len(found) < count and len(rests) < _LOOKS:
+    waiting = [(times[0] * tick + rest_at(last), 0, last)]
+    while waiting:
         cost, low, high = heapq.heappop(waiting)
-        if cost >= known:
-            break
         if low == high:
-            bound = cost if bound is None else bound
-            found.append(times[low])
+            yield cost, times[low]
             continue
+        if len(rests) >= looks:
+            yield cost, None
+            return
         middle = (low + high) // 2
         for first, stop in ((low, middle), (middle + 1, high)):
-            heapq.heappush(waiting, (times[first] * prices.tick + rest(stop), first, stop))
-    if bound is None:
-        bound = min(waiting)[0] if waiting else known
-    return min(bound, known), found
-
-
-def half_hops_at(problem: Problem, menus: Catalogue, limit: int) -> int:
-    """Twice the least wire with all blocks within the limit."""
-    sides = [_least_side(menus, kind, limit) for kind in range(len(menus.menus))]
-    of = [sides[kind] for kind in menus.of_block]
-    return sum(net.weight * (of[net.source] + of[net.target]) for net in problem.nets)
+            heapq.heappush(waiting, (times[first] * tick + rest_at(stop), first, stop))
 
 
 def adapters_at(problem: Problem, menus: Catalogue, limit: int) -> int:
@@ -91,8 +107,3 @@ def adapters_at(problem: Problem, menus: Catalogue, limit: int) -> int:
     of = [offered[kind] for kind in menus.of_block]
     pairs = ((of[net.source], of[net.target]) for net in problem.nets)
     return sum(a.isdisjoint(b) for first, second in pairs for a, b in zip(first, second, strict=False))
-
-
-def _least_side(menus: Catalogue, kind: int, limit: int) -> int:
-    table = menus.menus[kind].within(limit)
-    return int(min(table.width.min(), table.height.min()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import Lock
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from wsc.compiler.errors import DoesNotFit
 from wsc.placement.problem import Fabric, Ints, Problem, Shape, ShapeSource, Table
 
 NO_HEIGHT = np.iinfo(np.int64).max
+_TABLES, _ROOMY_TABLES = 16, 4  # of a menu that are remembered
+_SHORTER = ((15, 16), (7, 8), (5, 6), (3, 4), (2, 3), (1, 2))  # limits whose shapes are looked at as well
 
 
 class Listed:
@@ -40,6 +43,11 @@ class Listed:
         """The longest time."""
         return int(self._table.time[-1])
 
+    def turns(self) -> bool:
+        """Whether every shape is on the list turned as well."""
+        sides = {(s.width, s.height, s.time, s.ports) for s in self._shapes}
+        return all((height, width, *rest) in sides for width, height, *rest in sides)
+
     def offers(self, shape: Shape) -> bool:
         """Whether it is on the list."""
         return shape in self._shapes
@@ -57,16 +65,38 @@ class Menu:
     fabric: Fabric
     _tables: dict[int, Table] = field(default_factory=dict)
     _cores: dict[int, int | None] = field(default_factory=dict)
+    _roomy: dict[int, Table] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
 
     def within(self, limit: int) -> Table:
         """The shapes that take at most `limit` ticks."""
-        if limit not in self._tables:
-            table = self.source.within(limit)
-            fits = (table.width <= self.fabric.width) & (table.height <= self.fabric.height)
-            if len(self._tables) > 15:  # a search goes back to the last few limits, not to all
-                self._tables.pop(next(iter(self._tables)))
-            self._tables[limit] = Table(*(column[fits] for column in table))
-        return self._tables[limit]
+        table = self._tables.get(limit)
+        if table is None:
+            every = self.source.within(limit)
+            fits = (every.width <= self.fabric.width) & (every.height <= self.fabric.height)
+            table = Table(*(column[fits] for column in every))
+            self._keep(self._tables, limit, table, _TABLES)
+        return table
+
+    def roomy(self, limit: int) -> Table:
+        """The shapes that take at most `limit` ticks and those that a source offers for some shorter limits.
+
+        The latter are larger than they need be, but centres lie on halves: a bar one longer may be straight opposite
+        its neighbour where the shortest one is not.
+        """
+        table = self._roomy.get(limit)
+        if table is None:
+            tables = [self.within(limit), *(self.within(limit * a // b) for a, b in _SHORTER)]
+            table = Table(*(np.concatenate(columns) for columns in zip(*tables, strict=True)))
+            self._keep(self._roomy, limit, table, _ROOMY_TABLES)
+        return table
+
+    def _keep(self, memo: dict[int, Table], limit: int, table: Table, most: int) -> None:
+        """Remembers a table; a search goes back to the last few limits, not to all."""
+        with self._lock:
+            while len(memo) >= most:
+                memo.pop(next(iter(memo)))
+            memo[limit] = table
 
     def cores(self, limit: int) -> int | None:
         """The fewest cores among the shapes within `limit` ticks; None where there is none."""
@@ -80,11 +110,13 @@ class Menu:
 
         The caller knows that there is one.
         """
-        table = self.within(limit)
-        fits = (table.width == width) & (table.height == height)
-        if ports is not None:
-            fits &= (table.ports == np.array(ports, np.int64)).all(axis=1)
-        rows = np.flatnonzero(fits)
+        for table in (self.within(limit), self.roomy(limit)):
+            fits = (table.width == width) & (table.height == height)
+            if ports is not None:
+                fits &= (table.ports == np.array(ports, np.int64)).all(axis=1)
+            rows = np.flatnonzero(fits)
+            if len(rows):
+                break
         return table.shape(int(rows[np.argmin(table.time[rows])]))
 
     def front(self, limit: int) -> list[tuple[int, int]]:

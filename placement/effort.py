@@ -41,6 +41,8 @@ class SolveParams:
     annealing. `starts` trees are annealed for
     `moves` moves each; of the results the better half is annealed again, twice as long, until one is left (`rounds`
     at most). `splits` bounds the slicing of chains in order: it holds runs to a length (beyond about 120 blocks).
+    `rows` limits are looked at for the best layout of a chain in one row; where that is far cheaper than any other
+    start and `trust_rows` is set, nothing else is tried.
     `reorder` counts the splits in other orders of the chain, tried for a shorter time where there are no weights.
     Problems of up to `exact_blocks` blocks go to the exact model as a whole for `exact_effort` deterministic seconds
     of the solver; the `polished` best placements are polished for `polish_effort` each. Efforts of 0 leave the exact
@@ -56,6 +58,8 @@ class SolveParams:
     polished: int = 2
     splits: int = 300_000
     reorder: int = 6_000_000
+    rows: int = 60
+    trust_rows: bool = False
     exact_blocks: int = 8
     exact_shapes: int = 20_000
     exact_effort: float = 0.5
@@ -66,6 +70,7 @@ class SolveParams:
             self.moves,
             self.splits,
             self.reorder,
+            self.rows,
             self.exact_blocks,
             self.exact_shapes,
         )
@@ -98,6 +103,8 @@ _PARAMS = {
         rounds=2,
         polished=1,
         reorder=1_500_000,
+        rows=30,
+        trust_rows=True,
         exact_effort=0.5,
         polish_effort=1.5,
     ),
@@ -111,6 +118,7 @@ _PARAMS = {
         rounds=4,
         polished=4,
         reorder=30_000_000,
+        rows=200,
         polish_effort=15.0,
     ),
 }

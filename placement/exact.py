@@ -203,7 +203,8 @@ def _near_shapes(
     Where ports do not count, of each parity of width and height those that no other is as narrow and as low as:
     centres lie on halves, so that a taller bar may be straight opposite its neighbour where a lower one is not.
     """
-    table = catalogue.menu(block).within(limit)
+    menu = catalogue.menu(block)
+    table = menu.roomy(limit) if ports is None else menu.within(limit)
     spare = (2 if ports is not None else _OTHER_PARITY) + max(box.width, box.height) // _SPARE
     few = table.width * table.height * _LARGER <= box.width * box.height * (_LARGER + 1)
     near = np.flatnonzero(

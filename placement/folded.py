@@ -106,17 +106,21 @@ class Folder:
 
     def _at(self, order: Sequence[int], limits: Sequence[int], buckets: int, work: Folding) -> list[Folded]:
         """The best folds at each limit that fit."""
+        workers = WORKERS if len(limits) == 1 else 1
         with ThreadPoolExecutor(WORKERS) as pool:
-            made = pool.map(lambda limit: self.at(order, limit, buckets, work), limits)
+            made = pool.map(lambda limit: self.at(order, limit, buckets, work, workers), limits)
             return [it for some in made for it in some]
 
-    def at(self, order: Sequence[int], limit: int, buckets: int, work: Folding) -> list[Folded]:
+    def at(
+        self, order: Sequence[int], limit: int, buckets: int, work: Folding, workers: int = 1
+    ) -> list[Folded]:
         """Some of the folds at a limit that fit, of different costs, the cheapest first."""
         problem, menus = self.problem, self.menus
         room = (problem.fabric.width, problem.fabric.height)
         chain = chain_of(order, problem.nets, [menus.menu(block).cores(limit) or 0 for block in order])
         fronts = [menus.menu(block).front(limit) for block in order]
-        folds = fold(chain, fronts, self._rules(limit, int(chain.cores[-1]), buckets, len(order), work))
+        rules = self._rules(limit, int(chain.cores[-1]), buckets, len(order), work)
+        folds = fold(chain, fronts, rules, workers)
         stage = stage_of(
             problem, menus, replace(self.prices, adapter=0), [limit], [Box(0, 0, *room)], [list(order)]
         )

@@ -10,6 +10,7 @@ with nets out of the run, and for slack that blocks share when they slide.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,8 +78,11 @@ def chain_of(order: Sequence[int], nets: Sequence[Net], cores: Sequence[int]) ->
     )
 
 
-def fold(chain: Chain, fronts: Sequence[Sequence[tuple[int, int]]], rules: Rules) -> Folds:
-    """The labels of all runs; `fronts[i]` are the (width, height) that the block at position i may have."""
+def fold(chain: Chain, fronts: Sequence[Sequence[tuple[int, int]]], rules: Rules, workers: int = 1) -> Folds:
+    """The labels of all runs; `fronts[i]` are the (width, height) that the block at position i may have.
+
+    Runs of one length are made by so many threads, each its own; how many there are never changes what is found.
+    """
     count = len(fronts)
     runs = np.zeros((count, count + 1), np.int32)
     where = [(first, first + length) for length in range(1, count) for first in range(count - length + 1)]
@@ -89,7 +93,14 @@ def fold(chain: Chain, fronts: Sequence[Sequence[tuple[int, int]]], rules: Rules
     for at, front in enumerate(fronts):
         least = int(chain.cores[at + 1] - chain.cores[at])
         _leaf(labels[at], scores[at], np.array(front, np.int32).reshape(-1, 2), rules.waste + least, rules)
-    _fold(runs, labels, scores, chain, rules)
+    with ThreadPoolExecutor(workers) as pool:
+        for length in range(2, count):
+            made = [
+                pool.submit(_fold, runs, labels, scores, chain, rules, length, worker, workers)
+                for worker in range(workers)
+            ]
+            for it in made:
+                it.result()
     return Folds(runs, labels.reshape(len(where), -1, COLUMNS), _wholes(runs, labels, scores, chain, rules))
 
 
@@ -125,24 +136,29 @@ def _leaf(labels: Labels, scores: Int64s, front: Labels, area: int, rules: Rules
 
 
 @jit
-def _fold(runs: Int32s, labels: Labels, scores: Int64s, chain: Chain, rules: Rules) -> None:
-    """The tables of all runs but the whole chain, the shorter ones first."""
-    count = runs.shape[0]
+def _fold(
+    runs: Int32s,
+    labels: Labels,
+    scores: Int64s,
+    chain: Chain,
+    rules: Rules,
+    length: int,
+    start: int,
+    step: int,
+) -> None:
+    """The tables of every `step`-th run of a length from `start` on, all shorter ones being made."""
     row, sums = np.zeros(COLUMNS, np.int32), np.zeros((5, 4), np.int64)
-    for length in range(2, count):
-        for first in range(count - length + 1):
-            stop = first + length
-            whole = runs[first, stop]
-            for at in range(first + 1, stop):
+    for first in range(start, runs.shape[0] - length + 1, step):
+        stop = first + length
+        whole = runs[first, stop]
+        for at in range(first + 1, stop):
+            for cut in range(2):
+                _join_all(runs, labels, scores, (first, at, stop), cut, chain, rules, row, sums)
+        for low in range(first + 1, min(first + rules.rung, stop - 2) + 1):
+            for high in range(max(low + 1, stop - rules.rung), stop):
                 for cut in range(2):
-                    _join_all(runs, labels, scores, (first, at, stop), cut, chain, rules, row, sums)
-            for low in range(first + 1, min(first + rules.rung, stop - 2) + 1):
-                for high in range(max(low + 1, stop - rules.rung), stop):
-                    for cut in range(2):
-                        _join_rungs(
-                            runs, labels, scores, (first, low, high, stop), cut, chain, rules, row, sums
-                        )
-            close(labels[whole], scores[whole], rules)
+                    _join_rungs(runs, labels, scores, (first, low, high, stop), cut, chain, rules, row, sums)
+        close(labels[whole], scores[whole], rules)
 
 
 @jit

@@ -68,6 +68,9 @@ class ShapeSource(Protocol):
     def slowest(self) -> int:
         """A limit beyond which there are no more shapes."""
 
+    def turns(self) -> bool:
+        """Whether every shape is offered turned by a quarter as well."""
+
     def offers(self, shape: Shape) -> bool:
         """Whether the shape, as given with all its figures, is one of them."""
 

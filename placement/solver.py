@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -19,6 +20,7 @@ from wsc.placement import exact
 from wsc.placement.anneal import LOSS
 from wsc.placement.bounds import bounds_of
 from wsc.placement.candidates import Catalogue, catalogue, time_bound
+from wsc.placement.corner import corner_bound
 from wsc.placement.effort import Effort, SolveParams
 from wsc.placement.folded import Folded, Folder
 from wsc.placement.ground import check_ground
@@ -27,9 +29,10 @@ from wsc.placement.problem import Problem
 from wsc.placement.regions import Box
 from wsc.placement.reorder import reordered
 from wsc.placement.result import Placed, Placement, total_of
+from wsc.placement.row import Row, best_row
 from wsc.placement.scatter import MANY, scatter
 from wsc.placement.scene import Prices, Stage, stage_of
-from wsc.placement.search import Found, Stop, successive_halves, unmoved
+from wsc.placement.search import WORKERS, Found, Stop, successive_halves, unmoved
 from wsc.placement.slicing import Packing
 from wsc.placement.starts import (
     Draft,
@@ -69,11 +72,13 @@ Told = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class _Plan:
-    """A box for each block and the port tuple of its shape, all of shapes within `limit` ticks."""
+    """A box for each block and the port tuple of its shape, all of shapes within `limit` ticks; `row` where it is
+    the best row of a chain, which needs no polish."""
 
     limit: int
     boxes: list[Box]
     ports: list[tuple[int, ...] | None]
+    row: Row | None = None
 
 
 def solve(
@@ -112,7 +117,9 @@ def solve(
         worth = [
             it for it, cost in zip(plans, costs, strict=True) if (cost - min(costs)) * _HOPEFUL <= min(costs)
         ]
-        plan = min((_polished(problem, menus, it, params) for it in worth), key=lambda it: _cost(problem, it))
+        with ThreadPoolExecutor(WORKERS) as pool:
+            polished = list(pool.map(lambda it: _polished(problem, menus, it, params), worth))
+        plan = min(polished, key=lambda it: _cost(problem, it))
     return _placement(problem, menus, plan, bound, stop.asked())
 
 
@@ -138,7 +145,10 @@ def _searched(
     if packing is None and not some:
         return []
     known = min((draft.cost for draft in some), default=LOSS)
+    rows = _rows(problem, menus, prices, bound, some, params.rows)
     folds = Folder(problem, menus, prices).folded(order, bound, known, params.folding) if some else []
+    if rows and params.trust_rows and _is_far_best(rows[0], some, folds):
+        return rows
     stage = _stage(problem, menus, prices, bound, packing, some, folds, params)
     starts = planted(stage, order, packing, some, folds, params.starts)
     teller = _Teller(prices, problem.weights is not None, bound, params, told)
@@ -147,7 +157,27 @@ def _searched(
     few = _PLAIN if len(order) <= _FEW else 0
     drafted = plain(stage, order, some, few) + starts[: params.polished] if some else []
     best = found[: params.polished] + [it for it in (unmoved(stage, start) for start in drafted) if it.fits]
-    return [_plan_of(problem, stage, it) for it in best]
+    return rows + [_plan_of(problem, stage, it) for it in best]
+
+
+def _rows(
+    problem: Problem, menus: Catalogue, prices: Prices, bound: int, some: Sequence[Draft], looks: int
+) -> list[_Plan]:
+    """The best row of a chain, where there is one that is not dearer than the drafts are thought to be."""
+    if not some or not looks:
+        return []
+    most = 1 + max((menu.within(bound).ports.shape[1] for menu in menus.menus), default=0)
+    slack = most * (prices.half_hop + prices.adapter) * sum(net.weight for net in problem.nets)
+    row = best_row(problem, menus, prices, bound, some[0].cost + slack, looks)
+    return [] if row is None else [_Plan(row.limit, row.boxes, row.ports, row)]
+
+
+def _is_far_best(plan: _Plan, some: Sequence[Draft], folds: Sequence[Folded]) -> bool:
+    """Whether folds and drafts of more rows than one, their adapters left out, are dearer by more than a search may
+    make good."""
+    cost = plan.row.cost if plan.row else LOSS
+    others = [it.cost for it in some if len(it.snake.stops) > 1] + [it.cost for it in folds]
+    return all((other - cost) * _HOPEFUL > cost for other in others)
 
 
 def _stage(
@@ -241,6 +271,8 @@ def _faster(
 def _polished(problem: Problem, menus: Catalogue, plan: _Plan, params: SolveParams) -> _Plan:
     """The plan after an exact model has moved its boxes for a shorter wire and fewer adapters."""
     ports = plan.ports
+    if plan.row is not None:
+        return plan
     if _is_small(problem, menus, params):
         whole = exact.Window.whole(problem)
         verdict = exact.shortest(problem, menus, plan.limit, plan.boxes, whole, params.exact_effort)
@@ -293,6 +325,9 @@ def _placement(problem: Problem, menus: Catalogue, plan: _Plan, bound: int, inte
     prices = Prices.of(problem)
     known = slowest * prices.tick + half_hops * prices.half_hop + adapters * prices.adapter
     bounds = bounds_of(problem, menus, prices, bound, known)
+    least = bounds.cost
+    if plan.row is not None and plan.row.proven:
+        least = max(least, min(plan.row.cost, corner_bound(problem, menus, prices, bound, known)))
     return Placement(
         placed=tuple(placed),
         slowest=slowest,
@@ -303,7 +338,7 @@ def _placement(problem: Problem, menus: Catalogue, plan: _Plan, bound: int, inte
         adapters=adapters,
         half_hops_bound=bounds.half_hops,
         total=total_of(problem, slowest, half_hops, adapters),
-        total_bound=Fraction(bounds.cost, prices.unit) if problem.weights else None,
+        total_bound=Fraction(least, prices.unit) if problem.weights else None,
         interrupted=interrupted,
     )
 

@@ -85,6 +85,10 @@ class ConvShapes:
             for conv in self.convs
         )
 
+    def turns(self) -> bool:
+        """They all are."""
+        return True
+
     def offers(self, shape: Shape) -> bool:
         """Whether the shape is the narrowest of its (h, w, c) at its time."""
         if len(shape.ports) != 3:
