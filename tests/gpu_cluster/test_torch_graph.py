@@ -1,7 +1,6 @@
 """Written PyTorch code of captured graphs: outputs as expected, collectives as in the program."""
 
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 from tests.compiler.graphs import model
 from tests.conformance.models import captured
 from tests.gpu_cluster.programs import cluster
-from tests.gpu_cluster.test_torch_training import DRIVER, run
+from tests.gpu_cluster.test_torch_training import drive
 from wsc.arrays import write_arrays
 from wsc.backends.gpu_cluster.census import take_census
 from wsc.backends.gpu_cluster.emit.program import emit
@@ -47,8 +46,7 @@ def launched(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], 
         for name in MODELS
         for mesh, size in MESHES.items()
     }
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    run([*command, str(DRIVER), *(str(path) for path, _ in made.values())])
+    drive(f"2::{','.join(str(path) for path, _ in made.values())}")
     return made
 
 

@@ -19,7 +19,10 @@ def experts(writer: LayerWriter) -> None:
     size, shape = writer.size, writer.shape
     tokens = routed_tokens(writer)
     writer.body.append(Launch(Gemm(size.own_tokens, shape.experts, shape.hidden), "experts.route"))
-    writer.collective("all_to_all", _COUNT_BYTES * shape.experts, "expert", "experts.counts")
+    counts = _COUNT_BYTES * shape.experts
+    writer.collective("all_to_all", counts, "expert", "experts.counts")
+    if writer.plan.sequence:  # each rank of a tensor group has rows of its own
+        writer.collective("all_gather", counts * writer.plan.tensor, _TENSOR, "experts.counts")
     _exchange(writer, "experts.dispatch")
     writer.gemm("experts.up", tokens, size.up, shape.hidden, size.local_experts)
     writer.activation(tokens * size.local_experts)
@@ -61,3 +64,4 @@ def experts_backward(writer: LayerWriter) -> None:
     writer.body.append(Launch(route, "experts.route.gradient"))
     weights = Gemm(shape.hidden, shape.experts, size.own_tokens, accumulate=writer.plan.fused_accumulation)
     writer.body.append(Launch(weights, "experts.route.weight_gradient"))
+    writer.sum_over_tokens("experts.route.sum", shape.hidden * shape.experts)

@@ -265,11 +265,14 @@ class LayerWriter:
         self.stream(f"{label}.sum_gradients", 2 * self.own_bytes, self.own_bytes)
 
     def sum_norm(self, label: str) -> None:
-        """FSDP2 adds up a norm's gradient over the tensor group at once where gradients are shared out (shard > 1)."""
+        """Add up a norm's gradient over the tensor group, each rank of which has that of its own tokens."""
+        self.sum_over_tokens(f"{label}.sum", self.shape.norm_parameters)
+
+    def sum_over_tokens(self, label: str, parameters: int) -> None:
+        """FSDP2 adds up such gradients over the tensor group at once where gradients are shared out (shard > 1)."""
         plan = self.plan
         if plan.sequence and plan.shard > 1 and not plan.regather:
-            size = plan.element * self.shape.norm_parameters
-            self.collective("all_reduce", size, TENSOR, f"{label}.sum")
+            self.collective("all_reduce", plan.element * parameters, TENSOR, label)
 
     def _rows_backward(self, label: str, width: int) -> None:
         """Gradient of a matrix cut by rows: tokens of the gradient come together first."""

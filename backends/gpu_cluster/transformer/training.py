@@ -282,18 +282,24 @@ class RankWriter:
             self.out += self._sum_gradients(stage)
 
     def _sum_norms(self) -> None:
-        """Gradients of norms, which each rank of a tensor group has of its own tokens: added up at the end.
+        """Gradients of norms and routers, which a rank of a tensor group has of its own tokens: added up at the end.
 
         Megatron-LM adds them up as one tensor; PyTorch each by itself, with FSDP2 in every backward pass (layer.py).
         """
         plan, shape = self.plan, self.shape
         if plan.tensor == 1 or not plan.sequence or (plan.shard > 1 and not plan.regather):
             return
-        count = sum(2 * stage.layers + stage.head for stage in self._own_stages())
-        bytes = shape.norm_parameters * (plan.accumulate_bytes if plan.regather else plan.element)
+        stages = self._own_stages()
+        counts = (
+            (sum(2 * stage.layers + stage.head for stage in stages), shape.norm_parameters),
+            (sum(stage.layers for stage in stages) if shape.experts else 0, shape.hidden * shape.experts),
+        )
         if plan.regather:
-            self.out.append(Communicate("all_reduce", count * bytes, ("tensor",), "norms.sum"))
-        else:
+            bytes = plan.accumulate_bytes * sum(count * parameters for count, parameters in counts)
+            self.out.append(Communicate("all_reduce", bytes, ("tensor",), "norms.sum"))
+            return
+        for count, parameters in counts:
+            bytes = plan.element * parameters
             self.out += [Communicate("all_reduce", bytes, ("tensor",), "norms.sum")] * count
 
     def _tied_embeddings(self) -> list[Instruction]:
