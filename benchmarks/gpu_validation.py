@@ -24,6 +24,7 @@ from benchmarks import gpu_systems as systems
 from benchmarks.gpu_calibration_files import derived
 from benchmarks.gpu_fsdp import MOSAIC, mosaic
 from benchmarks.gpu_memory import memory
+from benchmarks.gpu_published import AMD, BEKMAN, published_table
 from benchmarks.gpu_rows import (
     DECODE,
     GEMM,
@@ -66,6 +67,13 @@ the fastest setting that fits.
 """
 
 
+SHEETS = f"""\
+What the models make of a data sheet and of constants that are another GPU's, beside the best products that others
+published. Sources: {BEKMAN}; {AMD}
+(its median clock of busy matrix units is also what the MI300X's file has). Nothing is fitted on these rows.
+"""
+
+
 @dataclass(frozen=True)
 class Micro:
     """Errors of rows of kernels of one set, GPU and type: of rows fitted on, and of judged ones."""
@@ -102,11 +110,12 @@ def micro_findings(folder: Path, left_out: list[str]) -> Iterator[Micro]:
         (ONE_SHOT, micro.one_shot_row_seconds),
     ):
         rows = sorted(filter(modelled, kind.rows(folder)), key=lambda row: (row.system, type_of(row)))
-        for (system, what), group in groupby(rows, key=lambda row: (row.system, type_of(row))):
+        for (system, what), grouped in groupby(rows, key=lambda row: (row.system, type_of(row))):
+            group = list(grouped)
             try:
-                yield one_finding(kind.title, system, what, list(group), seconds)
-            except ValueError as error:
-                left_out.append(f"{kind.title}, {system} {what}: {error}")
+                yield one_finding(kind.title, system, what, group, seconds)
+            except (ValueError, WscError) as error:
+                left_out.append(f"{kind.title}, {system} {what}, {len(group)} rows: {error}")
 
 
 def one_finding(title: str, system: str, what: str, rows: Sequence[KernelRow], seconds: Seconds) -> Micro:
@@ -153,7 +162,7 @@ def calibrated_gpus() -> tuple[str, ...]:
 
 
 def findings(folder: Path) -> Findings:
-    """Everything that a folder allows to say; raises SystemExit for one without any known file."""
+    """Everything that a folder allows to say; raises SystemExit for one without any row that is modelled."""
     strangers = check_folder(folder, ALL_SETS)
     unknown = Counter(
         f"{kind.title}: {row.system}, {type_of(row)}"
@@ -165,8 +174,10 @@ def findings(folder: Path) -> Findings:
         *strangers,
         *(f"{name}: {count} rows of a type that is not modelled" for name, count in unknown.items()),
     ]
-    kernels = tuple(micro_findings(folder, left_out))
-    return Findings(kernels, tuple(system_findings(folder, left_out)), tuple(left_out))
+    kernels, steps = tuple(micro_findings(folder, left_out)), tuple(system_findings(folder, left_out))
+    if not kernels and not steps:
+        raise SystemExit(f"--data {folder}: no row can be modelled. {'. '.join(left_out)}")
+    return Findings(kernels, steps, tuple(left_out))
 
 
 def system_findings(folder: Path, left_out: list[str]) -> Iterator[Measured]:
@@ -199,6 +210,7 @@ def page(found: Findings) -> str:
     """The text of docs/validation_gpu.md."""
     lines = [HEAD.format(fitted=" and ".join(name.upper() for name in calibrated_gpus()))]
     lines += ["## Kernels and collectives\n", *micro_table(found.micro)]
+    lines += ["", "## GPUs without rows of their own\n", SHEETS, *published_table(calibrated_gpus())]
     if found.systems:
         lines += ["", "## Training and serving\n", STEPS, *system_summary(found.systems)]
     lines += ["", "## Constants\n", *constants()]
@@ -295,6 +307,7 @@ def main() -> None:
         command = "python -m benchmarks.gpu_validation"
         EVIDENCE.write_text(evidence_text(evidence(found), command), encoding="utf-8")
     print("\n".join(micro_table(found.micro)))
+    print("\n".join(published_table(calibrated_gpus())))
     print("\n".join(system_summary(found.systems)))
     print(*found.left_out, f"written: {arguments.output}", sep="\n")
 
