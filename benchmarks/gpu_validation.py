@@ -49,6 +49,7 @@ PAGE = ROOT / "docs" / "validation_gpu.md"
 EVIDENCE = HERE / "validation.toml"
 DATA = ROOT.parent / "shared" / "anchors" / "gpu"
 Seconds = Callable[..., np.ndarray]
+LARGE = (512, 8192)  # GPUs of the rows that scale is judged by
 ALL_SETS: tuple[RowSet, ...] = (*KERNEL_SETS, *systems.SYSTEM_SETS, MOSAIC, SERVING)
 HEAD = """\
 # Validation of the GPU cluster
@@ -239,6 +240,22 @@ def system_summary(rows: Sequence[Measured]) -> Iterator[str]:
     for title, group in groupby(rows, key=lambda row: row.set):
         errors = [row.error for row in group]
         yield f"| {title} | {len(errors)} | {mean(errors)} | {max(map(abs, errors)):.1%} |"
+    yield from scale_summary([row for row in rows if row.gpus])
+
+
+def scale_summary(rows: Sequence[Measured]) -> Iterator[str]:
+    """Megatron-Core and MLPerf together, all rows and those at scale, and how errors grow with it."""
+    large = [row for row in rows if LARGE[0] <= row.gpus <= LARGE[1]]
+    for what, kept in (("all", rows), (f"{LARGE[0]} to {LARGE[1]:,} GPUs", large)):
+        if kept:
+            errors = [row.error for row in kept]
+            figures = f"{len(errors)} | **{mean(errors)}** | {max(map(abs, errors)):.1%}"
+            yield f"| **Megatron-Core and MLPerf, {what}** | {figures} |"
+    for title, group in groupby(rows, key=lambda row: row.set):
+        sizes, errors = zip(*((np.log2(row.gpus), np.log1p(row.error)) for row in group), strict=True)
+        if len(set(sizes)) > 1:
+            slope = np.polyfit(sizes, errors, 1)[0]
+            yield f"| {title}: error gained when GPUs double | {len(errors)} | {slope:+.1%} | |"
 
 
 def system_rows(rows: Sequence[Measured]) -> Iterator[str]:

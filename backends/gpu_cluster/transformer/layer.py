@@ -168,7 +168,10 @@ class LayerWriter:
         self.collective(kind, self.plan.element * elements, "context", "attention.keys")
 
     def attention_core(self) -> None:
-        """Scores, softmax and the mixture of values."""
+        """Scores, softmax and the mixture of values.
+
+        Unfused, the softmax under the causal mask is Megatron-LM's (scaled_upper_triang_masked_softmax.h).
+        """
         if self.plan.fused_attention:
             self._fused("attention.core", backward=False)
             return
@@ -176,7 +179,7 @@ class LayerWriter:
         batch, scores = self.plan.micro_batch * self.size.heads, self.plan.element * self.size.scores
         own = seq // self.plan.context
         self._product("attention.scores", own, seq, head, batch)
-        self.stream("attention.softmax", scores, scores)
+        self.stream("attention.softmax", scores // 2, scores)  # what the mask hides is not read, but written
         if self.shape.dropout:
             self.stream("attention.dropout", scores, scores + self.size.scores, random=self.size.scores)
         self._product("attention.mix", own, head, seq, batch)
@@ -343,7 +346,9 @@ class LayerWriter:
         self._product("attention.mix.values", seq, head, own, batch)
         if self.shape.dropout:
             self.stream("attention.dropout.gradient", scores + self.size.scores, scores)
-        self.stream("attention.softmax.gradient", 2 * scores, scores)
+        self.stream(
+            "attention.softmax.gradient", scores, scores
+        )  # halves of the scores and of their gradient
         self._product("attention.scores.queries", own, head, seq, batch)
         self._product("attention.scores.keys", seq, head, own, batch)
         self.stream("attention.scores.join", qkv, qkv)
