@@ -6,12 +6,14 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from tests.compiler.golden import check
 from tests.gpu_cluster.programs import TINY, cluster
@@ -114,11 +116,21 @@ def run(command: list[str], cwd: str | None = None) -> str:
     return done.stdout
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that is filled by whichever of pytest-xdist's processes comes first; the others wait for it."""
+    base = factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = base / name
+    with FileLock(base / f"{name}.lock"):
+        if not (folder / "done").exists():
+            make(folder)
+            (folder / "done").touch()
+    return folder
+
+
 @pytest.fixture(scope="module")
 def on_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("two")
-    launched(ON_TWO, folder)
-    return folder
+    return made_once(tmp_path_factory, "two", partial(launched, ON_TWO))
 
 
 def reports(folder: Path, one: Parallelism) -> list[dict[str, Any]]:
@@ -248,9 +260,7 @@ def test_two_ranks(on_two: Path, name: str) -> None:
 
 @pytest.fixture(scope="module")
 def on_four(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("four")
-    launched(ON_FOUR, folder)
-    return folder
+    return made_once(tmp_path_factory, "four", partial(launched, ON_FOUR))
 
 
 @pytest.mark.slow
@@ -261,9 +271,7 @@ def test_four_ranks(on_four: Path, name: str) -> None:
 
 @pytest.fixture(scope="module")
 def on_eight(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("eight")
-    launched(ON_EIGHT, folder)
-    return folder
+    return made_once(tmp_path_factory, "eight", partial(launched, ON_EIGHT))
 
 
 @pytest.mark.slow
@@ -281,11 +289,14 @@ IN_ONE_PROCESS = {
 
 @pytest.fixture(scope="module")
 def in_one_process(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("one")
+    return made_once(tmp_path_factory, "one", played)
+
+
+def played(folder: Path) -> None:
+    """Run each plan's code in one process that plays all ranks, and once with nothing spread."""
     for name, one in IN_ONE_PROCESS.items():
         write_torch_training(TINY, one, folder / name)
     drive(f"0:--reference,--local:{','.join(str(folder / name) for name in IN_ONE_PROCESS)}")
-    return folder
 
 
 @pytest.mark.slow
@@ -314,12 +325,14 @@ FAKED = (0, 10239)
 
 @pytest.fixture(scope="module")
 def of_10240(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("fake")
+    return made_once(tmp_path_factory, "fake", faked)
+
+
+def faked(folder: Path) -> None:
+    """Run single ranks of each plan, a process each: DTensor remembers the groups of a mesh, and whose rank it was."""
     for name, (shape, one) in OF_10240.items():
         write_torch_training(shape, one, folder / name)
-    # A process each: DTensor remembers the groups of a mesh, and whose rank it was.
     drive(*(f"0:--fake={rank}:{folder / name}" for rank in FAKED for name in OF_10240))
-    return folder
 
 
 @pytest.mark.slow
