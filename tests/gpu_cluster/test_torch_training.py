@@ -28,7 +28,7 @@ from wsc.compiler.errors import UserError
 MOE = replace(TINY, name="tiny-moe", experts=4, top_k=2)
 DRIVER = Path(__file__).with_name("torch_driver.py")
 GOLDEN = Path(__file__).parent / "golden"
-SECONDS = 240  # hard limit of a launch: ranks that wait for each other never end
+SECONDS = 480  # hard limit of a launch, ranks and reference: ranks that wait for each other never end
 
 
 def plan(**sizes: Any) -> Parallelism:
