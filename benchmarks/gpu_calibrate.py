@@ -1,12 +1,12 @@
 """Fits the constants of the GPU models on microbenchmarks, and writes or prints the calibration files.
 
-    python -m benchmarks.gpu_calibrate --data DIR [--only FAMILY] [--write] [--cross]
+    python -m benchmarks.gpu_calibrate --data DIR [--only FAMILY] [--write] [--hold-out]
 
 DIR holds measured rows (see benchmarks/gpu_rows.py). Constants are fitted on half of the rows of kernels and
 collectives, by a hash of their shape; the other half and every end-to-end row are left to judge by.
 --only fits one family (products, attention, collectives) and leaves the others as they are in the files.
---cross fits on one GPU alone and judges the other with what was fitted, made its own by the rule that serves GPUs
-without calibration, to see whether the model generalises.
+--hold-out keeps each GPU back in turn: constants, the shared ones too, are fitted on the others alone, and the rows of
+the GPU kept back are judged with what the rule for GPUs without calibration makes of these and of its data sheet.
 
 The sum of absolute relative errors, smoothed near zero, is made least by Nelder and Mead's simplex from a fixed start.
 A constant that no row tells anything of stays as it is in the files.
@@ -25,10 +25,11 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from benchmarks import gpu_micro as micro
-from benchmarks.gpu_calibration_files import derived, write_files
+from benchmarks.gpu_calibration_files import NEIGHBOUR, derived, write_files
 from benchmarks.gpu_rows import DECODE, GEMM, NCCL, ONE_SHOT, PREFILL, KernelRow
 from wsc.backends.gpu_cluster.constants import Calibration
 from wsc.backends.gpu_cluster.machine import Gpu
+from wsc.compiler.errors import UserError
 
 Floats = NDArray[np.float64]
 SMOOTH = 1e-4
@@ -128,9 +129,17 @@ def batches(folder: Path, judged: bool) -> dict[str, list[Batch]]:
     for family, kind, seconds, key in kinds:
         rows = sorted((row for row in kind.rows(folder) if row.judged == judged), key=key)
         for (system, *_), group in groupby(rows, key=key):
-            batch = Batch(micro.shipped_gpu(system).name, tuple(group), seconds)
+            batch = Batch(gpu_of(system), tuple(group), seconds)
             found.setdefault(family, []).append(batch)
     return found
+
+
+def gpu_of(system: str) -> str:
+    """The name of the GPU that a row names; raises SystemExit for one that is not shipped."""
+    try:
+        return micro.shipped_gpu(system).name
+    except UserError as error:
+        raise SystemExit(str(error)) from error
 
 
 class Point:
@@ -232,13 +241,14 @@ def fit_all(
 
 def mean_errors(gpus: Mapping[str, Gpu], rows: Sequence[Batch]) -> dict[str, float]:
     """Mean absolute error of each batch."""
-    return {
-        f"{batch.gpu} {type(batch.rows[0]).__name__.removesuffix('Row')} "
-        f"{getattr(batch.rows[0], 'gemm_dtype', getattr(batch.rows[0], 'op_name', ''))}": float(
-            np.mean(np.abs(batch.errors(gpus[batch.gpu])))
-        )
-        for batch in rows
-    }
+    return {name_of(batch): float(np.mean(np.abs(batch.errors(gpus[batch.gpu])))) for batch in rows}
+
+
+def name_of(batch: Batch) -> str:
+    """GPU, kind and type of a batch's rows."""
+    first = batch.rows[0]
+    what = getattr(first, "gemm_dtype", getattr(first, "op_name", ""))
+    return f"{batch.gpu} {type(first).__name__.removesuffix('Row')} {what}"
 
 
 def report(title: str, gpus: Mapping[str, Gpu], rows: Mapping[str, Sequence[Batch]]) -> None:
@@ -247,23 +257,48 @@ def report(title: str, gpus: Mapping[str, Gpu], rows: Mapping[str, Sequence[Batc
         print(f"  {name:32} {error:7.2%}")
 
 
-def as_derived(gpu: Gpu, fitted: Gpu) -> Gpu:
-    """A GPU with the constants that it would have if `fitted` were the only one with rows."""
-    known = {fitted.name: fitted}
-    values = {key: derived(key, gpu, fitted, known)[0] for key in Calibration.model_fields}
-    update = {"calibration": Calibration.model_construct(**values), "common": fitted.common}
+def as_derived(gpu: Gpu, fitted: Mapping[str, Gpu]) -> Gpu:
+    """A GPU with the constants that it would have if `fitted` were all that have rows."""
+    near = min(fitted.values(), key=lambda known: (known.name != NEIGHBOUR, known.name))
+    values = {key: derived(key, gpu, near, fitted)[0] for key in Calibration.model_fields}
+    update = {"calibration": Calibration.model_construct(**values), "common": near.common}
     return gpu.model_copy(update=update)
 
 
-def cross(gpus: Mapping[str, Gpu], rows: Mapping[str, Sequence[Batch]]) -> None:
-    """Fit on each GPU alone, and hold the rows of the others against the constants it gave."""
+def batches_of(rows: Mapping[str, Sequence[Batch]], gpu: str, only: str | None) -> list[Batch]:
+    """The batches of a GPU, of one family or of all."""
+    return [
+        batch
+        for family, part in rows.items()
+        for batch in part
+        if batch.gpu == gpu and only in (None, family)
+    ]
+
+
+def whole(halves: Sequence[Batch]) -> list[Batch]:
+    """Batches of one kind put together."""
+    found: dict[str, Batch] = {}
+    for batch in halves:
+        name = name_of(batch)
+        before = found[name].rows if name in found else ()
+        found[name] = Batch(batch.gpu, (*before, *batch.rows), batch.seconds)
+    return list(found.values())
+
+
+def hold_out(
+    gpus: Mapping[str, Gpu],
+    rows: Mapping[str, Sequence[Batch]],
+    held: Mapping[str, Sequence[Batch]],
+    only: str | None = None,
+) -> dict[str, dict[str, float]]:
+    """Mean errors of all rows of each GPU, with constants that were fitted on `rows` of the others alone."""
+    found = {}
     for name, gpu in gpus.items():
-        own = {family: [batch for batch in part if batch.gpu == name] for family, part in rows.items()}
         other = {family: [batch for batch in part if batch.gpu != name] for family, part in rows.items()}
-        fitted = fit_all({name: gpu}, own)[name]
-        moved = {key: as_derived(value, fitted) for key, value in gpus.items()}
-        report(f"mean absolute error, fitted on the {name} alone", {name: fitted}, own)
-        report(f"mean absolute error, others with the constants of the {name}", moved, other)
+        fitted = fit_all({key: value for key, value in gpus.items() if key != name}, other, only)
+        kept = [batch for half in (rows, held) for batch in batches_of(half, name, only)]
+        found[name] = mean_errors({name: as_derived(gpu, fitted)}, whole(kept))
+    return found
 
 
 def main() -> None:
@@ -271,13 +306,19 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--only", choices=("products", "attention", "collectives"))
     parser.add_argument("--write", action="store_true")
-    parser.add_argument("--cross", action="store_true")
+    parser.add_argument("--hold-out", action="store_true")
     arguments = parser.parse_args()
     rows, held = batches(arguments.data, False), batches(arguments.data, True)
     names = sorted({batch.gpu for part in rows.values() for batch in part})
     gpus = {name: micro.shipped_gpu(name) for name in names}
-    if arguments.cross:
-        cross(gpus, rows)
+    if arguments.hold_out:
+        if len(gpus) < 2:
+            raise SystemExit(
+                f"--hold-out needs rows of two GPUs or more, and there are those of {', '.join(names)}"
+            )
+        for name, errors in hold_out(gpus, rows, held, arguments.only).items():
+            print(f"mean absolute error of the {name}, kept back")
+            print(*(f"  {what:32} {error:7.2%}" for what, error in errors.items()), sep="\n")
         return
     fitted = fit_all(gpus, rows, arguments.only)
     report("mean absolute error, fitted rows", fitted, rows)

@@ -63,6 +63,8 @@ def derived(key: str, gpu: Gpu, near: Gpu, fitted: Mapping[str, Gpu]) -> tuple[f
         return _by_power(
             gpu, fitted
         ), "on the line through the fitted GPUs over the log of peak bf16 rate a watt"
+    if key == "tile_seconds":  # latencies of caches and pipelines, which are a number of cycles
+        return value * near.clock_hz / gpu.clock_hz, f"as many cycles as the {near.name}"
     if key == "stream_seconds_per_root_megabyte":
         return value * near.hbm_bytes_per_second / gpu.hbm_bytes_per_second, (
             f"as the {near.name}, over the memory's bandwidth"
@@ -79,7 +81,7 @@ def _by_power(gpu: Gpu, fitted: Mapping[str, Gpu]) -> float:
 
 
 def _peak_per_watt(gpu: Gpu) -> float:
-    return gpu.peak(Precision.BF16) / gpu.power.tdp_watts
+    return gpu.kept(Precision.BF16) / gpu.power.tdp_watts
 
 
 def _common_lines(common: Common, rows: int) -> Iterator[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from benchmarks.gpu_systems import GPT_SEQUENCE, GPT_VOCAB, KorthikantiRow, Measured, korthikanti_plan, step
-from wsc.backends.gpu_cluster.clusters import cluster_named
+from wsc.backends.gpu_cluster.clusters import cluster_sized
 
 TITLE = "Memory of a GPU, Korthikanti et al.'s formulas"
 STATE_BYTES = 18  # of a parameter: weights 2, gradients 4, Adam 12
@@ -33,7 +33,7 @@ def memory(rows: Iterable[KorthikantiRow]) -> Iterator[Measured]:
     for row in rows:
         shape, plan = korthikanti_plan(row)
         plan = replace(plan, recompute="selective")
-        trace = step(shape, plan, cluster_named(f"a100x{row.gpus}"))
+        trace = step(shape, plan, cluster_sized("selene", row.gpus))
         first = min(trace.ranks, key=lambda rank: rank.first)
         yield Measured(
             TITLE,

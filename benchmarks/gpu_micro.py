@@ -15,6 +15,7 @@ from wsc.backends.gpu_cluster.machine import Cluster, Gpu
 from wsc.backends.gpu_cluster.simulate.collectives import collective_seconds
 from wsc.backends.gpu_cluster.simulate.gemm import shapes_seconds
 from wsc.backends.gpu_cluster.simulate.kernels import kernel_seconds
+from wsc.compiler.errors import UserError
 
 Floats = NDArray[np.float64]
 PRECISIONS = {
@@ -35,10 +36,10 @@ LIBRARIES = {"trtllm": "trtllm", "vllm": "flash"}
 
 @cache
 def shipped_gpu(system: str) -> Gpu:
-    """The GPU that a row names (`h100_sxm`, `GB200`, `NVIDIA H100 80GB`); raises SystemExit for one not shipped."""
+    """The GPU that a row names (`h100_sxm`, `GB200`, `NVIDIA H100 80GB`); raises UserError for one not shipped."""
     found = [name for name in gpu_names() if name.split("-")[0] in system.lower()]
     if not found:
-        raise SystemExit(f"system '{system}': no such GPU; known: {', '.join(gpu_names())}")
+        raise UserError(f"system '{system}': no such GPU; known: {', '.join(gpu_names())}")
     return cluster_named(f"{max(found, key=len)}x1").gpu
 
 

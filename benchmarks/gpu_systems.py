@@ -13,7 +13,7 @@ from pydantic import Field
 
 from benchmarks.gpu_micro import cluster_of, shipped_gpu
 from benchmarks.gpu_rows import Row, RowSet
-from wsc.backends.gpu_cluster.clusters import cluster_named
+from wsc.backends.gpu_cluster.clusters import cluster_named, cluster_sized
 from wsc.backends.gpu_cluster.kernels import Precision
 from wsc.backends.gpu_cluster.machine import Cluster
 from wsc.backends.gpu_cluster.simulate.run import ClusterTrace, simulate_program
@@ -52,6 +52,7 @@ class Measured:
     measured: float
     simulated: float
     gpu: str = ""
+    gpus: int = 0  # where errors are told by scale
 
     @property
     def error(self) -> float:
@@ -178,7 +179,7 @@ def korthikanti(rows: Iterable[KorthikantiRow]) -> Iterator[Measured]:
     """Section 4.2.2 hides the extra gather of the backward pass behind a product, and no other collective."""
     for row in rows:
         shape, plan = korthikanti_plan(row)
-        cluster = cluster_named(f"a100x{row.gpus}")
+        cluster = cluster_sized("selene", row.gpus)
         for how, sequence, seconds in (
             ("full", False, row.full_recompute_s),
             ("selective", True, row.sequence_parallel_selective_s),
@@ -207,7 +208,7 @@ def sc21(rows: Iterable[Sc21Row]) -> Iterator[Measured]:
         )
         plan = replace(megatron(base, virtual), recompute="full", sequence=False, gradient_bytes=2)
         plan = replace(plan, overlap_data=row.pp == 1)
-        trace = step(shape, before_2022(plan), cluster_named(f"a100x{row.gpus}"))
+        trace = step(shape, before_2022(plan), cluster_sized("selene", row.gpus))
         rate = gpt_flops(row, GPT_VOCAB, GPT_SEQUENCE, True) / trace.seconds / row.gpus / 1e12
         yield Measured(SC21.title, f"{row.params_b}B, {row.gpus} GPUs", "TFLOP/s", row.tflops_per_gpu, rate)
 
@@ -233,7 +234,7 @@ def zero(rows: Iterable[ZeroRow]) -> Iterator[Measured]:
         plan = before_2022(plan)
         if sharded:
             plan = replace(plan, shard=3, gather="matrix")
-        trace = step(shape, plan, cluster_named(f"a100x{row.gpus}"))
+        trace = step(shape, plan, cluster_sized("selene", row.gpus))
         counted = Sc21Row(
             params_b=0,
             heads=heads,
@@ -271,7 +272,14 @@ def core(rows: Iterable[CoreRow]) -> Iterator[Measured]:
         )
         trace = fastest(shape, core_plans(base), cluster)
         rate = gpt_flops(row, 131072, 4096, False) / trace.seconds / row.gpus / 1e12
-        yield Measured(CORE.title, f"{row.params_b}B, {row.gpus} GPUs", "TFLOP/s", row.tflops_per_gpu, rate)
+        yield Measured(
+            CORE.title,
+            f"{row.params_b}B, {row.gpus} GPUs",
+            "TFLOP/s",
+            row.tflops_per_gpu,
+            rate,
+            gpus=row.gpus,
+        )
 
 
 def core_plans(base: Parallelism) -> Iterator[Parallelism]:
@@ -339,4 +347,4 @@ def mlperf(rows: Iterable[MlperfRow]) -> Iterator[Measured]:
         cluster = cluster_of(shipped_gpu(row.gpu), row.gpus)
         trace = step(shape, plan, cluster)
         label = f"{row.submitter_system}, {row.gpus} GPUs"
-        yield Measured(MLPERF.title, label, "s", row.median_step_s, trace.seconds)
+        yield Measured(MLPERF.title, label, "s", row.median_step_s, trace.seconds, gpus=row.gpus)

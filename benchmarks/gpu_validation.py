@@ -24,6 +24,7 @@ from benchmarks import gpu_systems as systems
 from benchmarks.gpu_calibration_files import derived
 from benchmarks.gpu_fsdp import MOSAIC, mosaic
 from benchmarks.gpu_memory import memory
+from benchmarks.gpu_published import AMD, BEKMAN, published_table
 from benchmarks.gpu_rows import (
     DECODE,
     GEMM,
@@ -48,6 +49,7 @@ PAGE = ROOT / "docs" / "validation_gpu.md"
 EVIDENCE = HERE / "validation.toml"
 DATA = ROOT.parent / "shared" / "anchors" / "gpu"
 Seconds = Callable[..., np.ndarray]
+LARGE = (512, 8192)  # GPUs of the rows that scale is judged by
 ALL_SETS: tuple[RowSet, ...] = (*KERNEL_SETS, *systems.SYSTEM_SETS, MOSAIC, SERVING)
 HEAD = """\
 # Validation of the GPU cluster
@@ -63,6 +65,13 @@ STEPS = """\
 A row is built as a program (`wsc.backends.gpu_cluster.transformer`) and simulated by events. What a row does not say
 comes from where its authors say it (`benchmarks/gpu_systems.py`, `benchmarks/gpu_serving.py`); where nobody does, from
 the fastest setting that fits.
+"""
+
+
+SHEETS = f"""\
+What the models make of a data sheet and of constants that are another GPU's, beside the best products that others
+published. Sources: {BEKMAN}; {AMD}
+(its median clock of busy matrix units is also what the MI300X's file has). Nothing is fitted on these rows.
 """
 
 
@@ -102,11 +111,12 @@ def micro_findings(folder: Path, left_out: list[str]) -> Iterator[Micro]:
         (ONE_SHOT, micro.one_shot_row_seconds),
     ):
         rows = sorted(filter(modelled, kind.rows(folder)), key=lambda row: (row.system, type_of(row)))
-        for (system, what), group in groupby(rows, key=lambda row: (row.system, type_of(row))):
+        for (system, what), grouped in groupby(rows, key=lambda row: (row.system, type_of(row))):
+            group = list(grouped)
             try:
-                yield one_finding(kind.title, system, what, list(group), seconds)
-            except ValueError as error:
-                left_out.append(f"{kind.title}, {system} {what}: {error}")
+                yield one_finding(kind.title, system, what, group, seconds)
+            except (ValueError, WscError) as error:
+                left_out.append(f"{kind.title}, {system} {what}, {len(group)} rows: {error}")
 
 
 def one_finding(title: str, system: str, what: str, rows: Sequence[KernelRow], seconds: Seconds) -> Micro:
@@ -153,7 +163,7 @@ def calibrated_gpus() -> tuple[str, ...]:
 
 
 def findings(folder: Path) -> Findings:
-    """Everything that a folder allows to say; raises SystemExit for one without any known file."""
+    """Everything that a folder allows to say; raises SystemExit for one without any row that is modelled."""
     strangers = check_folder(folder, ALL_SETS)
     unknown = Counter(
         f"{kind.title}: {row.system}, {type_of(row)}"
@@ -165,8 +175,10 @@ def findings(folder: Path) -> Findings:
         *strangers,
         *(f"{name}: {count} rows of a type that is not modelled" for name, count in unknown.items()),
     ]
-    kernels = tuple(micro_findings(folder, left_out))
-    return Findings(kernels, tuple(system_findings(folder, left_out)), tuple(left_out))
+    kernels, steps = tuple(micro_findings(folder, left_out)), tuple(system_findings(folder, left_out))
+    if not kernels and not steps:
+        raise SystemExit(f"--data {folder}: no row can be modelled. {'. '.join(left_out)}")
+    return Findings(kernels, steps, tuple(left_out))
 
 
 def system_findings(folder: Path, left_out: list[str]) -> Iterator[Measured]:
@@ -199,6 +211,7 @@ def page(found: Findings) -> str:
     """The text of docs/validation_gpu.md."""
     lines = [HEAD.format(fitted=" and ".join(name.upper() for name in calibrated_gpus()))]
     lines += ["## Kernels and collectives\n", *micro_table(found.micro)]
+    lines += ["", "## GPUs without rows of their own\n", SHEETS, *published_table(calibrated_gpus())]
     if found.systems:
         lines += ["", "## Training and serving\n", STEPS, *system_summary(found.systems)]
     lines += ["", "## Constants\n", *constants()]
@@ -227,6 +240,22 @@ def system_summary(rows: Sequence[Measured]) -> Iterator[str]:
     for title, group in groupby(rows, key=lambda row: row.set):
         errors = [row.error for row in group]
         yield f"| {title} | {len(errors)} | {mean(errors)} | {max(map(abs, errors)):.1%} |"
+    yield from scale_summary([row for row in rows if row.gpus])
+
+
+def scale_summary(rows: Sequence[Measured]) -> Iterator[str]:
+    """Megatron-Core and MLPerf together, all rows and those at scale, and how errors grow with it."""
+    large = [row for row in rows if LARGE[0] <= row.gpus <= LARGE[1]]
+    for what, kept in (("all", rows), (f"{LARGE[0]} to {LARGE[1]:,} GPUs", large)):
+        if kept:
+            errors = [row.error for row in kept]
+            figures = f"{len(errors)} | **{mean(errors)}** | {max(map(abs, errors)):.1%}"
+            yield f"| **Megatron-Core and MLPerf, {what}** | {figures} |"
+    for title, group in groupby(rows, key=lambda row: row.set):
+        sizes, errors = zip(*((np.log2(row.gpus), np.log1p(row.error)) for row in group), strict=True)
+        if len(set(sizes)) > 1:
+            slope = np.polyfit(sizes, errors, 1)[0]
+            yield f"| {title}: error gained when GPUs double | {len(errors)} | {slope:+.1%} | |"
 
 
 def system_rows(rows: Sequence[Measured]) -> Iterator[str]:
@@ -295,6 +324,7 @@ def main() -> None:
         command = "python -m benchmarks.gpu_validation"
         EVIDENCE.write_text(evidence_text(evidence(found), command), encoding="utf-8")
     print("\n".join(micro_table(found.micro)))
+    print("\n".join(published_table(calibrated_gpus())))
     print("\n".join(system_summary(found.systems)))
     print(*found.left_out, f"written: {arguments.output}", sep="\n")
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import networkx as nx
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,6 +61,17 @@ def test_layers() -> None:
 def test_roles_within_a_target() -> None:
     broken = list(role_faults({name: imports(tree) for name, tree in modules().items()}))
     assert not broken, "\n".join(broken)
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = import_graph({name: imports(tree) for name, tree in modules().items()})
+    circles = [sorted(part) for part in nx.strongly_connected_components(graph) if len(part) > 1]
+    assert not circles, circles
+
+
+def test_a_circle_of_imports_is_caught() -> None:
+    graph = import_graph({"wsc.a": ["wsc.b.Thing"], "wsc.b": ["wsc.a"], "wsc.c": ["wsc.a"]})
+    assert {"wsc.a", "wsc.b"} in list(nx.strongly_connected_components(graph))
 
 
 def test_rooms_are_imported_by_their_full_name() -> None:
@@ -199,6 +211,17 @@ def reached(graph: dict[str, list[str]], start: str, prefix: str) -> set[str]:
         files = enclosing(fresh) & graph.keys()
         waiting += sorted(file for file in files if file.startswith(f"{prefix}."))
     return seen
+
+
+def import_graph(graph: dict[str, list[str]]) -> "nx.DiGraph[str]":
+    """Modules, and which imports which; a package that encloses a module is not counted as imported by it."""
+    edges = (
+        (name, other)
+        for name, imported in graph.items()
+        for other in enclosing(set(imported)) & graph.keys()
+        if not within(name, other)
+    )
+    return nx.DiGraph(edges)
 
 
 def enclosing(names: set[str]) -> set[str]:

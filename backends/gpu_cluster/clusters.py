@@ -35,17 +35,30 @@ def cluster_named(name: str) -> Cluster:
     return _cluster(name, tomllib.loads(cluster_text(name)), f"the cluster '{name}'")
 
 
+@cache
+def cluster_sized(name: str, gpus: int) -> Cluster:
+    """The shipped cluster of a name as if it had so many GPUs; raises MachineError."""
+    data = tomllib.loads(cluster_text(name)) | {"gpus": gpus}
+    return _cluster(f"{name}, {gpus} GPUs", data, f"the cluster '{name}' with {gpus} GPUs")
+
+
 def cluster_text(name: str) -> str:
     """The cluster file of a name, shipped or by the pattern; raises MachineError."""
     if name in shipped():
         return shipped()[name].read_text(encoding="utf-8")
     match = _NAME.fullmatch(name)
-    if match is None or match["gpu"] not in gpu_names():
+    gpu = _named_gpu(match["gpu"]) if match else None
+    if match is None or gpu is None:
         raise MachineError(
             f"'{name}' is no cluster: write GPU x count, such as h100x64, with a GPU of {', '.join(gpu_names())}"
         )
     gpus = int(match["count"]) * int(match["domain"] or 1)
-    return f'target = "gpu_cluster"\ngpu = "{match["gpu"]}"\ngpus = {gpus}\n'
+    return f'target = "gpu_cluster"\ngpu = "{gpu}"\ngpus = {gpus}\n'
+
+
+def _named_gpu(name: str) -> str | None:
+    """The GPU of a name; in `mi300x8` the x is the GPU's own as well."""
+    return next((known for known in (name, f"{name}x") if known in gpu_names()), None)
 
 
 def read_cluster(path: Path) -> Cluster:
@@ -61,7 +74,12 @@ def _cluster(name: str, data: dict[str, Any], what: str) -> Cluster:
     if isinstance(data.get("gpu"), dict):
         data = {**data, "gpu": {"common": _figures("calibration", "common"), **data["gpu"]}}
     if isinstance(data.get("gpu"), str):
-        data = {**_built_in(data["gpu"], what), **{key: data[key] for key in data if key != "gpu"}}
+        built = _built_in(data["gpu"], what)
+        own = data.get("system", {})
+        system = (
+            {**built["system"], **own} if isinstance(own, dict) else own
+        )  # a file may give some keys alone
+        data = {**built, **{key: data[key] for key in data if key != "gpu"}, "system": system}
     try:
         return Cluster.model_validate({"name": name, **data})
     except ValidationError as error:

@@ -56,6 +56,7 @@ class Gpu(Part):
     name: str
     sms: Positive
     clock_hz: Rate
+    matrix_clock_hz: Rate | None = None  # that busy matrix units keep, where the maker states a lower one
     tensor: Tensor
     vector_flops_per_second: Rate  # fp32, outside the matrix units
     hbm_bytes: Positive
@@ -64,6 +65,7 @@ class Gpu(Part):
     l2_bytes_per_second: Rate  # reads, peak
     l2_multicast: Rate  # SMs that one load of a tile can serve, in the mean
     exponentials_per_cycle: Rate  # an SM
+    accumulators: Positive  # of the largest tiles, that an SM has room for at once
     speed_deviation: (
         Share  # of the speed of arithmetic among GPUs of one kind, a standard deviation over the mean
     )
@@ -110,6 +112,11 @@ class Gpu(Part):
         if rate is None:
             raise ValueError(f"{self.name} has no {precision.value} products")
         return rate
+
+    def kept(self, precision: Precision) -> float:
+        """The peak at the clock that busy matrix units keep; raises ValueError as `peak` does."""
+        share = (self.matrix_clock_hz or self.clock_hz) / self.clock_hz
+        return self.peak(precision) * (1.0 if precision is Precision.FP32 else share)
 
 
 class System(Part):

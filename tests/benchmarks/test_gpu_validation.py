@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.gpu_calibrate import Batch, Family, fit
+from benchmarks.gpu_calibrate import Batch, Family, as_derived, fit, hold_out
 from benchmarks.gpu_calibration_files import derived
 from benchmarks.gpu_micro import gemm_row_seconds, shipped_gpu
 from benchmarks.gpu_rows import GEMM, NCCL, GemmRow
 from benchmarks.gpu_systems import KORTHIKANTI, korthikanti
 from benchmarks.gpu_validation import findings, page
+from wsc.backends.gpu_cluster.machine import Gpu
 
 # Facts: Korthikanti et al., arXiv 2205.05198, Table 5.
 KORTHIKANTI_CSV = """\
@@ -78,6 +79,35 @@ def test_an_unknown_system_is_told(tmp_path: Path) -> None:
     (tmp_path / "gemm.csv").write_text(text, encoding="utf-8")
     with pytest.raises(SystemExit, match="system 'v100': no such GPU"):
         findings(tmp_path)
+
+
+def test_rows_of_an_unknown_gpu_are_left_out_and_said(tmp_path: Path) -> None:
+    row = "bfloat16,4096,4096,4096,"
+    text = f"system,gemm_dtype,m,n,k,latency_us\nv100,{row}4000\nh200_sxm,{row}200\n"
+    (tmp_path / "gemm.csv").write_text(text, encoding="utf-8")
+    found = findings(tmp_path)
+    assert [(kernels.gpu, len(kernels.judged)) for kernels in found.micro] == [("h200", 1)]
+    assert "Matrix products, v100 bfloat16, 1 rows: system 'v100': no such GPU" in page(found)
+
+
+@pytest.mark.slow
+def test_a_gpu_kept_back_is_judged_by_constants_of_the_others() -> None:
+    """Rows made by the rule itself: that the H100's own constants are not used shows in an error of next to nothing."""
+    gpus = {name: shipped_gpu(name) for name in ("a100", "h100")}
+    shapes = [(m, n, 4096) for m in (16, 512, 4096) for n in (1024, 8192)]
+    kept = as_derived(gpus["h100"], {"a100": gpus["a100"]})
+    assert kept.calibration.hbm_efficiency == gpus["a100"].calibration.hbm_efficiency
+    rows = {"products": [made(gpu, name, shapes) for name, gpu in (("a100", gpus["a100"]), ("h100", kept))]}
+    errors = hold_out({"h100": gpus["h100"], "a100": gpus["a100"]}, rows, {}, "products")
+    assert errors["h100"]["h100 Gemm bfloat16"] < 0.02
+
+
+def made(gpu: Gpu, name: str, shapes: list[tuple[int, int, int]]) -> Batch:
+    """Rows with the times that the model gives."""
+    rows = [GemmRow(system=name, gemm_dtype="bfloat16", m=m, n=n, k=k, latency_us=1) for m, n, k in shapes]
+    seconds = gemm_row_seconds(rows, gpu)
+    timed = [row.model_copy(update={"latency_us": s * 1e6}) for row, s in zip(rows, seconds, strict=True)]
+    return Batch(name, timed, gemm_row_seconds)
 
 
 def test_judged_rows_do_not_depend_on_what_was_measured() -> None:

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsc.backends.gpu_cluster.clusters import HERE, cluster_named, gpu_names, read_cluster, shipped
+from wsc.backends.gpu_cluster.clusters import (
+    HERE,
+    cluster_named,
+    cluster_sized,
+    gpu_names,
+    read_cluster,
+    shipped,
+)
 from wsc.backends.gpu_cluster.constants import MOST_A_GPU, Calibration
 from wsc.backends.gpu_cluster.kernels import Precision
 from wsc.backends.gpu_cluster.topology.tiers import Tier, fat_tree, tier_fault
@@ -32,6 +39,19 @@ def test_names_by_the_pattern_count_racks_where_gpus_come_in_racks() -> None:
     assert racks.gpus == 288
     assert racks.level((0, 71)) == "nvlink"
     assert racks.level((0, 72)) != "nvlink"
+
+
+def test_the_x_of_a_gpu_s_own_name_is_written_once() -> None:
+    assert cluster_named("mi300x8").gpu.name == "mi300x"
+    assert cluster_named("mi300x16").gpus == cluster_named("mi300xx16").gpus == 16
+
+
+def test_a_cluster_may_have_some_figures_of_its_own() -> None:
+    """Selene's ports gave what its authors measured; another cluster of A100 is taken as any other."""
+    selene, other = cluster_sized("selene", 64), cluster_named("a100x64")
+    assert (selene.gpus, selene.tiers) == (64, other.tiers)
+    assert selene.system == other.system.model_copy(update={"nic_efficiency": 0.5})
+    assert other.system.nic_efficiency > 0.9
 
 
 def test_a_superpod_of_16384_has_the_switches_that_its_maker_states() -> None:

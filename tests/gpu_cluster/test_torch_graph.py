@@ -1,7 +1,6 @@
 """Written PyTorch code of captured graphs: outputs as expected, collectives as in the program."""
 
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 from tests.compiler.graphs import model
 from tests.conformance.models import captured
 from tests.gpu_cluster.programs import cluster
-from tests.gpu_cluster.test_torch_training import DRIVER, run
+from tests.gpu_cluster.test_torch_training import drive, made_once
 from wsc.arrays import write_arrays
 from wsc.backends.gpu_cluster.census import take_census
 from wsc.backends.gpu_cluster.emit.program import emit
@@ -25,7 +24,7 @@ MODELS = ("mlp", "conv", "attention", "embedding", "residual", "two_heads")
 MESHES = {"tensor": MeshSize(1, 1, 2), "stages": MeshSize(1, 2, 1)}
 
 
-def written(name: str, mesh: MeshSize, build: Path) -> Program:
+def written(name: str, mesh: MeshSize, build: Path) -> None:
     """A build folder's arrays, and the code of a model's program in it."""
     found = captured(name)
     program = emit(make_plan(found.model.graph, cluster("h100x2"), mesh))
@@ -35,28 +34,27 @@ def written(name: str, mesh: MeshSize, build: Path) -> Program:
     examples = {f"input{i}": a for i, a in enumerate(found.inputs)}
     write_arrays(build / "examples.npz", examples | {f"expected{i}": a for i, a in enumerate(expected)})
     write_torch_graph(program, build / "torch")
-    return program
 
 
 @pytest.fixture(scope="module")
-def launched(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tuple[Path, Program]]:
+def launched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every model on every mesh, run in one launch of two ranks."""
-    folder = tmp_path_factory.mktemp("graphs")
-    made = {
-        (name, mesh): (folder / name / mesh / "torch", written(name, size, folder / name / mesh))
-        for name in MODELS
-        for mesh, size in MESHES.items()
-    }
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    run([*command, str(DRIVER), *(str(path) for path, _ in made.values())])
-    return made
+    return made_once(tmp_path_factory, "graphs", run_all)
+
+
+def run_all(folder: Path) -> None:
+    for name in MODELS:
+        for mesh, size in MESHES.items():
+            written(name, size, folder / name / mesh)
+    drive(f"2::{','.join(str(folder / name / mesh / 'torch') for name in MODELS for mesh in MESHES)}")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("mesh", MESHES)
-def test_two_ranks(launched: dict[tuple[str, str], tuple[Path, Program]], name: str, mesh: str) -> None:
-    folder, program = launched[name, mesh]
+def test_two_ranks(launched: Path, name: str, mesh: str) -> None:
+    folder = launched / name / mesh / "torch"
+    program = emit(make_plan(captured(name).model.graph, cluster("h100x2"), MESHES[mesh]))
     reports = [json.loads((folder / f"out.{rank}.json").read_text()) for rank in range(2)]
     apart = [value for report in reports for value in report["differences"].values()]
     assert apart

@@ -26,7 +26,12 @@ def write_torch_training(
     check(shape, plan)
     _refuse(shape, plan)
     stages = stages or even_stages(shape, plan.stages)
-    values = {"MODEL": "torch_model.tmpl", "NAME": shape.name, "RANKS": str(plan.ranks)}
+    values = {
+        "MODEL": "torch_model.tmpl",
+        "EXPERTS": "torch_experts.tmpl",
+        "NAME": shape.name,
+        "RANKS": str(plan.ranks),
+    }
     texts = {
         "run_torch.py": script("run_torch_training.tmpl", values),
         "plan.json": json.dumps(plan_values(shape, plan, stages), indent=1) + "\n",
@@ -38,7 +43,6 @@ def write_torch_training(
 def _refuse(shape: TransformerShape, plan: Parallelism) -> None:
     """What the written code cannot do."""
     faults = {
-        f"experts cut by tensor = {plan.tensor}": shape.experts > 0 and plan.tensor > 1,
         "shard = 2 in a pipeline, whose runtime adds up a step's gradients at its end": plan.shard == 2
         and plan.pipeline > 1,
         "recompute = 'full' with the schedule 'zero-bubble', where torch computes a layer again for each part of the "

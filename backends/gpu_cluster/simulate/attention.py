@@ -65,7 +65,7 @@ def tile_steps(kernel: Attention) -> tuple[float, float]:
 
 def _step_seconds(kernel: Attention, gpu: Gpu) -> float:
     pairs = _TILE * _TILE
-    products = 4 * pairs * kernel.head_dim * gpu.sms / gpu.peak(kernel.precision)
+    products = 4 * pairs * kernel.head_dim * gpu.sms / gpu.kept(kernel.precision)
     exponentials = pairs / (gpu.exponentials_per_cycle * gpu.clock_hz)
     seconds = (products + _SHOWN_EXPONENTIALS * exponentials) / gpu.calibration.attention_efficiency
     return seconds * _BACKWARD_WORK / _BACKWARD_EFFICIENCY if kernel.phase == "backward" else seconds

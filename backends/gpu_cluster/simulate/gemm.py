@@ -1,7 +1,8 @@
 """Seconds of matrix products: tile, split of k and waves as a vendor's library would choose, the fastest taken.
 
 A block computes one tile; as many blocks run at once as there are SMs. A wave takes the tile's inner loop, bound by the
-matrix unit or by the L2 that feeds it, and `tile_seconds` to fill and drain. The memory's stream runs beside it.
+matrix unit or by the L2 that feeds it, and `tile_seconds` to fill and drain, beside the next wave where the SM has room
+for the sums of two tiles. The memory's stream runs beside it.
 
 Large products run into the limit of power: the clock of a GPU that has been busy for milliseconds is lower than that of
 one that was idle before (`limited`). Measured rows show it, the longer they are the more.
@@ -54,7 +55,7 @@ def shapes_seconds(
     steps = np.ceil(k / _PARTS / (_STEP_BYTES / precision.bytes))
     blocks = batch * tiles_m * tiles_n * _PARTS
     waves = np.ceil(blocks / gpu.sms)
-    arithmetic = waves * (steps * _step_seconds(precision, gpu) + gpu.calibration.tile_seconds)
+    arithmetic = _waves_seconds(waves, steps * _step_seconds(precision, gpu), gpu)
     arithmetic = limited(arithmetic, gpu, busy_seconds)
     moved = _operand_bytes(shapes, blocks, waves, precision, gpu) + batch * m * n * result_bytes
     power = constants.overlap_power
@@ -70,19 +71,30 @@ def shapes_seconds(
 def limited(arithmetic: Floats, gpu: Gpu, busy_seconds: float) -> Floats:
     """Seconds of arithmetic under the limit of power, to which the clock comes down with a time constant.
 
-    The more operations a watt of the limit must pay for at the peak, the more is lost.
+    The more operations a watt of the limit must pay for at the peak, the more is lost. Where the maker states the clock
+    that matrix units keep, it is theirs from the start, and nothing more is lost.
     """
+    if gpu.matrix_clock_hz:
+        return arithmetic
     constants = gpu.common.products
     loss = constants.power_loss * gpu.peak(Precision.BF16) / gpu.power.tdp_watts / _TERA
     busy = np.maximum(arithmetic, busy_seconds)
     return np.asarray(arithmetic * (1 + loss * -np.expm1(-busy / constants.power_seconds)))
 
 
+def _waves_seconds(waves: Floats, loop: Floats, gpu: Gpu) -> Floats:
+    """Waves of tiles one after another; with room for two accumulators, one drains while the next is computed."""
+    tile = gpu.calibration.tile_seconds
+    if gpu.accumulators < 2:
+        return np.asarray(waves * (loop + tile))
+    return np.asarray(waves * np.maximum(loop, tile) + tile)
+
+
 def _step_seconds(precision: Precision, gpu: Gpu) -> Floats:
     """One step of a tile's inner loop on one SM: the matrix unit, or the L2's share that loads both operands."""
     depth = _STEP_BYTES / precision.bytes
     flops = 2 * np.maximum(_ROWS, _LEAST_ROWS) * _COLUMNS * depth
-    compute = flops * gpu.sms / (gpu.peak(precision) * gpu.calibration.tensor_efficiency)
+    compute = flops * gpu.sms / (gpu.kept(precision) * gpu.calibration.tensor_efficiency)
     multicast = gpu.l2_bytes_per_second * gpu.common.products.l2_efficiency * gpu.l2_multicast
     load = (_ROWS + _COLUMNS) * _STEP_BYTES * gpu.sms / multicast
     return np.asarray(np.maximum(compute, load))

@@ -7,88 +7,18 @@ pass has two products for each forward one; fused attention recomputes its score
 
 from __future__ import annotations
 
-from wsc.backends.gpu_cluster.instructions import COMPUTE, Alloc, Communicate, Free, Instruction, Launch, Wait
-from wsc.backends.gpu_cluster.kernels import Attention, CollectiveKind, Gemm, Pointwise, Precision
+from wsc.backends.gpu_cluster.instructions import Alloc, Free, Instruction, Launch, Wait
+from wsc.backends.gpu_cluster.kernels import Attention, CollectiveKind, Gemm, Precision
 from wsc.backends.gpu_cluster.transformer.experts import experts, experts_backward
-from wsc.backends.gpu_cluster.transformer.shape import Parallelism, TransformerShape
-from wsc.backends.gpu_cluster.transformer.sizes import Sizes
+from wsc.backends.gpu_cluster.transformer.writer import TENSOR, Writer
 
-# Vector operations of a random number (ten rounds of Philox). Torch's dropout of 1e9 elements takes 4.2 ms on an A100,
-# not for its memory's sake: 952.7 GB/s of elements in and out (flagos-ai/FlagGems, pull request 85), at 19.5 TFLOP/s.
-_RANDOM_FLOPS = 82
 # Times of apex's first layer norm, which Megatron-LM had a copy of until the end of 2021, over those of the one that
 # reads its tensors once: 1258 over 896 GB/s forward, 1163 over 572 backward, A100 (NVIDIA/apex, pull request 1037).
 _OLD_NORM, _OLD_NORM_BACKWARD = 1.40, 2.03
-TENSOR = "tensor"  # the stream of collectives that are hidden behind kernels, and the axis they run over
 
 
-class LayerWriter:
-    """Collects the instructions of a block."""
-
-    def __init__(self, shape: TransformerShape, plan: Parallelism) -> None:
-        self.shape = shape
-        self.plan = plan
-        self.size = Sizes(shape, plan)
-        self.body: list[Instruction] = []
-
-    # -- what both passes are made of
-
-    def gemm(self, label: str, m: int, n: int, k: int, batch: int = 1, **more: bool) -> None:
-        """A product of the layer's precision; a sum of gradients takes a kernel of its own where it is not fused."""
-        accumulate, size = more.get("accumulate", False), self.plan.accumulate_bytes
-        fused = accumulate and self.plan.fused_accumulation
-        self.body.append(Launch(Gemm(m, n, k, batch, self.plan.precision, fused), label))
-        if (
-            accumulate and not fused and self.plan.gather == "unit"
-        ):  # by matrix, a gradient is scattered at once
-            self.stream(
-                f"accumulate.{label}", (self.plan.element + size) * batch * m * n, size * batch * m * n
-            )
-
-    def stream(self, label: str, read: int, written: int, random: int = 0) -> None:
-        """A kernel that streams memory, in bytes, and draws random numbers."""
-        if read + written:
-            self.body.append(Launch(Pointwise(read, written, _RANDOM_FLOPS * random), label))
-
-    def collective(
-        self,
-        kind: CollectiveKind,
-        bytes: int,
-        axis: str,
-        label: str,
-        hidden: str = "",
-        after: tuple[str, ...] = (),
-    ) -> None:
-        """A collective; under the event `hidden`, side by side with kernels. None where the axis has one rank."""
-        if self.plan.mesh()[axis] == 1:
-            return
-        stream = f"{axis} {kind}" if hidden else COMPUTE
-        self.body.append(Communicate(kind, bytes, (axis,), label, stream=stream, event=hidden, after=after))
-
-    def cast(self, label: str, tokens: int, width: int) -> None:
-        """Quantisation to fp8 with a transposed copy for the gradient, where products run in fp8."""
-        if self.plan.precision is Precision.FP8:
-            self.stream(f"{label}.cast", self.plan.element * tokens * width, 2 * tokens * width)
-
-    def gather_tokens(self, label: str, hidden: str = "") -> None:
-        """Bring a tensor group's tokens together, before matrices cut by columns."""
-        if self.plan.sequence:
-            self.collective("all_gather", self.residual_bytes, TENSOR, label, hidden)
-
-    def sum_partials(self, label: str, hidden: str = "", after: tuple[str, ...] = ()) -> None:
-        """Add up a tensor group's addends, after matrices cut by rows."""
-        kind: CollectiveKind = "reduce_scatter" if self.plan.sequence else "all_reduce"
-        self.collective(kind, self.residual_bytes, TENSOR, label, hidden, after)
-
-    @property
-    def residual_bytes(self) -> int:
-        """Bytes of the residual of all tokens that pass a rank."""
-        return self.plan.element * self.size.tokens * self.shape.hidden
-
-    @property
-    def own_bytes(self) -> int:
-        """Bytes of the residual of a rank's own tokens."""
-        return self.plan.element * self.size.own_tokens * self.shape.hidden
+class LayerWriter(Writer):
+    """Writes one layer."""
 
     @property
     def _in_parts(self) -> bool:
@@ -168,7 +98,10 @@ class LayerWriter:
         self.collective(kind, self.plan.element * elements, "context", "attention.keys")
 
     def attention_core(self) -> None:
-        """Scores, softmax and the mixture of values."""
+        """Scores, softmax and the mixture of values.
+
+        Unfused, the softmax under the causal mask is Megatron-LM's (scaled_upper_triang_masked_softmax.h).
+        """
         if self.plan.fused_attention:
             self._fused("attention.core", backward=False)
             return
@@ -176,7 +109,7 @@ class LayerWriter:
         batch, scores = self.plan.micro_batch * self.size.heads, self.plan.element * self.size.scores
         own = seq // self.plan.context
         self._product("attention.scores", own, seq, head, batch)
-        self.stream("attention.softmax", scores, scores)
+        self.stream("attention.softmax", scores // 2, scores)  # what the mask hides is not read, but written
         if self.shape.dropout:
             self.stream("attention.dropout", scores, scores + self.size.scores, random=self.size.scores)
         self._product("attention.mix", own, head, seq, batch)
@@ -220,14 +153,6 @@ class LayerWriter:
         self.activation(size.tokens)
         self.summed_gemm("feed_forward.down", "feed_forward.sum", size.ffn)
 
-    def activation(self, tokens: int) -> None:
-        size = self.size
-        self.stream(
-            "feed_forward.activation",
-            self.plan.element * tokens * size.up,
-            self.plan.element * tokens * size.ffn,
-        )
-
     # -- backward
 
     @property
@@ -265,11 +190,8 @@ class LayerWriter:
         self.stream(f"{label}.sum_gradients", 2 * self.own_bytes, self.own_bytes)
 
     def sum_norm(self, label: str) -> None:
-        """FSDP2 adds up a norm's gradient over the tensor group at once where gradients are shared out (shard > 1)."""
-        plan = self.plan
-        if plan.sequence and plan.shard > 1 and not plan.regather:
-            size = plan.element * self.shape.norm_parameters
-            self.collective("all_reduce", size, TENSOR, f"{label}.sum")
+        """Add up a norm's gradient over the tensor group, each rank of which has that of its own tokens."""
+        self.sum_over_tokens(f"{label}.sum", self.shape.norm_parameters)
 
     def _rows_backward(self, label: str, width: int) -> None:
         """Gradient of a matrix cut by rows: tokens of the gradient come together first."""
@@ -340,7 +262,9 @@ class LayerWriter:
         self._product("attention.mix.values", seq, head, own, batch)
         if self.shape.dropout:
             self.stream("attention.dropout.gradient", scores + self.size.scores, scores)
-        self.stream("attention.softmax.gradient", 2 * scores, scores)
+        self.stream(
+            "attention.softmax.gradient", scores, scores
+        )  # halves of the scores and of their gradient
         self._product("attention.scores.queries", own, head, seq, batch)
         self._product("attention.scores.keys", seq, head, own, batch)
         self.stream("attention.scores.join", qkv, qkv)
@@ -353,11 +277,3 @@ class LayerWriter:
         self._rows_backward("feed_forward.down", size.ffn)
         self.activation_backward(size.tokens)
         self._columns_backward("feed_forward.up", size.up)
-
-    def activation_backward(self, tokens: int) -> None:
-        size = self.size
-        read, written = (
-            self.plan.element * tokens * (size.up + size.ffn),
-            self.plan.element * tokens * size.up,
-        )
-        self.stream("feed_forward.activation.gradient", read, written)

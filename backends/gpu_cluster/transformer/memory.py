@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from wsc.backends.gpu_cluster.kernels import Precision
 from wsc.backends.gpu_cluster.transformer.experts import routed_tokens
-from wsc.backends.gpu_cluster.transformer.layer import LayerWriter
 from wsc.backends.gpu_cluster.transformer.shape import Parallelism, TransformerShape
 from wsc.backends.gpu_cluster.transformer.sizes import Sizes
+from wsc.backends.gpu_cluster.transformer.writer import Writer
 
 
 def layer_activations(shape: TransformerShape, plan: Parallelism) -> int:
@@ -49,7 +49,7 @@ def _feed_forward(shape: TransformerShape, plan: Parallelism) -> int:
     size = Sizes(shape, plan)
     if not shape.experts:
         return size.tokens * (plan.element * size.up + _matrix_input(plan) * size.ffn)
-    routed = routed_tokens(LayerWriter(shape, plan)) * size.local_experts
+    routed = routed_tokens(Writer(shape, plan)) * size.local_experts
     return routed * (plan.element * size.up + _matrix_input(plan) * (shape.hidden + size.ffn))
 
 

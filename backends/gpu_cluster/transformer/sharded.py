@@ -11,7 +11,6 @@ pass, yet their gradients are scattered one by one, and after the step all of th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from wsc.backends.gpu_cluster.instructions import (
     COMPUTE,
@@ -26,17 +25,15 @@ from wsc.backends.gpu_cluster.instructions import (
 )
 from wsc.backends.gpu_cluster.kernels import Pointwise
 from wsc.backends.gpu_cluster.transformer.blocks import EMBEDDING, HEAD, parts_of
+from wsc.backends.gpu_cluster.transformer.rank import Rank
 from wsc.backends.gpu_cluster.transformer.schedule import Action
-
-if TYPE_CHECKING:
-    from wsc.backends.gpu_cluster.transformer.training import RankWriter
 
 PERSISTENT = 100_000  # elements: stage3_param_persistence_threshold, below which a parameter stays whole
 _VIEWS = 2  # of a rank's part of a tensor: made flat, then cut out, in Python
 AHEAD = 2  # units, or matrices, of weights that are gathered at one time
 
 
-def gathered_bytes(writer: RankWriter) -> int:
+def gathered_bytes(writer: Rank) -> int:
     """Bytes of gathered weights, and of their gradients before these are scattered."""
     parts = [part for part, _ in parts_of(writer.own(0), "F")]
     if writer.plan.gather == "matrix":
@@ -47,7 +44,7 @@ def gathered_bytes(writer: RankWriter) -> int:
     return AHEAD * largest * (writer.plan.element + writer.plan.accumulate_bytes)
 
 
-def sharded_passes(writer: RankWriter) -> Iterator[Instruction]:
+def sharded_passes(writer: Rank) -> Iterator[Instruction]:
     """All passes of a step."""
     stage, by_matrix = writer.own(0), writer.plan.gather == "matrix"
     yield Alloc("gathered", gathered_bytes(writer))
@@ -61,7 +58,7 @@ def sharded_passes(writer: RankWriter) -> Iterator[Instruction]:
             yield Free("activations 0")
 
 
-def _unit(writer: RankWriter, number: int, part: str, action: Action) -> Iterator[Instruction]:
+def _unit(writer: Rank, number: int, part: str, action: Action) -> Iterator[Instruction]:
     """Gather, compute, scatter; gathers run ahead by no more than AHEAD units, which is what is held of them."""
     plan = writer.plan
     hidden, place, stage = plan.overlap_data, number % (AHEAD + 1), writer.unit(part)
@@ -84,7 +81,7 @@ def _unit(writer: RankWriter, number: int, part: str, action: Action) -> Iterato
         )
 
 
-def matrices(writer: RankWriter, part: str) -> tuple[int, ...]:
+def matrices(writer: Rank, part: str) -> tuple[int, ...]:
     """Elements of the matrices of a layer, the embedding or the head, in the order of the forward pass."""
     shape, tensor = writer.shape, writer.plan.tensor
     if part in (EMBEDDING, HEAD):
@@ -94,7 +91,7 @@ def matrices(writer: RankWriter, part: str) -> tuple[int, ...]:
     return tuple(shape.hidden * count // tensor for count in columns)
 
 
-def vectors(writer: RankWriter, part: str) -> tuple[int, ...]:
+def vectors(writer: Rank, part: str) -> tuple[int, ...]:
     """Elements of the norms and biases of a layer or the head that stay whole."""
     shape = writer.shape
     if part == EMBEDDING:
@@ -107,7 +104,7 @@ def vectors(writer: RankWriter, part: str) -> tuple[int, ...]:
     return tuple(size for size in (*norm, *norm, *biases) if size < PERSISTENT)
 
 
-def _by_matrix(writer: RankWriter, part: str, action: Action) -> Iterator[Instruction]:
+def _by_matrix(writer: Rank, part: str, action: Action) -> Iterator[Instruction]:
     """Every matrix is gathered for each pass over it; the last one recomputed is used first, and still there.
 
     What the host does for the gradients' lists passes while the kernels run that it has launched before.
@@ -125,7 +122,7 @@ def _by_matrix(writer: RankWriter, part: str, action: Action) -> Iterator[Instru
         yield Call(_listed_scatter(writer, size), after=("listed",))
 
 
-def gather_persistent(writer: RankWriter) -> Iterator[Instruction]:
+def gather_persistent(writer: Rank) -> Iterator[Instruction]:
     """After the step: one gather of all norms and biases, then of each, copies from every rank's part of it.
 
     The host makes three views for each copy, in Python, and is slower than the copies.
@@ -142,7 +139,7 @@ def gather_persistent(writer: RankWriter) -> Iterator[Instruction]:
         yield Call(writer.blocks.keep(f"parts of {size:,}", body), sizes.count(size))
 
 
-def _axes(writer: RankWriter) -> tuple[tuple[str, ...], int]:
+def _axes(writer: Rank) -> tuple[tuple[str, ...], int]:
     """The axes over which weights are shared out, and how many ranks they join."""
     mesh = writer.plan.mesh()
     return tuple(a for a in writer.plan.data_axes if mesh[a] > 1), writer.plan.data * writer.plan.context
@@ -154,7 +151,7 @@ def _copies(bytes: int, ranks: int, label: str) -> Repeat:
     return Repeat(ranks, (Launch(Pointwise(part, part), label),))
 
 
-def _listed_gather(writer: RankWriter, elements: int) -> str:
+def _listed_gather(writer: Rank, elements: int) -> str:
     """The block of a gather: cleared memory, a view a rank and its place in the list, the gather, copies from it."""
     axes, ranks = _axes(writer)
     bytes = writer.plan.element * elements
@@ -167,7 +164,7 @@ def _listed_gather(writer: RankWriter, elements: int) -> str:
     return writer.blocks.keep(f"gather of {elements:,}", body)
 
 
-def _listed_scatter(writer: RankWriter, elements: int) -> str:
+def _listed_scatter(writer: Rank, elements: int) -> str:
     """The block of a scattered sum of gradients: divided by the ranks, copied into one tensor, summed."""
     axes, ranks = _axes(writer)
     bytes = writer.plan.gradient_bytes * elements

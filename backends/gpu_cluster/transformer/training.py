@@ -27,7 +27,8 @@ from wsc.backends.gpu_cluster.transformer import memory
 from wsc.backends.gpu_cluster.transformer.blocks import Blocks, parts_of, pointwise
 from wsc.backends.gpu_cluster.transformer.layer import LayerWriter
 from wsc.backends.gpu_cluster.transformer.loops import rolled
-from wsc.backends.gpu_cluster.transformer.schedule import Action, Actions, actions
+from wsc.backends.gpu_cluster.transformer.rank import Rank
+from wsc.backends.gpu_cluster.transformer.schedule import Action, actions
 from wsc.backends.gpu_cluster.transformer.shape import Parallelism, TransformerShape, check, fits
 from wsc.backends.gpu_cluster.transformer.sharded import gather_persistent, gathered_bytes, sharded_passes
 from wsc.backends.gpu_cluster.transformer.sizes import Sizes
@@ -61,15 +62,9 @@ def training_program(
 
 
 @dataclass
-class RankWriter:
+class RankWriter(Rank):
     """Writes what one rank of the pipeline does."""
 
-    shape: TransformerShape
-    plan: Parallelism
-    blocks: Blocks
-    stages: tuple[Stage, ...]
-    rank: int
-    order: Actions
     out: list[Instruction] = field(default_factory=list)
 
     def body(self) -> tuple[Instruction, ...]:
@@ -98,36 +93,10 @@ class RankWriter:
 
     # -- what it holds
 
-    def own(self, chunk: int) -> Stage:
-        """The stage that is the rank's chunk-th."""
-        return self.stages[chunk * self.plan.pipeline + self.rank]
-
-    def _own_stages(self) -> list[Stage]:
-        return [self.own(chunk) for chunk in range(self.plan.virtual)]
-
-    def dense_parameters(self, stage: Stage) -> int:
-        """Parameters of a stage on one rank that all data-parallel ranks hold alike."""
-        shape, tensor = self.shape, self.plan.tensor
-        layer = _layer_parameters(shape, self.plan)
-        ends = int(stage.embedding) + int(stage.head) * self._head_matrix()
-        embeddings = ends * (shape.vocab // tensor) * shape.hidden
-        return stage.layers * layer + embeddings + stage.head * shape.norm_parameters
-
-    def _head_matrix(self) -> int:
-        """Whether the head has a matrix of its own on its rank: not where it is the embedding's, on the same rank."""
-        return 0 if self.shape.tied and self.plan.pipeline == 1 else 1
-
-    def expert_parameters(self, stage: Stage) -> int:
-        """Parameters of a stage's experts on one rank."""
-        if not self.shape.experts:
-            return 0
-        local = self.shape.experts // self.plan.expert
-        return stage.layers * local * self.shape.expert_parameters // self.plan.tensor
-
     def _states(self) -> None:
         plan = self.plan
-        dense = sum(self.dense_parameters(stage) for stage in self._own_stages())
-        experts = sum(self.expert_parameters(stage) for stage in self._own_stages())
+        dense = sum(self.dense_parameters(stage) for stage in self.own_stages())
+        experts = sum(self.expert_parameters(stage) for stage in self.own_stages())
         every = memory.states(dense, plan, plan.data * plan.context)
         routed = memory.states(experts, plan, plan.data * plan.context // plan.expert)
         self.out += [
@@ -136,21 +105,10 @@ class RankWriter:
             Alloc("optimizer", every.optimizer + routed.optimizer),
         ]
 
-    def layer_bytes(self) -> int:
-        """Bytes that a layer keeps of one microbatch."""
-        return memory.layer_activations(self.shape, self.plan)
-
     def workspace_bytes(self) -> int:
         """Bytes that a pass takes for itself, and, where weights are fully sharded, those gathered ahead."""
         workspace = LayerWriter(self.shape, self.plan).workspace_bytes
         return workspace + (gathered_bytes(self) if self.plan.shard == 3 else 0)
-
-    def kept_bytes(self, chunk: int) -> int:
-        """Bytes that a chunk keeps of one microbatch."""
-        stage, shape, plan = self.own(chunk), self.shape, self.plan
-        ends = memory.embedding_activations(shape, plan) if stage.embedding else 0
-        ends += memory.head_activations(shape, plan) if stage.head else 0
-        return stage.layers * memory.layer_activations(shape, plan) + ends
 
     # -- passes
 
@@ -219,28 +177,6 @@ class RankWriter:
 
     # -- over data-parallel ranks
 
-    def unit(self, part: str) -> Stage:
-        """A stage of a layer, the embedding or the head alone."""
-        return {
-            "layer": Stage(1),
-            "embedding": Stage(0, embedding=True),
-            "head": Stage(0, head=True),
-        }[part]
-
-    def over_data(
-        self, kind: CollectiveKind, what: str, stage: Stage, size: int, **issue: object
-    ) -> Iterator[Instruction]:
-        """A collective over the ranks that hold the same parameters, `size` bytes each."""
-        parts = (
-            (self.dense_parameters(stage), self.plan.data_axes, what),
-            (self.expert_parameters(stage), self.plan.expert_axes, f"{what}.experts"),
-        )
-        mesh = self.plan.mesh()
-        for parameters, axes, label in parts:
-            axes = tuple(axis for axis in axes if mesh[axis] > 1)
-            if parameters and axes:
-                yield Communicate(kind, parameters * size, axes, label, **issue)  # type: ignore[arg-type]
-
     def _sum_gradients(
         self, stage: Stage, after: tuple[str, ...] = (), stream: str = COMPUTE
     ) -> Iterator[Instruction]:
@@ -278,22 +214,28 @@ class RankWriter:
         if self.plan.overlap_data:
             self.out.append(Wait(("summed",)))
             return
-        for stage in self._own_stages():
+        for stage in self.own_stages():
             self.out += self._sum_gradients(stage)
 
     def _sum_norms(self) -> None:
-        """Gradients of norms, which each rank of a tensor group has of its own tokens: added up at the end.
+        """Gradients of norms and routers, which a rank of a tensor group has of its own tokens: added up at the end.
 
         Megatron-LM adds them up as one tensor; PyTorch each by itself, with FSDP2 in every backward pass (layer.py).
         """
         plan, shape = self.plan, self.shape
         if plan.tensor == 1 or not plan.sequence or (plan.shard > 1 and not plan.regather):
             return
-        count = sum(2 * stage.layers + stage.head for stage in self._own_stages())
-        bytes = shape.norm_parameters * (plan.accumulate_bytes if plan.regather else plan.element)
+        stages = self.own_stages()
+        counts = (
+            (sum(2 * stage.layers + stage.head for stage in stages), shape.norm_parameters),
+            (sum(stage.layers for stage in stages) if shape.experts else 0, shape.hidden * shape.experts),
+        )
         if plan.regather:
-            self.out.append(Communicate("all_reduce", count * bytes, ("tensor",), "norms.sum"))
-        else:
+            bytes = plan.accumulate_bytes * sum(count * parameters for count, parameters in counts)
+            self.out.append(Communicate("all_reduce", bytes, ("tensor",), "norms.sum"))
+            return
+        for count, parameters in counts:
+            bytes = plan.element * parameters
             self.out += [Communicate("all_reduce", bytes, ("tensor",), "norms.sum")] * count
 
     def _tied_embeddings(self) -> list[Instruction]:
@@ -319,8 +261,8 @@ class RankWriter:
     def _optimizer(self) -> None:
         """A kernel each, as in Megatron-LM: unscale in half precision, norm, clip, Adam, cast, clear."""
         plan = self.plan
-        dense = sum(self.dense_parameters(stage) for stage in self._own_stages())
-        experts = sum(self.expert_parameters(stage) for stage in self._own_stages())
+        dense = sum(self.dense_parameters(stage) for stage in self.own_stages())
+        experts = sum(self.expert_parameters(stage) for stage in self.own_stages())
         holders = plan.data * plan.context
         mine = dense + experts
         if plan.shard:
@@ -341,12 +283,3 @@ class RankWriter:
             pointwise("optimizer.cast", plan.master_bytes // 3 * mine, self.plan.element * mine),
             pointwise("gradient.clear", 0, plan.accumulate_bytes * held),
         ]
-
-
-def _layer_parameters(shape: TransformerShape, plan: Parallelism) -> int:
-    """Parameters of a layer on one rank, experts apart."""
-    norms = 2 * shape.norm_parameters
-    attention = shape.attention_parameters - shape.norm_parameters
-    router = shape.hidden * shape.experts
-    feed = 0 if shape.experts else shape.expert_parameters
-    return (attention + feed) // plan.tensor + norms + router
