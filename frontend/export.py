@@ -29,8 +29,6 @@ from wsc.frontend.tensors import has_data
 # torch 2.13 warns about its own use of its own class, and about what its own recurrent modules do.
 _NOISE = (r"`isinstance\(treespec, LeafSpec\)` is deprecated", r"The tensor attributes self.*_flat_weights")
 
-# Of torch's core set, but no op of ours.
-_TAKEN_APART = frozenset({"aten.grid_sampler_2d.default"})
 _LEAVES = (
     torch.Tensor,
     torch.SymInt,
@@ -80,11 +78,20 @@ def _exported(module: nn.Module, arguments: Arguments) -> ExportedProgram:
 
 
 def decompositions() -> dict[torch._ops.OperatorBase, Callable[..., Any]]:
-    """How torch takes operations apart that we do not lower; beyond its core set where only that helps."""
+    """How torch takes operations apart that we do not lower; into its core set, and where need be beyond it."""
     core: dict[Any, Any] = dict(torch.export.default_decompositions().items())
-    further = {op: rule for op, rule in decomposition_table.items() if str(op) in _TAKEN_APART}
+    further = {op: rule for op, rule in decomposition_table.items() if _is_functional(op)}
     lowered = lowered_targets()
-    return {op: rule for op, rule in (core | further).items() if str(op) not in lowered}
+    return {op: rule for op, rule in (further | core).items() if str(op) not in lowered}
+
+
+def _is_functional(op: object) -> bool:
+    """Whether a call changes no argument, and no part of it ends in a call that does (as of views of copies)."""
+    return (
+        isinstance(op, torch._ops.OpOverload)
+        and not op._schema.is_mutable
+        and not op._schema.name.endswith(("_copy", "_scatter"))
+    )
 
 
 def run_once(module: nn.Module, arguments: Arguments, name: str) -> None:
