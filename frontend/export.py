@@ -7,11 +7,12 @@ import logging
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, suppress
+from contextlib import ExitStack, contextmanager, redirect_stderr, suppress
 from typing import Any
+from unittest.mock import patch
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch._decomp import decomposition_table
 from torch.export import ExportedProgram
 from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
@@ -20,6 +21,7 @@ from torch.utils import _pytree as pytree
 from wsc.compiler.errors import ModelError
 from wsc.frontend.arguments import Arguments
 from wsc.frontend.expand import expand
+from wsc.frontend.known_values import KnownValues
 from wsc.frontend.lower import lowered_targets
 from wsc.frontend.places import place_in_traceback, said_by
 from wsc.frontend.repeats import Repeats
@@ -48,14 +50,14 @@ def export_program(module: nn.Module, arguments: Arguments, name: str) -> Export
     code.
     """
     repeats = Repeats.of(module)
+    # Whatever stands in the way, capturing as usual either gets over it or says what it is.
     if repeats.groups:
-        # Whatever stands in the way, capturing every layer either gets over it or says what it is.
         with suppress(Exception), repeats.captured_once():
             program = _exported(module, arguments)
             expand(program, repeats)
             return program
     try:
-        return _exported(module, arguments)
+        return _exported_either_way(module, arguments)
     except GuardOnDataDependentSymNode as error:
         place = place_in_traceback(error.__traceback__)
         raise ModelError(
@@ -70,10 +72,48 @@ def export_program(module: nn.Module, arguments: Arguments, name: str) -> Export
         ) from error
 
 
+def _exported_either_way(module: nn.Module, arguments: Arguments) -> ExportedProgram:
+    """The program; of a module that takes a way of its own under export, and fails on it, that of the usual way."""
+    try:
+        return _exported(module, arguments)
+    except Exception as error:
+        try:
+            with _taken_for_eager():
+                return _exported(module, arguments)
+        except GuardOnDataDependentSymNode:
+            raise
+        except Exception:  # the first one says more
+            raise error from None
+
+
+@contextmanager
+def _taken_for_eager() -> Iterator[None]:
+    """Where a module asks whether it is compiled or exported, it is not."""
+    with ExitStack() as stack:
+        for name in ("is_compiling", "is_exporting", "is_dynamo_compiling"):
+            stack.enter_context(patch.object(torch.compiler, name, lambda: False))
+        yield
+
+
+@contextmanager
+def _conversions_left_out() -> Iterator[None]:
+    """A module that is converted to the type and place it has is left alone; export cannot swap its weights."""
+    convert: Callable[..., nn.Module] = nn.Module._apply
+
+    def apply(module: nn.Module, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
+        tensors = [*module.parameters(recurse), *module.buffers(recurse)]
+        same = all((fn(t).dtype, fn(t).device) == (t.dtype, t.device) for t in tensors)
+        return module if same else convert(module, fn, recurse)
+
+    with patch.object(nn.Module, "_apply", apply):
+        yield
+
+
 def _exported(module: nn.Module, arguments: Arguments) -> ExportedProgram:
     args, kwargs = arguments.filled(arguments.tensors)
     with torch.no_grad(), quiet(), scans_kept(), _tensors_only(module):
-        program = torch.export.export(module, args, kwargs, strict=False)
+        with KnownValues(), _conversions_left_out():
+            program = torch.export.export(module, args, kwargs, strict=False)
         return program.run_decompositions(decompositions())  # type: ignore[no-any-return]
 
 
