@@ -17,10 +17,7 @@ _PARTS = {"text_config": {}, "vision_config": {}}
 
 TRANSFORMERS: dict[str, Config] = {
     # decoders
-    **{
-        kind: {}
-        for kind in ("phi", "mpt", "gptj", "gpt_neo", "gpt_bigcode", "codegen", "persimmon", "starcoder2")
-    },
+    **{kind: {} for kind in ("phi", "mpt", "gptj", "gpt_bigcode", "codegen", "persimmon", "starcoder2")},
     **{
         kind: {}
         for kind in ("glm", "glm4", "helium", "diffllama", "ernie4_5", "smollm3", "exaone4", "nanochat")
@@ -29,6 +26,7 @@ TRANSFORMERS: dict[str, Config] = {
         kind: {}
         for kind in ("biogpt", "ctrl", "xglm", "openai-gpt", "olmo", "cohere2", "arcee", "bitnet", "seed_oss")
     },
+    "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
     # mixtures of experts, state-space and hybrid models
     **{
         kind: {}
@@ -97,7 +95,7 @@ DIFFUSERS: dict[str, Config] = {
         "sample_size": 64,
         "in_channels": 2,
         "out_channels": 2,
-        "extra_in_channels": 16,
+        "extra_in_channels": 64,
         "block_out_channels": [32, 64],
         "down_block_types": ["DownBlock1DNoSkip", "DownBlock1D"],
         "up_block_types": ["UpBlock1D", "UpBlock1DNoSkip"],

@@ -4,7 +4,8 @@
     python -m benchmarks.models_kept --only fnet levit    # these alone, printed; any model type of transformers serves
 
 A model passes where it is captured, lowered and verified, and the reference interpreter gives what eager gives within
-1e-4 after all passes. Each runs in a process of its own, with limits of CPU seconds (`--seconds`) and memory.
+1e-4 after all passes. Each runs in a process of its own, with limits of CPU seconds (`--seconds`) and memory, and what
+was found is kept (`--keep`), so that a run that was cut off goes on where it was.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib import import_module
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -51,14 +52,11 @@ class Row:
 
 def main() -> None:
     given = _arguments()
-    if given.one:
-        print(json.dumps(asdict(judged(*given.one))))
-        return
     chosen = [pair for pair in known() if not given.only or pair[1] in given.only]
     strangers = set(given.only) - {name for _, name in chosen}
     chosen += [("transformers", name) for name in sorted(strangers)]
-    with ThreadPoolExecutor(given.jobs) as pool:
-        rows = list(pool.map(lambda pair: _in_a_process(*pair, given.seconds), chosen))
+    _preload()
+    rows = [_asked(*pair, given) for pair in chosen]
     text = section(rows)
     if not given.only:
         before = PAGE.read_text(encoding="utf-8").partition(KEPT_BACK)[0]
@@ -72,9 +70,10 @@ def _arguments() -> argparse.Namespace:
         "--only", nargs="*", default=[], help="these models alone; docs/models.md stays as it is"
     )
     parser.add_argument("--seconds", type=int, default=120, help="CPU seconds for a model")
-    parser.add_argument("--jobs", type=int, default=1, help="models at once")
+    parser.add_argument("--again", nargs="*", default=[], help="models to ask again, of those that are kept")
+    folder = ROOT / "build" / "models_kept"
+    parser.add_argument("--keep", type=Path, default=folder, help="folder of what was found, model by model")
     parser.add_argument("--json", action="store_true", help="the rows as JSON")
-    parser.add_argument("--one", nargs=2, metavar=("LIBRARY", "MODEL"), help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -86,21 +85,47 @@ def known() -> list[tuple[str, str]]:
     return [(library, name) for library, models in names.items() for name in models]
 
 
-def _in_a_process(library: str, name: str, seconds: int) -> Row:
-    def limited() -> None:
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+def _asked(library: str, name: str, given: argparse.Namespace) -> Row:
+    """The row of a model: what is kept of it, or else a new one."""
+    file: Path = given.keep / f"{library}-{name}.json".replace(" ", "_")
+    if file.exists() and not (given.only or name in given.again):
+        return Row(**json.loads(file.read_text(encoding="utf-8")))
+    row = _in_a_process(library, name, given.seconds)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(asdict(row)), encoding="utf-8")
+    return row
 
-    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.models_kept", "--one", library, name]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, preexec_fn=limited)
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    if lines:
-        row = Row(**json.loads(lines[-1]))
-    else:
-        last = (done.stderr.strip().splitlines() or [f"stopped by signal {-done.returncode}"])[-1]
-        row = Row(library, name, last if done.returncode > 0 else f"no answer in {seconds} CPU seconds")
+
+def _preload() -> None:
+    """Import what every model needs, so that no process spends its time on it."""
+    for name in ("transformers", "diffusers", "wsc.commands.run", "wsc.frontend.hf", "wsc.frontend.capture"):
+        import_module(name)
+
+
+def _in_a_process(library: str, name: str, seconds: int) -> Row:
+    processes = get_context("fork")
+    receiver, sender = processes.Pipe(duplex=False)
+    process = processes.Process(target=_send, args=(sender, library, name, seconds))
+    process.start()
+    sender.close()
+    try:
+        row: Row = receiver.recv()
+    except EOFError:  # it ended without an answer
+        process.join()
+        row = Row(
+            library,
+            name,
+            f"no answer in {seconds} CPU seconds, or stopped by signal {-(process.exitcode or 0)}",
+        )
+    process.join()
     print(f"{library} {name}: {row.error or 'passes'}", file=sys.stderr, flush=True)
     return row
+
+
+def _send(sender: Connection, library: str, name: str, seconds: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    sender.send(judged(library, name))
 
 
 def judged(library: str, name: str) -> Row:

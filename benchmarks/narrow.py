@@ -71,7 +71,7 @@ RULES: Config = {
     "decoder_start_token_id": 1,
 }
 # Lists with one entry a layer: as many of their different entries as there are layers.
-_BY_LAYER = ("layer_types", "mlp_layer_types", "layers_block_type", "block_types", "attention_types")
+_BY_LAYER = ("layer_types", "mlp_layer_types", "layers_block_type", "block_types")
 
 
 def narrowed(default: Mapping[str, Any], entries: Mapping[str, Any]) -> Config:
