@@ -56,7 +56,10 @@ def main() -> None:
     strangers = set(given.only) - {name for _, name in chosen}
     chosen += [("transformers", name) for name in sorted(strangers)]
     _preload()
-    rows = [_asked(*pair, given) for pair in chosen]
+    if given.seconds:
+        rows = [_asked(*pair, given) for pair in chosen]
+    else:
+        rows = [_read(file) for pair in chosen if (file := _file(*pair, given)).exists()]
     text = section(rows)
     if not given.only:
         before = PAGE.read_text(encoding="utf-8").partition(KEPT_BACK)[0]
@@ -69,7 +72,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only", nargs="*", default=[], help="these models alone; docs/models.md stays as it is"
     )
-    parser.add_argument("--seconds", type=int, default=120, help="CPU seconds for a model")
+    parser.add_argument("--seconds", type=int, default=120, help="CPU seconds for a model; 0 asks none")
     parser.add_argument("--again", nargs="*", default=[], help="models to ask again, of those that are kept")
     folder = ROOT / "build" / "models_kept"
     parser.add_argument("--keep", type=Path, default=folder, help="folder of what was found, model by model")
@@ -87,13 +90,22 @@ def known() -> list[tuple[str, str]]:
 
 def _asked(library: str, name: str, given: argparse.Namespace) -> Row:
     """The row of a model: what is kept of it, or else a new one."""
-    file: Path = given.keep / f"{library}-{name}.json".replace(" ", "_")
+    file = _file(library, name, given)
     if file.exists() and not (given.only or name in given.again):
-        return Row(**json.loads(file.read_text(encoding="utf-8")))
+        return _read(file)
     row = _in_a_process(library, name, given.seconds)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(asdict(row)), encoding="utf-8")
     return row
+
+
+def _file(library: str, name: str, given: argparse.Namespace) -> Path:
+    folder: Path = given.keep
+    return folder / f"{library}-{name}.json".replace(" ", "_")
+
+
+def _read(file: Path) -> Row:
+    return Row(**json.loads(file.read_text(encoding="utf-8")))
 
 
 def _preload() -> None:
@@ -206,13 +218,14 @@ def _class_of(kind: str) -> str | None:
 def section(rows: Sequence[Row]) -> str:
     """The part of the page on models beside the list."""
     passed = [row for row in rows if not row.error]
+    share = len(passed) / max(len(rows), 1)
     lines = [
         KEPT_BACK,
         "",
         "Written by `python -m benchmarks.models_kept`: other models of the same libraries, at small width,",
         "each from its configuration to the graph after all passes, its numbers compared with eager's (1e-4).",
         "",
-        f"{len(passed)} of {len(rows)} pass ({len(passed) / max(len(rows), 1):.0%}):",
+        f"{len(passed)} of {len(rows)} asked pass ({share:.0%}); {len(known())} are on the list:",
     ]
     for library in dict.fromkeys(row.library for row in rows):
         names = ", ".join(row.name for row in passed if row.library == library)
