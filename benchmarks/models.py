@@ -40,6 +40,7 @@ PAGE = ROOT / "docs" / "models.md"
 MACHINES = {"wafer": "wse2", "cim": "isaac", "gpu_cluster": "h100x8"}  # the machine to ask
 WHOLE = {"attention", "softmax", "norm", "recurrence", "grouped", "topk"}
 SECONDS = 20.0  # of CPU for a target and a model; what a page can wait for, and no part of any result
+KEPT_BACK = "## Models beside the list"  # what `models_kept` writes below the table, and stays there
 HEAD = """# Models
 
 Written by `python -m benchmarks.models`. Full size, weights on the meta device, one input of the size that the zoo
@@ -71,7 +72,8 @@ def main() -> None:
         print(json.dumps(measured(given.decode, decode=True), indent=1))
         return
     rows = [run(name, given) for name in BY_NAME]
-    PAGE.write_text(HEAD + table(rows), encoding="utf-8")
+    kept_back = "".join(PAGE.read_text(encoding="utf-8").partition(KEPT_BACK)[1:])
+    PAGE.write_text(HEAD + table(rows) + ("\n" + kept_back if kept_back else ""), encoding="utf-8")
     print(table(rows))
 
 

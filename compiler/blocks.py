@@ -1,14 +1,14 @@
 """Repeated blocks: which stretches of a graph, or of any sequence, say the same thing again.
 
 A model of twelve layers is one layer said twelve times; a report prints it so, and a target may plan it once.
-`find_repeats` knows nothing of graphs: it takes one hashable signature an entry. `node_signatures` makes them for the
-nodes of a graph, and `structural_hash` tells whether two blocks of nodes compute the same.
+`find_repeats` knows nothing of graphs: it takes one hashable signature an entry. `structural_hash` tells whether two
+blocks of nodes compute the same. What a graph repeats, and how the copies hang together, is in `repeated`.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Hashable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -135,47 +135,6 @@ def _holds(runs: Sequence[_Run], inner: _Run) -> bool:
 def computed_nodes(graph: Graph) -> tuple[Node, ...]:
     """The nodes that are no sources, in order."""
     return tuple(node for node in graph.nodes if not node.is_source)
-
-
-def node_signatures(graph: Graph) -> tuple[str, ...]:
-    """The signature of each of `computed_nodes`."""
-    places = _places(graph)
-    return tuple(_signature(graph, node, places) for node in computed_nodes(graph))
-
-
-def node_signature(graph: Graph, node: Node) -> str:
-    """What a node computes, wherever it stands: op, types, and how many computed nodes back each operand is.
-
-    Weights and graph inputs count by type alone. A value that readers all over the graph share, such as a rotary table,
-    is told by its own place, for its distance grows from layer to layer.
-    """
-    return _signature(graph, node, _places(graph))
-
-
-def _places(graph: Graph) -> dict[str, int]:
-    return {node.name: place for place, node in enumerate(computed_nodes(graph))}
-
-
-def _signature(graph: Graph, node: Node, places: Mapping[str, int]) -> str:
-    operands = (f"{_origin(graph, name, node.name, places)} {graph[name].type}" for name in node.inputs)
-    return f"{print_op(node.op)} ({', '.join(operands)}) -> {node.type}"
-
-
-def _origin(graph: Graph, name: str, reader: str, places: Mapping[str, int]) -> str:
-    if graph[name].is_source:
-        return graph[name].op.kind
-    if _is_shared(graph, name, places):
-        return f"at {places[name]}"
-    return f"{places[reader] - places[name]} back"
-
-
-def _is_shared(graph: Graph, name: str, places: Mapping[str, int]) -> bool:
-    """Whether three or more nodes read the value, the last of them more than a third of the graph away.
-
-    What stays within a layer is read sooner where there are three layers or more; a residual has two readers.
-    """
-    readers = graph.users[name]
-    return len(readers) > 2 and (places[readers[-1].name] - places[name]) * 3 > len(places)
 
 
 def structural_hash(graph: Graph, names: Iterable[str]) -> str:

@@ -7,11 +7,12 @@ import logging
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, suppress
+from contextlib import ExitStack, contextmanager, redirect_stderr, suppress
 from typing import Any
+from unittest.mock import patch
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch._decomp import decomposition_table
 from torch.export import ExportedProgram
 from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
@@ -20,6 +21,7 @@ from torch.utils import _pytree as pytree
 from wsc.compiler.errors import ModelError
 from wsc.frontend.arguments import Arguments
 from wsc.frontend.expand import expand
+from wsc.frontend.known_values import KnownValues
 from wsc.frontend.lower import lowered_targets
 from wsc.frontend.places import place_in_traceback, said_by
 from wsc.frontend.repeats import Repeats
@@ -29,8 +31,6 @@ from wsc.frontend.tensors import has_data
 # torch 2.13 warns about its own use of its own class, and about what its own recurrent modules do.
 _NOISE = (r"`isinstance\(treespec, LeafSpec\)` is deprecated", r"The tensor attributes self.*_flat_weights")
 
-# Of torch's core set, but no op of ours.
-_TAKEN_APART = frozenset({"aten.grid_sampler_2d.default"})
 _LEAVES = (
     torch.Tensor,
     torch.SymInt,
@@ -50,14 +50,14 @@ def export_program(module: nn.Module, arguments: Arguments, name: str) -> Export
     code.
     """
     repeats = Repeats.of(module)
+    # Whatever stands in the way, capturing as usual either gets over it or says what it is.
     if repeats.groups:
-        # Whatever stands in the way, capturing every layer either gets over it or says what it is.
         with suppress(Exception), repeats.captured_once():
             program = _exported(module, arguments)
             expand(program, repeats)
             return program
     try:
-        return _exported(module, arguments)
+        return _exported_either_way(module, arguments)
     except GuardOnDataDependentSymNode as error:
         place = place_in_traceback(error.__traceback__)
         raise ModelError(
@@ -72,19 +72,66 @@ def export_program(module: nn.Module, arguments: Arguments, name: str) -> Export
         ) from error
 
 
+def _exported_either_way(module: nn.Module, arguments: Arguments) -> ExportedProgram:
+    """The program; of a module that takes a way of its own under export, and fails on it, that of the usual way."""
+    try:
+        return _exported(module, arguments)
+    except Exception as error:
+        try:
+            with _taken_for_eager():
+                return _exported(module, arguments)
+        except GuardOnDataDependentSymNode:
+            raise
+        except Exception:  # the first one says more
+            raise error from None
+
+
+@contextmanager
+def _taken_for_eager() -> Iterator[None]:
+    """Where a module asks whether it is compiled or exported, it is not."""
+    with ExitStack() as stack:
+        for name in ("is_compiling", "is_exporting", "is_dynamo_compiling"):
+            stack.enter_context(patch.object(torch.compiler, name, lambda: False))
+        yield
+
+
+@contextmanager
+def _conversions_left_out() -> Iterator[None]:
+    """A module that is converted to the type and place it has is left alone; export cannot swap its weights."""
+    convert: Callable[..., nn.Module] = nn.Module._apply
+
+    def apply(module: nn.Module, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
+        tensors = [*module.parameters(recurse), *module.buffers(recurse)]
+        same = all((fn(t).dtype, fn(t).device) == (t.dtype, t.device) for t in tensors)
+        return module if same else convert(module, fn, recurse)
+
+    with patch.object(nn.Module, "_apply", apply):
+        yield
+
+
 def _exported(module: nn.Module, arguments: Arguments) -> ExportedProgram:
     args, kwargs = arguments.filled(arguments.tensors)
     with torch.no_grad(), quiet(), scans_kept(), _tensors_only(module):
-        program = torch.export.export(module, args, kwargs, strict=False)
+        with KnownValues(), _conversions_left_out():
+            program = torch.export.export(module, args, kwargs, strict=False)
         return program.run_decompositions(decompositions())  # type: ignore[no-any-return]
 
 
 def decompositions() -> dict[torch._ops.OperatorBase, Callable[..., Any]]:
-    """How torch takes operations apart that we do not lower; beyond its core set where only that helps."""
+    """How torch takes operations apart that we do not lower; into its core set, and where need be beyond it."""
     core: dict[Any, Any] = dict(torch.export.default_decompositions().items())
-    further = {op: rule for op, rule in decomposition_table.items() if str(op) in _TAKEN_APART}
+    further = {op: rule for op, rule in decomposition_table.items() if _is_functional(op)}
     lowered = lowered_targets()
-    return {op: rule for op, rule in (core | further).items() if str(op) not in lowered}
+    return {op: rule for op, rule in (further | core).items() if str(op) not in lowered}
+
+
+def _is_functional(op: object) -> bool:
+    """Whether a call changes no argument, and no part of it ends in a call that does (as of views of copies)."""
+    return (
+        isinstance(op, torch._ops.OpOverload)
+        and not op._schema.is_mutable
+        and not op._schema.name.endswith(("_copy", "_scatter"))
+    )
 
 
 def run_once(module: nn.Module, arguments: Arguments, name: str) -> None:

@@ -160,7 +160,7 @@ def _transformer(
 def _lengths(config: Any, sizes: _Sizes) -> tuple[int, int]:
     """Tokens in the input, and positions of the cache."""
     text = config.get_text_config(decoder=True)
-    longest = getattr(text, "max_position_embeddings", None)
+    longest = max(getattr(text, "max_position_embeddings", None) or 0, 0)  # -1 in models without a limit
     context = sizes.context or min(longest or _LONGEST, _LONGEST)
     seq = sizes.seq or min(context, longest or context)
     for what, length in (("context", context), ("seq", seq)):

@@ -11,6 +11,9 @@ import networkx as nx
 from wsc.compiler.ir.types import TensorType
 from wsc.compiler.ops import Constant, Input, Op, Parameter, Work
 
+_WEIGHTS = (Parameter, Constant)
+_SOURCES = (Input, *_WEIGHTS)
+
 
 @dataclass(frozen=True)
 class Location:
@@ -42,12 +45,12 @@ class Node:
     @property
     def is_source(self) -> bool:
         """Whether the value comes from outside the graph."""
-        return isinstance(self.op, (Input, Parameter, Constant))
+        return type(self.op) in _SOURCES
 
     @property
     def is_weight(self) -> bool:
         """Whether the value is a parameter or a constant."""
-        return isinstance(self.op, (Parameter, Constant))
+        return type(self.op) in _WEIGHTS
 
 
 @dataclass(frozen=True)

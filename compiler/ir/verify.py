@@ -12,16 +12,21 @@ from __future__ import annotations
 
 from wsc.compiler.errors import VerificationError
 from wsc.compiler.ir.graph import Graph, Node
-from wsc.compiler.ops import Input
+from wsc.compiler.ir.types import TensorType
+from wsc.compiler.ops import Input, Op
+
+# What an op infers from types: asked once for all the nodes of a graph that say the same, as those of its layers do.
+_Known = dict[tuple[Op, tuple[TensorType, ...]], TensorType]
 
 
 def verify(graph: Graph) -> None:
     """Raise VerificationError naming the first invariant that the graph breaks."""
     seen: set[str] = set()
+    known: _Known = {}
     for node in graph.nodes:
-        if node.name in seen or not node.name or any(c.isspace() for c in node.name):
+        if node.name in seen or node.name.split() != [node.name]:
             raise VerificationError(f"graph '{graph.name}': bad or repeated name '{node.name}'")
-        _verify_node(graph, node, seen)
+        _verify_node(graph, node, seen, known)
         seen.add(node.name)
     indices = sorted(n.op.index for n in graph.nodes if isinstance(n.op, Input))
     if indices != list(range(len(indices))):
@@ -48,7 +53,7 @@ def _verify_state(graph: Graph) -> None:
             )
 
 
-def _verify_node(graph: Graph, node: Node, seen: set[str]) -> None:
+def _verify_node(graph: Graph, node: Node, seen: set[str], known: _Known) -> None:
     if late := [name for name in node.inputs if name not in seen]:
         raise VerificationError(
             f"node '{node.name}' reads {late} before they are computed, at {node.location}"
@@ -57,8 +62,9 @@ def _verify_node(graph: Graph, node: Node, seen: set[str]) -> None:
         if node.inputs:
             raise VerificationError(f"source '{node.name}' has inputs {node.inputs}")
         return
+    asked = (node.op, graph.operand_types(node))
     try:
-        inferred = node.op.infer(graph.operand_types(node))
+        inferred = known[asked] if asked in known else known.setdefault(asked, node.op.infer(asked[1]))
     except ValueError as error:
         raise VerificationError(f"node '{node.name}' at {node.location}: {error}") from error
     if inferred != node.type:

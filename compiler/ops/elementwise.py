@@ -60,6 +60,7 @@ FUNCTIONS: dict[str, Scalar] = {
     "reciprocal": Scalar(lambda x: np.asarray(1 / x), 1, ops=3),
     "sin": Scalar(np.sin, 1, ops=8),
     "cos": Scalar(np.cos, 1, ops=8),
+    "atan2": Scalar(np.arctan2, 2, ops=14),
     "tanh": Scalar(np.tanh, 1, ops=11),
     "erf": Scalar(erf, 1, ops=12),
     "sigmoid": Scalar(_sigmoid, 1, ops=12),

@@ -7,6 +7,7 @@ Operations that have a lowering are kept whole by the export; torch decomposes t
 
 from wsc.frontend.lower import (
     activation,
+    angles,
     attention,
     backward,
     complex,
@@ -14,14 +15,19 @@ from wsc.frontend.lower import (
     conversion,
     convolution,
     creation,
+    distance,
     elementwise,
     experts,
+    fourier,
     indexing,
     normalization,
     pooling,
+    pooling_places,
     quantized,
     reduction,
+    refused,
     resize,
+    segments,
     shape,
 )
 from wsc.frontend.lower.program import lower
@@ -29,6 +35,7 @@ from wsc.frontend.lower.registry import lowered_targets
 
 __all__ = [
     "activation",
+    "angles",
     "attention",
     "backward",
     "complex",
@@ -36,15 +43,20 @@ __all__ = [
     "conversion",
     "convolution",
     "creation",
+    "distance",
     "elementwise",
     "experts",
+    "fourier",
     "indexing",
     "lower",
     "lowered_targets",
     "normalization",
     "pooling",
+    "pooling_places",
     "quantized",
     "reduction",
+    "refused",
     "resize",
+    "segments",
     "shape",
 ]

@@ -30,6 +30,18 @@ def empty(call: Call, size: Sequence[int], *_order: object, **_layout: object) -
     return _filled(call, 0)
 
 
+@lowering("aten.arange.start_step")
+def arange(call: Call, start: float, end: float, step: float = 1, **_layout: object) -> Value:
+    """start, start + step, ... below end."""
+    return call.constant(torch.arange(start, end, step, dtype=torch_dtype(call.result.dtype)))
+
+
+@lowering("aten.scalar_tensor.default")
+def scalar_tensor(call: Call, number: float, **_layout: object) -> Value:
+    """One number."""
+    return _filled(call, number)
+
+
 def _filled(call: Call, number: float) -> Value:
     one = torch.full((), number, dtype=torch_dtype(call.result.dtype))
     return call.constant(one.expand(call.result.shape))

@@ -9,8 +9,7 @@ import torch
 
 from wsc.compiler.ir.types import DType
 from wsc.frontend.lower.call import Call
-from wsc.frontend.lower.complex import complex_product
-from wsc.frontend.lower.registry import Unsupported, lowering
+from wsc.frontend.lower.registry import lowering
 from wsc.frontend.lower.value import Operand, Value
 
 _UNARY = (
@@ -28,8 +27,6 @@ def _unary(fn: str, call: Call, x: Value) -> Value:
 
 
 def _binary(fn: str, call: Call, x: Operand, y: Operand) -> Value:
-    if fn == "mul" and call.takes_complex:
-        return complex_product(call, x, y)
     return call.map(fn, x, y)
 
 
@@ -163,10 +160,11 @@ def pow_tensor(call: Call, x: Operand, exponent: Operand) -> Value:
 
 @lowering("aten.round.default", "aten.round.decimals")
 def round_even(call: Call, x: Value, decimals: int = 0) -> Value:
-    """To the nearest integer, halves to the even one."""
-    if decimals:
-        raise Unsupported("rounding to decimals")
-    return call.map("round", x)
+    """To the nearest integer, halves to the even one; or to so many decimals."""
+    if not decimals:
+        return call.map("round", x)
+    scale = 10**decimals
+    return call.map("div", call.map("round", call.map("mul", x, scale)), scale)
 
 
 @lowering("aten.trunc.default")

@@ -76,6 +76,22 @@ def group_norm(
     )
 
 
+@lowering("aten.native_group_norm.default")
+def native_group_norm(
+    call: Call,
+    x: Value,
+    weight: Value | None,
+    bias: Value | None,
+    batch: int,
+    channels: int,
+    positions: int,
+    groups: int,
+    eps: float,
+) -> tuple[Value | Missing, ...]:
+    """The same; also gives statistics."""
+    return group_norm(call, x, groups, weight, bias, eps), _STATISTICS, _STATISTICS
+
+
 @lowering("aten.batch_norm.default")
 def batch_norm(
     call: Call,
@@ -111,6 +127,23 @@ def batch_norm_inference(
 ) -> tuple[Value | Missing, ...]:
     """By the stored statistics of each channel."""
     result = _scaled_by_statistics(call, x, weight, bias, mean, variance, eps)
+    return result, _STATISTICS, _STATISTICS
+
+
+@lowering("aten._native_batch_norm_legit.default")
+def batch_norm_either(
+    call: Call,
+    x: Value,
+    weight: Value | None,
+    bias: Value | None,
+    mean: Value,
+    variance: Value,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> tuple[Value | Missing, ...]:
+    """By the stored statistics of each channel, in inference."""
+    result = batch_norm(call, x, weight, bias, mean, variance, training, momentum, eps)
     return result, _STATISTICS, _STATISTICS
 
 

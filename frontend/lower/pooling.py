@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
+
 from wsc.compiler.ops import Pool, Reduce
+from wsc.frontend.lower.averaging import adaptive, applied, sliding
 from wsc.frontend.lower.call import Call
+from wsc.frontend.lower.pooling_places import places_of_maxima
 from wsc.frontend.lower.registry import Unsupported, lowering
-from wsc.frontend.lower.value import Missing, Value
+from wsc.frontend.lower.value import Value
 
 Extents = int | Sequence[int]
 _Window = tuple[int, int, int, int, int, int]
@@ -38,10 +42,11 @@ def max_pool_with_indices(
     padding: Extents = 0,
     dilation: Extents = 1,
     ceil_mode: bool = False,
-) -> tuple[Value, Missing]:
-    """The same; where in the window the largest element is, is not available."""
+) -> tuple[Value, Value]:
+    """The same, and where among the elements each maximum is."""
     value = max_pool(call, x, kernel_size, stride, padding, dilation, ceil_mode)
-    return value, Missing("it reads the places of the maxima of a pooling")
+    windows = _windows(call, x, kernel_size, stride, padding, dilation)
+    return value, places_of_maxima(call, x, windows, call.results[1].shape)
 
 
 @lowering("aten.avg_pool1d.default", "aten.avg_pool2d.default", "aten.avg_pool3d.default")
@@ -56,15 +61,18 @@ def avg_pool(
     divisor_override: int | None = None,
 ) -> Value:
     """The mean of each window over the trailing dimensions; padding counts as zeros if `count_include_pad`."""
-    if divisor_override is not None:
-        raise Unsupported("a divisor of its own for the mean of a window")
     windows = _windows(call, x, kernel_size, stride, padding, 1)
+    if divisor_override is not None:
+        scale = torch.Size(taps for _, taps, *_ in windows).numel() / divisor_override
+        return call.map("mul", call.add(Pool("mean", windows), x), scale)
     if all(not lo and taps >= x.shape[dim] for dim, taps, _, _, lo, _ in windows):
         return call.add(Reduce("mean", tuple(dim for dim, *_ in windows), keep=True), x)
     # What a window reaches beyond the padding never counts; without padding that is all that it reaches beyond.
     count_include_pad = count_include_pad and any(lo for *_, lo, _ in windows)
     if count_include_pad and any(hi > lo for *_, lo, hi in windows):
-        raise Unsupported("windows that reach beyond the padding (ceil_mode) in a mean that counts padding")
+        shape = call.result.shape
+        how = [(x.shape[dim], shape[dim], taps, stride, lo) for dim, taps, stride, _, lo, _ in windows]
+        return applied(call, x, [sliding(*window, counts_padding=True) for window in how])
     return call.add(Pool("mean", windows, count_include_pad), x)
 
 
@@ -75,15 +83,13 @@ def avg_pool(
     "aten._adaptive_avg_pool3d.default",
 )
 def adaptive_avg_pool(call: Call, x: Value, output_size: Extents) -> Value:
-    """The mean of equal parts of the trailing dimensions, as many as there are outputs."""
+    """The mean of parts of the trailing dimensions, as many as there are outputs."""
     dims = range(x.rank - len(_listed(output_size, 1)), x.rank)
     parts = [(x.shape[dim], call.result.shape[dim]) for dim in dims]
     if all(n == 1 for _, n in parts):
         return call.add(Reduce("mean", tuple(dims), keep=True), x)
     if any(extent % n for extent, n in parts):
-        raise Unsupported(
-            f"adaptive pooling of {parts[0][0]} elements to {parts[0][1]}: the windows are unequal"
-        )
+        return applied(call, x, [adaptive(*part) for part in parts])
     windows = tuple(
         (dim, extent // n, extent // n, 1, 0, 0) for dim, (extent, n) in zip(dims, parts, strict=True)
     )

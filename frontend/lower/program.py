@@ -20,7 +20,7 @@ from wsc.compiler.ir.model import Model
 from wsc.compiler.ir.types import DType, TensorType
 from wsc.compiler.ops import Input
 from wsc.frontend.lower.call import Call
-from wsc.frontend.lower.complex import COMPLEX
+from wsc.frontend.lower.complex import COMPLEX, find_of_complex
 from wsc.frontend.lower.custom import find_custom
 from wsc.frontend.lower.finish import finish
 from wsc.frontend.lower.fold import fold, is_foldable
@@ -165,7 +165,9 @@ def _lowered(node: fx.Node, origin: Origin, args: Any, kwargs: Any) -> Lowered:
     samples = fx.map_arg(node.args, lambda argument: argument.meta["val"])
     call = Call(origin, results, samples)
     if str(node.target) not in COMPLEX and _has_complex(node, samples):
-        raise Unsupported("complex numbers; write it with their real and imaginary parts")
+        function = find_of_complex(str(node.target))
+        if function is None:
+            raise Unsupported("complex numbers; write it with their real and imaginary parts")
     lowered = function(call, *args, **kwargs)
     parts = lowered if isinstance(lowered, tuple) else (lowered,)
     for part, expected in zip(parts, call.results, strict=True):

@@ -7,6 +7,7 @@ from functools import partial
 
 from wsc.compiler.ops import Recurrence, Reduce, Scan, TopK
 from wsc.frontend.lower.call import Call, dim_of, dims_of
+from wsc.frontend.lower.distance import norm
 from wsc.frontend.lower.registry import Unsupported, lowering
 from wsc.frontend.lower.value import Missing, Value
 
@@ -154,10 +155,5 @@ def _variance(call: Call, x: Value, dims: tuple[int, ...], correction: float, ke
 def vector_norm(
     call: Call, x: Value, ord: float = 2, dim: Dims = None, keepdim: bool = False, *, dtype: object = None
 ) -> Value:
-    """The root of the sum of squares, the sum of magnitudes, or the largest magnitude."""
-    x, dims = call.cast(x, call.result.dtype), dims_of(dim, x.rank)
-    if ord == 2:
-        return call.map("sqrt", _over(call, "sum", call.map("mul", x, x), dims, keepdim))
-    if ord not in (1, float("inf")):
-        raise Unsupported(f"a norm of order {ord}")
-    return _over(call, "sum" if ord == 1 else "max", call.map("abs", x), dims, keepdim)
+    """The root of the sum of squares, the sum of magnitudes, the largest magnitude, or the norm of another order."""
+    return norm(call, call.cast(x, call.result.dtype), ord, dims_of(dim, x.rank), keepdim)

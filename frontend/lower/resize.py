@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch.nn import functional as F
 
-from wsc.compiler.ops import Contract, Gather
+from wsc.compiler.ops import Gather
+from wsc.frontend.lower.averaging import applied
 from wsc.frontend.lower.call import Call
 from wsc.frontend.lower.registry import lowering
 from wsc.frontend.lower.value import Value
-from wsc.frontend.tensors import torch_dtype
 
 
 @lowering("aten.upsample_nearest1d.vec", "aten.upsample_nearest2d.vec", "aten.upsample_nearest3d.vec")
@@ -35,20 +36,66 @@ def nearest(
     return x
 
 
-@lowering("aten.upsample_bilinear2d.vec")
-def bilinear(
+@lowering("aten.upsample_linear1d.vec", "aten.upsample_bilinear2d.vec", "aten.upsample_trilinear3d.vec")
+def linear(
     call: Call,
     x: Value,
     output_size: Sequence[int] | None,
     align_corners: bool,
     scale_factors: Sequence[float] | None,
 ) -> Value:
+    """Between the two nearest elements along each dimension."""
+    return _resized(call, x, scale_factors, mode="linear", align_corners=align_corners)
+
+
+@lowering("aten.upsample_bicubic2d.vec")
+def bicubic(
+    call: Call,
+    x: Value,
+    output_size: Sequence[int] | None,
+    align_corners: bool,
+    scale_factors: Sequence[float] | None,
+) -> Value:
+    """A cubic through the four nearest elements along each dimension."""
+    return _resized(call, x, scale_factors, mode="bicubic", align_corners=align_corners)
+
+
+@lowering("aten._upsample_bilinear2d_aa.vec")
+def smooth_bilinear(
+    call: Call,
+    x: Value,
+    output_size: Sequence[int] | None,
+    align_corners: bool,
+    scale_factors: Sequence[float] | None,
+) -> Value:
+    """Weighted by a triangle as wide as the elements are apart in the result."""
+    return _resized(call, x, scale_factors, mode="bilinear", align_corners=align_corners, antialias=True)
+
+
+@lowering("aten._upsample_bicubic2d_aa.vec")
+def smooth_bicubic(
+    call: Call,
+    x: Value,
+    output_size: Sequence[int] | None,
+    align_corners: bool,
+    scale_factors: Sequence[float] | None,
+) -> Value:
+    """Weighted by a cubic as wide as the elements are apart in the result."""
+    return _resized(call, x, scale_factors, mode="bicubic", align_corners=align_corners, antialias=True)
+
+
+def _resized(call: Call, x: Value, factors: Sequence[float] | None, mode: str, **how: Any) -> Value:
     """Products with one constant matrix a dimension, made by asking torch what it does to each unit vector."""
-    for dim, equation in ((2, "nchw,qh->ncqw"), (3, "nchw,qw->nchq")):
+    matrices = []
+    for dim in range(2, x.rank):
         units = torch.eye(x.shape[dim], dtype=torch.float64)[None]
-        scale = scale_factors[dim - 2] if scale_factors else None
+        scale = factors[dim - 2] if factors else None
         size = None if scale else call.result.shape[dim]
-        matrix = F.interpolate(units, size, scale, mode="linear", align_corners=align_corners)[0].T
-        weights = call.constant(matrix.to(torch_dtype(x.type.dtype)).contiguous())
-        x = call.add(Contract(equation), x, weights)
-    return x
+        if mode == "linear":
+            matrix = F.interpolate(units, size, scale, mode=mode, **how)[0]
+        else:  # these are for two dimensions: the other stays as it is
+            flat = units[..., None].expand(-1, -1, -1, 2).contiguous()
+            sizes, scales = (None, [scale, 1.0]) if scale else ([size, 2], None)
+            matrix = F.interpolate(flat, sizes, scales, mode=mode, **how)[0, :, :, 0]  # type: ignore[arg-type]
+        matrices.append(matrix.T)
+    return applied(call, x, matrices)

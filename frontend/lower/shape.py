@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from wsc.compiler.ops import Concat, Pad
+from wsc.compiler.ops import Concat, Gather, Pad, Update
 from wsc.frontend.lower.call import Call, dim_of
 from wsc.frontend.lower.registry import Unsupported, lowering
 from wsc.frontend.lower.value import Value
@@ -16,14 +16,47 @@ from wsc.frontend.lower.value import Value
 def as_strided(
     call: Call, x: Value, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
 ) -> Value:
-    """The elements in order under another shape, where that is all that the strides say."""
-    ordered = torch.empty_strided(size, stride, device="meta").is_contiguous()
-    whole = x.type.elements == call.result.elements and not storage_offset
+    """Elements by their places in memory, where the tensor's own memory is all that is read."""
     sample = call.samples[0]
     assert isinstance(sample, torch.Tensor)
-    if not (ordered and whole and sample.is_contiguous()):
-        raise Unsupported("a view of memory that does not read a tensor's elements in order")
-    return call.reshape(x, tuple(size))
+    places = torch.empty_strided(sample.shape, sample.stride(), dtype=torch.int64)
+    places.copy_(torch.arange(places.numel()).reshape(places.shape))
+    if sample.storage_offset() or places.untyped_storage().nbytes() != 8 * places.numel():
+        raise Unsupported("a view of memory that does not belong to the tensor alone")
+    taken = torch.as_strided(places, tuple(size), tuple(stride), storage_offset or 0)
+    if torch.equal(taken.flatten(), torch.arange(places.numel())):
+        return call.reshape(x, tuple(size))
+    flat = call.reshape(x, (x.type.elements,))
+    return call.add(Gather(), flat, call.constant(taken.contiguous()))
+
+
+@lowering("aten.diagonal.default", "aten.diagonal_copy.default")
+def diagonal(call: Call, x: Value, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Value:
+    """The elements of matrices at equal places, `offset` columns on, in a new last dimension."""
+    flat, places, _ = _matrices(call, x, offset, dim1, dim2)
+    return call.add(Gather(flat.rank - 1), flat, places)
+
+
+@lowering("aten.diagonal_scatter.default")
+def diagonal_scatter(
+    call: Call, x: Value, source: Value, offset: int = 0, dim1: int = 0, dim2: int = 1
+) -> Value:
+    """The tensor with these elements replaced."""
+    flat, places, order = _matrices(call, x, offset, dim1, dim2)
+    placed = call.add(Update(flat.rank - 1), flat, places, call.cast(source, x.type.dtype))
+    apart = call.reshape(placed, [x.shape[d] for d in order])
+    return call.permute(apart, [order.index(d) for d in range(x.rank)])
+
+
+def _matrices(call: Call, x: Value, offset: int, dim1: int, dim2: int) -> tuple[Value, Value, list[int]]:
+    """The two dimensions joined at the end, the places of a diagonal along them, and the order they are in."""
+    first, second = dim_of(dim1, x.rank), dim_of(dim2, x.rank)
+    order = [*(d for d in range(x.rank) if d not in (first, second)), first, second]
+    rows, columns = x.shape[first], x.shape[second]
+    flat = call.permute(x, order)
+    flat = call.reshape(flat, (*flat.shape[:-2], rows * columns))
+    places = torch.arange(rows * columns).reshape(rows, columns).diagonal(offset)
+    return flat, call.constant(places.contiguous()), order
 
 
 @lowering(

@@ -1,4 +1,4 @@
-"""Repeats are disjoint, true, and as many as there are; layers of a model are found as repeats."""
+"""Repeats are disjoint, true, and as many as there are."""
 
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -7,16 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.compiler.graphs import graph
-from wsc.compiler.blocks import (
-    Repeat,
-    computed_nodes,
-    find_repeats,
-    node_signature,
-    node_signatures,
-    structural_hash,
-)
-from wsc.compiler.ir.graph import Graph
+from tests.compiler.graphs import transformer
+from wsc.compiler.blocks import Repeat, find_repeats, structural_hash
 
 LAYER = "nqkvasonmgmr"  # norms, projections, attention, ...: some entries occur twice in it
 
@@ -86,59 +78,6 @@ def repeats_at_the_start(text: str) -> Iterator[Repeat]:
         while text.startswith(text[:length] * count):
             yield Repeat(0, length, count)
             count += 1
-
-
-def transformer(layers: int, rotary: bool) -> Graph:
-    """Layers as in GPT-2, cut short; or with a table that is computed once and read by every layer."""
-    lines = [
-        "%ids = input(index=0) : i64[1,4]",
-        "%wte = parameter(key='wte') : f32[50,8]",
-        "%angle = input(index=1) : f32[1,4,8]",
-        "%table = elementwise(fn='cos', scalars=(None,)) %angle : f32[1,4,8]",
-        "%h0 = gather(dim=0, batch=0) %wte %ids : f32[1,4,8]",
-    ]
-    for i in range(layers):
-        turn = f"%k{i} %table" if rotary else f"%k{i} %k{i}"
-        lines += [
-            f"%w{i} = parameter(key='w{i}') : f32[8,8]",
-            f"%n{i} = norm(form='layer', dims=(2,), eps=1e-05) %h{i} : f32[1,4,8]",
-            f"%q{i} = contract(equation='bsk,kn->bsn') %n{i} %w{i} : f32[1,4,8]",
-            f"%k{i} = contract(equation='bsk,kn->bsn') %n{i} %w{i} : f32[1,4,8]",
-            f"%t{i} = elementwise(fn='mul', scalars=(None, None)) {turn} : f32[1,4,8]",
-            f"%a{i} = attention(scale=0.3, causal=False) %q{i} %t{i} %n{i} : f32[1,4,8]",
-            f"%h{i + 1} = elementwise(fn='add', scalars=(None, None)) %h{i} %a{i} : f32[1,4,8]",
-        ]
-    return graph(*lines, f"%out = softmax(dim=2) %h{layers} : f32[1,4,8]", "return %out")
-
-
-@pytest.mark.parametrize(("layers", "rotary"), [(2, False), (3, False), (3, True), (12, False), (12, True)])
-def test_layers_of_a_model_are_one_repeat(layers: int, rotary: bool) -> None:
-    made = transformer(layers, rotary)
-    signatures = node_signatures(made)
-    (repeat,) = find_repeats(signatures)
-    # The first layer reads the embedding instead of a layer's sum, at the same distance: it counts as a layer.
-    assert (repeat.length, repeat.count) == (6, layers)
-    nodes = computed_nodes(made)
-    blocks = [
-        [node.name for node in nodes[i : i + repeat.length]]
-        for i in range(repeat.start, repeat.stop, repeat.length)
-    ]
-    assert blocks[0][0] == "n0"
-    assert len({structural_hash(made, block) for block in blocks}) == 1
-
-
-def test_a_signature_tells_op_types_and_where_operands_come_from() -> None:
-    made = transformer(12, rotary=True)
-    assert node_signature(made, made["q3"]) == (
-        "contract(equation='bsk,kn->bsn', windows=()) (1 back f32[1,4,8], parameter f32[8,8]) -> f32[1,4,8]"
-    )
-    assert node_signature(made, made["t3"]).startswith(
-        "elementwise(fn='mul', scalars=(None, None)) (1 back f32[1,4,8], at 0 f32[1,4,8])"
-    )
-    assert node_signature(made, made["h0"]).startswith(
-        "gather(dim=0, batch=0) (parameter f32[50,8], input i64[1,4])"
-    )
-    assert node_signatures(made)[2] == node_signature(made, made["n0"])
 
 
 def test_a_block_that_differs_hashes_differently() -> None:

@@ -75,6 +75,7 @@ BINARY: dict[str, Torch] = {
     "mod": torch.remainder,
     "fmod": torch.fmod,
     "pow": torch.pow,
+    "atan2": torch.atan2,
     "max": torch.maximum,
     "min": torch.minimum,
     "eq": torch.eq,

@@ -36,9 +36,9 @@ def cross_entropy(scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     return F.cross_entropy(scores.flatten(0, -2), target.flatten())
 
 
-def trained(name: str) -> Trained:
+def trained(name: str, **options: str) -> Trained:
     torch.manual_seed(0)
-    source = load(str(SAMPLES / f"{name}.py"), SAMPLE_OPTIONS[name])
+    source = load(str(SAMPLES / f"{name}.py"), {**SAMPLE_OPTIONS[name], **options})
     shape = source.module(*source.example_inputs).shape
     target = torch.randint(shape[-1], shape[:-1])
     return capture_training(WithLoss(source.module, cross_entropy), (source.example_inputs, target), name)

@@ -4,7 +4,7 @@ from torch import nn
 
 class Layer(nn.Module):
     def forward(self, x):
-        x = torch.atan2(x, x + 1)
+        x = torch.special.airy_ai(x)
         return x + torch.rand(4)
 
 
@@ -17,7 +17,7 @@ class Many(nn.Module):
         for layer in self.layers:
             x = layer(x)
         pairs = torch.view_as_complex(x.reshape(-1, 2))
-        return torch.atan2(x, x), pairs.abs()
+        return torch.special.airy_ai(x), pairs.sqrt()
 
 
 def model():

@@ -1,0 +1,240 @@
+"""Models beside the list of the zoo, at small width: which pass at the first try, and what is said of the others.
+
+    python -m benchmarks.models_kept                      # all of `kept_back`, then the table into docs/models.md
+    python -m benchmarks.models_kept --only fnet levit    # these alone, printed; any model type of transformers serves
+
+A model passes where it is captured, lowered and verified, and the reference interpreter gives what eager gives within
+1e-4 after all passes. Each runs in a process of its own, with limits of CPU seconds (`--seconds`) and memory, and what
+was found is kept (`--keep`), so that a run that was cut off goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from benchmarks.kept_back import DIFFUSERS, TRANSFORMERS
+from benchmarks.models import KEPT_BACK, PAGE, ROOT, first_sentence
+from benchmarks.narrow import narrowed
+
+TOLERANCE = 1e-4
+MEMORY_BYTES = 10 * 2**30  # of addresses, of which torch takes more than it fills
+# Which class a model type has, where none is named: the first of these tasks that it is for.
+_TASKS = (
+    *("CAUSAL_LM", "SEQ_TO_SEQ_CAUSAL_LM", "IMAGE_TEXT_TO_TEXT", "IMAGE_CLASSIFICATION", "MASKED_LM"),
+    *("SPEECH_SEQ_2_SEQ", "CTC", "TIME_SERIES_PREDICTION"),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one model; `error` is empty where it passes."""
+
+    library: str
+    name: str
+    error: str = ""
+    nodes: int = 0
+    macs: int = 0
+    difference: float = 0.0
+    cpu_s: float = 0.0
+
+
+def main() -> None:
+    given = _arguments()
+    chosen = [pair for pair in known() if not given.only or pair[1] in given.only]
+    strangers = set(given.only) - {name for _, name in chosen}
+    chosen += [("transformers", name) for name in sorted(strangers)]
+    _preload()
+    if given.seconds:
+        rows = [_asked(*pair, given) for pair in chosen]
+    else:
+        rows = [_read(file) for pair in chosen if (file := _file(*pair, given)).exists()]
+    text = section(rows)
+    if not given.only:
+        before = PAGE.read_text(encoding="utf-8").partition(KEPT_BACK)[0]
+        PAGE.write_text(before + text, encoding="utf-8")
+    print(json.dumps([asdict(row) for row in rows], indent=1) if given.json else text)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument(
+        "--only", nargs="*", default=[], help="these models alone; docs/models.md stays as it is"
+    )
+    parser.add_argument("--seconds", type=int, default=120, help="CPU seconds for a model; 0 asks none")
+    parser.add_argument("--again", nargs="*", default=[], help="models to ask again, of those that are kept")
+    folder = ROOT / "build" / "models_kept"
+    parser.add_argument("--keep", type=Path, default=folder, help="folder of what was found, model by model")
+    parser.add_argument("--json", action="store_true", help="the rows as JSON")
+    return parser.parse_args()
+
+
+def known() -> list[tuple[str, str]]:
+    """(library, model) of every model asked."""
+    from benchmarks.kept_back_nets import NETS
+
+    names = {"transformers": TRANSFORMERS, "diffusers": DIFFUSERS, "torch.nn": NETS}
+    return [(library, name) for library, models in names.items() for name in models]
+
+
+def _asked(library: str, name: str, given: argparse.Namespace) -> Row:
+    """The row of a model: what is kept of it, or else a new one."""
+    file = _file(library, name, given)
+    if file.exists() and not (given.only or name in given.again):
+        return _read(file)
+    row = _in_a_process(library, name, given.seconds)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(asdict(row)), encoding="utf-8")
+    return row
+
+
+def _file(library: str, name: str, given: argparse.Namespace) -> Path:
+    folder: Path = given.keep
+    return folder / f"{library}-{name}.json".replace(" ", "_")
+
+
+def _read(file: Path) -> Row:
+    return Row(**json.loads(file.read_text(encoding="utf-8")))
+
+
+def _preload() -> None:
+    """Import what every model needs, so that no process spends its time on it."""
+    for name in ("transformers", "diffusers", "wsc.commands.run", "wsc.frontend.hf", "wsc.frontend.capture"):
+        import_module(name)
+
+
+def _in_a_process(library: str, name: str, seconds: int) -> Row:
+    processes = get_context("fork")
+    receiver, sender = processes.Pipe(duplex=False)
+    process = processes.Process(target=_send, args=(sender, library, name, seconds))
+    process.start()
+    sender.close()
+    try:
+        row: Row = receiver.recv()
+    except EOFError:  # it ended without an answer
+        process.join()
+        row = Row(
+            library,
+            name,
+            f"no answer in {seconds} CPU seconds, or stopped by signal {-(process.exitcode or 0)}",
+        )
+    process.join()
+    print(f"{library} {name}: {row.error or 'passes'}", file=sys.stderr, flush=True)
+    return row
+
+
+def _send(sender: Connection, library: str, name: str, seconds: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    sender.send(judged(library, name))
+
+
+def judged(library: str, name: str) -> Row:
+    """Capture, lower, verify, run and compare one model, in this process."""
+    from wsc.commands.run import relative_error
+    from wsc.compiler.errors import UserError
+    from wsc.compiler.ir.interpret import interpret
+    from wsc.compiler.ir.verify import verify
+    from wsc.compiler.passes.pipeline import run_pipeline
+    from wsc.frontend.capture import capture
+
+    start = time.process_time()
+    try:
+        module, inputs = _made(library, name)
+        captured = capture(module, inputs, name)
+        verify(captured.model.graph)
+        model = run_pipeline(captured.model)
+        assert captured.example_inputs is not None
+        ours = interpret(model.graph, captured.example_inputs, model.weights)
+        theirs = captured.reference(captured.example_inputs)
+        worst = max(relative_error(a, b) for a, b in zip(ours, theirs, strict=True))
+    except UserError as error:
+        return Row(library, name, f"{type(error).__name__}: {_short(error)}")
+    except Exception as error:
+        return Row(library, name, f"fails: {type(error).__name__}: {_short(error)}")
+    graph = captured.model.graph
+    said = "" if worst <= TOLERANCE else f"differs from eager by {worst:.1e}"
+    return Row(library, name, said, len(graph.nodes), graph.work().macs, worst, time.process_time() - start)
+
+
+def _short(error: Exception) -> str:
+    """The first sentence, and for operations that are not known the first of them."""
+    lines = str(error).splitlines() or [""]
+    said = (
+        " ".join(line.strip() for line in lines[:2]) if lines[0].endswith(":") else first_sentence(lines[0])
+    )
+    return said.replace("|", "/")[:300]
+
+
+def _made(library: str, name: str) -> tuple[Any, Any]:
+    """A module with random weights, and its example inputs."""
+    import torch
+
+    torch.manual_seed(0)
+    if library == "torch.nn":
+        from benchmarks.kept_back_nets import NETS
+
+        return NETS[name]()
+    from wsc.frontend.hf import load_hf
+
+    config = {"_class_name": name, **DIFFUSERS[name]} if library == "diffusers" else _narrow(name)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "config.json").write_text(json.dumps(config), encoding="utf-8")
+        source = load_hf(f"hf:{folder}", {"weights": "random", "seq": "9"})
+    return source.module, source.example_inputs
+
+
+def _narrow(kind: str) -> dict[str, Any]:
+    """The default configuration of a model type of transformers, made small."""
+    transformers = import_module("transformers")
+    entries = dict(TRANSFORMERS.get(kind, {}))
+    named = entries.pop("class", None) or _class_of(kind)
+    config = narrowed(transformers.CONFIG_MAPPING[kind]().to_dict(), entries)
+    left_out = {"dtype", "torch_dtype", "transformers_version"}
+    small = {key: value for key, value in config.items() if key not in left_out}
+    return {**small, "model_type": kind, "architectures": [named] if named else None}
+
+
+def _class_of(kind: str) -> str | None:
+    names = import_module("transformers.models.auto.modeling_auto")
+    for task in _TASKS:
+        found = getattr(names, f"MODEL_FOR_{task}_MAPPING_NAMES").get(kind)
+        if found:
+            return found if isinstance(found, str) else str(found[0])
+    return None
+
+
+def section(rows: Sequence[Row]) -> str:
+    """The part of the page on models beside the list."""
+    passed = [row for row in rows if not row.error]
+    share = len(passed) / max(len(rows), 1)
+    lines = [
+        KEPT_BACK,
+        "",
+        "Written by `python -m benchmarks.models_kept`: other models of the same libraries, at small width,",
+        "each from its configuration to the graph after all passes, its numbers compared with eager's (1e-4).",
+        "",
+        f"{len(passed)} of {len(rows)} asked pass ({share:.0%}); {len(known())} are on the list:",
+    ]
+    for library in dict.fromkeys(row.library for row in rows):
+        names = ", ".join(row.name for row in passed if row.library == library)
+        lines += ["", f"- {library}: {names or 'none'}"]
+    if failed := [row for row in rows if row.error]:
+        lines += ["", "| model | what is said |", "|---|---|"]
+        lines += [f"| {row.name} | {row.error} |" for row in failed]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""Values that do not depend on the inputs, kept beside the tensors without data that torch.export traces with.
+
+A model may ask for such a value to decide what to do next, as whether a mask that it has made of ones masks anything.
+torch.export cannot tell; here the question is answered by what eager would answer, whatever the inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import _disable_current_modes
+from torch.utils.weak import WeakIdKeyDictionary
+
+_READS = frozenset({"item", "tolist", "__bool__", "__int__", "__float__", "__index__"})
+_RANDOM = ("rand", "normal", "bernoulli", "dropout", "multinomial", "empty", "uniform", "exponential")
+_UNKNOWN = object()
+_LARGEST = 2**20  # elements of a value that is kept
+
+
+class KnownValues(TorchFunctionMode):
+    """While it is entered, answers what a module asks of values that do not depend on its inputs and weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: WeakIdKeyDictionary = WeakIdKeyDictionary()
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """The call itself, or what a known value answers to it."""
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        if name in _READS and args and args[0] in self._known:
+            with _disable_current_modes():
+                return func(self._known[args[0]], *args[1:], **kwargs)
+        found = func(*args, **kwargs)
+        if name == "__setitem__" or (name.endswith("_") and not name.endswith("__")) or "out" in kwargs:
+            self._changed(func, args, kwargs)
+        elif any(_has_no_data(leaf) for leaf in pytree.tree_leaves(found)):
+            self._keep(func, name, args, kwargs, found)
+        return found
+
+    def _keep(self, func: Callable[..., Any], name: str, args: Any, kwargs: Any, found: Any) -> None:
+        made = [leaf for leaf in pytree.tree_leaves(found) if isinstance(leaf, Tensor)]
+        if any(word in name for word in _RANDOM) or not all(_is_small(tensor) for tensor in made):
+            return
+        real = self._real(func, args, kwargs)
+        for tensor, value in zip(made, pytree.tree_leaves(real), strict=False):
+            if isinstance(value, Tensor) and value.shape == tensor.shape and value.dtype == tensor.dtype:
+                self._known[tensor] = value
+
+    def _changed(self, func: Callable[..., Any], args: Any, kwargs: Any) -> None:
+        """A call that changes an argument: its value changes too, or is known no more, nor what shares its memory."""
+        targets = [t for t in (args[0] if args else None, kwargs.get("out")) if isinstance(t, Tensor)]
+        targets = [target for target in targets if target in self._known]
+        if not targets or self._real(func, args, kwargs) is not _UNKNOWN:
+            return
+        memory = {self._known[target].untyped_storage().data_ptr() for target in targets}
+        lost = [t for t, value in self._known.items() if value.untyped_storage().data_ptr() in memory]
+        for tensor in lost:
+            del self._known[tensor]
+
+    def _real(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """What the call gives for known values; _UNKNOWN where an argument is not."""
+        if not all(self._is_known(leaf) for leaf in pytree.tree_leaves((args, kwargs))):
+            return _UNKNOWN
+        real_args, real_kwargs = pytree.tree_map(self._value, (args, kwargs))
+        try:
+            with _disable_current_modes(), torch.no_grad():
+                return func(*real_args, **real_kwargs)
+        except Exception:  # nothing depends on a value that is not kept
+            return _UNKNOWN
+
+    def _is_known(self, leaf: object) -> bool:
+        if isinstance(leaf, Tensor):
+            return leaf in self._known
+        return not isinstance(leaf, torch.SymInt | torch.SymFloat | torch.SymBool)
+
+    def _value(self, leaf: Any) -> Any:
+        if isinstance(leaf, Tensor):
+            return self._known[leaf]
+        return torch.device("cpu") if isinstance(leaf, torch.device) else leaf
+
+
+def _has_no_data(leaf: object) -> bool:
+    return isinstance(leaf, Tensor) and type(leaf) is not Tensor and not isinstance(leaf, torch.nn.Parameter)
+
+
+def _is_small(tensor: Tensor) -> bool:
+    sizes: Iterator[object] = iter(tensor.shape)
+    return all(type(size) is int for size in sizes) and tensor.numel() <= _LARGEST

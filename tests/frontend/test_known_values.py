@@ -1,0 +1,88 @@
+"""What a module asks of values that do not depend on its inputs is answered as eager would."""
+
+import pytest
+import torch
+from torch import nn
+
+from tests.frontend.conftest import Function
+from wsc.compiler.errors import ModelError
+from wsc.frontend.capture import capture
+
+
+def by_a_mask_of_ones(x):
+    mask = torch.ones(x.shape[:2], device=x.device)
+    mask[:, :1] = 2
+    if (mask > 2).any().item():
+        return x * 2
+    return x + int(mask.sum()) if (mask > 1).any() else x
+
+
+def by_what_is_listed(x):
+    widths = (torch.arange(1, 4, device=x.device) * 2).tolist()
+    return x[:, : widths[0]] * float(torch.tensor([1.5]).sum())
+
+
+@pytest.mark.parametrize("function", [by_a_mask_of_ones, by_what_is_listed])
+def test_constants_decide(check, function):
+    check(function, torch.randn(2, 3))
+
+
+def test_constants_decide_on_the_meta_device():
+    module = Function(by_a_mask_of_ones)
+    captured = capture(module, (torch.randn(2, 3, device="meta"),), "m")
+    assert [node.op.kind for node in captured.model.graph] == ["input", "elementwise"]
+
+
+def of_the_input(x):
+    return x * 2 if (x > 0).any() else x
+
+
+def through_a_view(x):
+    flags = torch.zeros(2, 3)
+    row = flags[0]
+    row += x[0]
+    return x * 2 if flags.any() else x
+
+
+def through_an_item(x):
+    flags = torch.zeros(2, 3)
+    flags[1, 1] = x[0, 0]
+    return x * 2 if flags.any() else x
+
+
+def of_random_numbers(x):
+    return x * 2 if torch.rand(2).sum() > 1 else x
+
+
+@pytest.mark.parametrize("function", [of_the_input, through_a_view, through_an_item, of_random_numbers])
+def test_what_depends_on_more_is_refused(function):
+    with pytest.raises(ModelError, match="depends on the values of its tensors"):
+        capture(Function(function), (torch.randn(2, 3),), "m")
+
+
+class OfItsOwn(nn.Module):
+    """Takes another way under export, on which it fails."""
+
+    def forward(self, x):
+        mask = None if torch.compiler.is_compiling() else torch.ones_like(x)
+        return x * mask[:, :2].sum()
+
+
+def test_a_way_for_export_that_fails_is_not_taken(check):
+    check(OfItsOwn(), torch.randn(2, 3))
+
+
+class Converted(nn.Module):
+    """Converts a part of itself to what it is already."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(3, 2)
+
+    def forward(self, x):
+        self.linear = self.linear.to(x.dtype)
+        return self.linear(x)
+
+
+def test_a_conversion_to_what_it_is_is_left_out(check):
+    check(Converted(), torch.randn(2, 3))

@@ -1,0 +1,71 @@
+"""The command that asks models beside the list: what it judges, what it says, how it makes a model small."""
+
+import pytest
+
+from benchmarks.kept_back_nets import NETS
+from benchmarks.models_kept import Row, judged, known, section
+from benchmarks.narrow import narrowed
+
+EVERY_DAY = {"VQ-VAE codebook", "graph network", "Fourier operator", "DLRM"}
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in EVERY_DAY else pytest.param(name, marks=pytest.mark.slow) for name in NETS]
+)
+def test_networks_of_torch_alone(name: str) -> None:
+    row = judged("torch.nn", name)
+    assert row.error == ""
+    assert row.nodes > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["fnet", "yoso", "longformer", "longt5", "led"])
+def test_models_that_once_were_refused(kind: str) -> None:
+    pytest.importorskip("transformers")
+    assert judged("transformers", kind).error == ""
+
+
+@pytest.mark.slow
+def test_what_is_refused_is_said() -> None:
+    pytest.importorskip("transformers")
+    row = judged("transformers", "superpoint")
+    assert row.error.startswith("UnsupportedModel: 'superpoint' uses 1 operation")
+    assert row.error.endswith("the size of the result depends on the values of tensors")
+
+
+def test_the_list_is_broad() -> None:
+    assert len(set(known())) == len(known()) >= 100
+    assert {library for library, _ in known()} == {"transformers", "diffusers", "torch.nn"}
+
+
+def test_a_configuration_made_small() -> None:
+    default = {
+        "hidden_size": 4096,
+        "num_hidden_layers": 32,
+        "layer_types": ["near", "far"] * 16,
+        "vocab_size": None,
+        "use_cache": True,
+        "vision_config": {"image_size": 224, "depths": [3, 9]},
+        "unknown": 7,
+    }
+    assert narrowed(default, {"unknown": 8, "vision_config": {"image_size": 64}}) == {
+        "hidden_size": 64,
+        "num_hidden_layers": 2,
+        "layer_types": ["near", "far"],
+        "vocab_size": None,
+        "use_cache": True,
+        "vision_config": {"image_size": 64, "depths": [1, 1]},
+        "unknown": 8,
+    }
+
+
+def test_the_part_of_the_page() -> None:
+    rows = [
+        Row("transformers", "a", nodes=3),
+        Row("transformers", "b", "UnsupportedModel: no"),
+        Row("torch.nn", "c"),
+    ]
+    text = section(rows)
+    assert text.startswith("## Models beside the list\n")
+    assert f"2 of 3 asked pass (67%); {len(known())} are on the list:\n\n- transformers: a\n" in text
+    assert text.endswith("| b | UnsupportedModel: no |\n")
