@@ -78,6 +78,17 @@ class Draft:
             value = self.add(Keep(cut.axis, dim), [value], value.dtype, slots, layout)
         return value
 
+    def filled(self, atom: int) -> int:
+        """An atom that walks the same tiles, all of them full; the atom itself where they come out even."""
+        axes = self.axes(atom)
+        parts = prod(self.mesh[a].parts for a in axes)
+        if self.extent(atom) % parts == 0:
+            return atom
+        made = -1 - len(self.blocks)
+        self.blocks[made] = self.layout([atom]).tile((self.extent(atom),))[0] * parts
+        self.cuts = {**self.cuts, made: axes}
+        return made
+
     def axes(self, atom: int | None) -> Axes:
         """The axes of more than one part that cut an atom."""
         found = self.cuts.get(atom, ()) if atom is not None else ()

@@ -6,7 +6,6 @@ from dataclasses import replace
 from math import prod
 
 from wsc.backends.wafer.instructions import AllGather, Insert, Lookup, Shift
-from wsc.backends.wafer.sequential.attention import copy
 from wsc.backends.wafer.sequential.draft import Conflict, Draft, Value, lines
 from wsc.backends.wafer.sequential.products import RING
 from wsc.compiler.ops import Elementwise, Gather
@@ -28,11 +27,14 @@ def gather(draft: Draft, table: Value, index: Value) -> Value:
 
 
 def _round(draft: Draft, table: Value, index: Value, op: Lookup, slots: tuple[int | None, ...]) -> Value:
-    """The index and the rows found so far go round the cores that hold the table, and end where they began."""
+    """The index and the rows found so far go round the cores that hold the table, and end where they began.
+
+    What goes round has full tiles everywhere: cores that have no index of their own add to the others' rows too.
+    """
     (line,) = lines(op.axis.split("*"))
-    if any(draft.extent(atom) % prod(draft.mesh[a].parts for a in draft.axes(atom)) for atom in index.atoms):
-        raise Conflict("rows found so far would pass cores that have none of their own")
-    asked = copy(draft, index)
+    full = {atom: draft.filled(atom) for atom in index.atoms}
+    kept, slots = slots, tuple(a if a is None else full.get(a, a) for a in slots)
+    asked = draft.add(Elementwise("copy"), [index], index.dtype, slots[: len(index.slots)])
     made = draft.buffer("rows", draft.type(table.dtype, slots), draft.layout(slots))
     result = Value(made, slots)
     draft.open()
@@ -41,7 +43,7 @@ def _round(draft: Draft, table: Value, index: Value, op: Lookup, slots: tuple[in
     for moved in (asked, result):
         draft.again(Shift(line, 1, RING), [moved], moved)
     draft.loop(prod(draft.mesh[a].parts for a in op.axis.split("*")), [table, asked], result)
-    return result
+    return result if kept == slots else draft.add(Elementwise("copy"), [result], table.dtype, kept)
 
 
 def insert(draft: Draft, state: Value, dim: int, index: Value, value: Value) -> Value:
