@@ -138,16 +138,16 @@ def _read(folder: Path, manifest: Manifest) -> Build:
         )
     target = targets()[manifest.target]
     machine = target.machine(folder / "machine.toml").model_copy(update={"name": manifest.machine})
-    examples = read_arrays(folder / "examples.npz")
+    examples, graph = read_arrays(folder / "examples.npz"), parse_graph(texts["graph.txt"])
     return Build(
         manifest.name,
         Selection(target, machine, texts["machine.toml"]),
-        parse_graph(texts["graph.txt"]),
+        graph,
         target.parse(texts["program.txt"]),
         Trace.from_json(texts["trace.json"]),
         tuple(json.loads(texts["plan.json"]).items()),
         read_arrays(folder / "weights.npz", lambda: check_digest(folder, manifest, "weights.npz")),
-        _numbered(examples, "input"),
+        _numbered(examples, "input") if graph.inputs else (),  # what moves weights alone takes none
         _numbered(examples, "expected"),
     )
 
