@@ -26,7 +26,7 @@ TRANSFORMERS: dict[str, Config] = {
         kind: {}
         for kind in ("biogpt", "ctrl", "xglm", "openai-gpt", "olmo", "cohere2", "arcee", "bitnet", "seed_oss")
     },
-    "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
+    "gpt_neo": {"attention_types": [[["global", "local"], 1]], "attention_layers": ["global", "local"]},
     # mixtures of experts, state-space and hybrid models
     **{
         kind: {}
@@ -37,9 +37,9 @@ TRANSFORMERS: dict[str, Config] = {
             "minimax",
             "glm4_moe",
             "ernie4_5_moe",
-            "hunyuan_v1_moe",
         )
     },
+    "hunyuan_v1_moe": {"head_dim": 16},
     **{
         kind: {}
         for kind in ("rwkv", "xlstm", "recurrent_gemma", "jamba", "qwen3_next", "lfm2", "olmo_hybrid")
@@ -57,26 +57,25 @@ TRANSFORMERS: dict[str, Config] = {
             "fnet",
             "yoso",
             "funnel",
-            "esm",
             "mobilebert",
             "ibert",
             "tapas",
         )
     },
+    "esm": {"vocab_size": 33, "mask_token_id": 32, "pad_token_id": 1},
     # encoders with decoders
     **{kind: {} for kind in ("m2m_100", "pegasus", "prophetnet", "longt5", "led", "mbart", "umt5", "fsmt")},
     **{kind: {} for kind in ("switch_transformers", "nllb-moe")},
     # pictures
-    **{
-        kind: {}
-        for kind in ("beit", "vit_msn", "pvt", "cvt", "mobilevit", "poolformer", "focalnet", "hiera", "dpt")
-    },
-    **{
-        kind: {} for kind in ("mobilenet_v1", "mobilenet_v2", "bit", "swiftformer", "yolos", "ijepa", "levit")
-    },
+    **{kind: {} for kind in ("vit_msn", "pvt", "cvt", "poolformer", "focalnet", "hiera", "dpt")},
+    **{kind: {} for kind in ("mobilenet_v1", "mobilenet_v2", "bit", "swiftformer", "yolos", "ijepa")},
+    "mobilevit": {"initializer_range": 0.2},  # else no number is left after its layers
+    "beit": {"out_features": ["stage2"], "out_indices": [2]},
+    "levit": {"image_size": 64, "patch_size": 16},
     "superpoint": {"class": "SuperPointForKeypointDetection"},
     # pictures with words
-    **{kind: {} for kind in ("clip", "siglip", "blip", "align", "vilt")},
+    **{kind: {} for kind in ("clip", "siglip", "blip", "vilt")},
+    "align": {"vision_config": {"width_coefficient": 0.1, "depth_coefficient": 0.3}},
     # sound and series
     **{kind: {} for kind in ("hubert", "wavlm", "sew", "unispeech-sat", "speech_to_text", "moonshine")},
     **{kind: {} for kind in ("patchtsmixer", "vits")},

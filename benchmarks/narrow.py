@@ -41,7 +41,7 @@ RULES: Config = {
     **dict.fromkeys(("d_kv", "head_dim", "query_pre_attn_scalar", "d_head", "v_head_dim"), _WIDTH // _HEADS),
     **dict.fromkeys(("qk_rope_head_dim", "qk_nope_head_dim", "kv_lora_rank"), _WIDTH // _HEADS),
     **dict.fromkeys(("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"), 4),
-    **dict.fromkeys(("num_experts_per_tok", "moe_topk", "n_group", "time_step_rank"), 2),
+    **dict.fromkeys(("num_experts_per_tok", "moe_topk", "moe_k", "n_group", "time_step_rank"), 2),
     **dict.fromkeys(
         ("moe_intermediate_size", "shared_expert_intermediate_size", "expert_ffn_hidden_size"), 48
     ),

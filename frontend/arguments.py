@@ -11,6 +11,8 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
+from wsc.frontend.tensors import complex_if
+
 ExampleInputs = tuple[object, ...] | Mapping[str, object]
 
 
@@ -53,9 +55,15 @@ class Arguments:
         return Arguments(tuple(moved), self.nesting)
 
     def filled(self, tensors: Sequence[torch.Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Positional and keyword arguments with other tensors in place of the example ones."""
+        """Positional and keyword arguments with other tensors in place of the example ones.
+
+        In place of a complex tensor serve the pairs that the graph has for it.
+        """
         given = iter(tensors)
-        leaves = [next(given) if isinstance(leaf, torch.Tensor) else leaf for leaf in self.leaves]
+        leaves = [
+            complex_if(leaf.is_complex(), next(given)) if isinstance(leaf, torch.Tensor) else leaf
+            for leaf in self.leaves
+        ]
         args, kwargs = pytree.tree_unflatten(leaves, self.nesting)
         return tuple(args), dict(kwargs)
 

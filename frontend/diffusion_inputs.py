@@ -63,6 +63,11 @@ class _Call:
         """Whether the latent comes as a sequence of patches, with their places told apart."""
         return not {"img_ids", "img_shapes", "num_frames"}.isdisjoint(self.takes)
 
+    @property
+    def rotated(self) -> bool:
+        """Whether the model leaves the rotations by place to its caller."""
+        return not {"encoder_mask", "text_embedding_mask"}.isdisjoint(self.takes)
+
 
 def _latent(call: _Call) -> Tensor:
     height, width = call.size
@@ -91,7 +96,23 @@ def _condition(call: _Call) -> Tensor | None:
 
 
 def _time(call: _Call) -> Tensor:
-    return torch.full((call.batch,), 500)
+    """A step of 1000; those that tell the type of all else by the type of the time take it as a number between."""
+    return torch.full((call.batch,), 500.0 if "text_embedding_mask" in call.takes else 500)
+
+
+def _second_text(call: _Call) -> Tensor:
+    return torch.randn(call.batch, call.get("text_len_t5", call.seq), call.config.cross_attention_dim_t5)
+
+
+def _rotation(call: _Call) -> object:
+    """Rotations by place of the patches: complex numbers over the grid, or cosines and sines of every patch."""
+    heads = call.get("num_attention_heads", 1)
+    height, width = (extent // call.get("patch_size", 1) for extent in call.size)
+    if "encoder_mask" in call.takes:
+        angles = torch.randn(height, width, call.config.hidden_size // heads // 2)
+        return torch.polar(torch.ones_like(angles), angles)
+    angles = torch.randn(height * width, call.get("attention_head_dim", 1))
+    return angles.cos(), angles.sin()
 
 
 def _classes(call: _Call) -> Tensor | None:
@@ -137,12 +158,21 @@ _MAKERS: dict[str, Callable[[_Call], object]] = {
     "encoder_hidden_states": _condition,
     "encoder_attention_mask": lambda call: torch.ones(call.batch, call.seq) if call.packed else None,
     "encoder_hidden_states_mask": lambda call: torch.ones(call.batch, call.seq),
+    "encoder_mask": lambda call: torch.ones(call.batch, call.seq),
+    "text_embedding_mask": lambda call: torch.ones(call.batch, call.get("text_len", call.seq)),
+    "encoder_hidden_states_t5": _second_text,
+    "text_embedding_mask_t5": lambda call: torch.ones(call.batch, call.get("text_len_t5", call.seq)),
+    "image_meta_size": lambda call: torch.zeros(call.batch, 6),
+    "style": lambda call: torch.zeros(call.batch, dtype=torch.int64),
     "class_labels": _classes,
     "pooled_projections": _pooled,
     "added_cond_kwargs": _text_and_time,
     "controlnet_cond": _picture_to_follow,
     "guidance": _guidance,
     "img_ids": lambda call: torch.zeros(_patches(call), 3),
+    "image_rotary_emb": lambda call: _rotation(call) if call.rotated else None,
+    # It has a default that the model itself cannot use.
+    "cross_attention_kwargs": lambda call: {} if "encoder_mask" in call.takes else None,
     "txt_ids": lambda call: torch.zeros(call.seq, 3),
     "img_shapes": _shapes,
     "num_frames": lambda call: _FRAMES,

@@ -14,7 +14,7 @@ from wsc.compiler.errors import UserError
 from wsc.compiler.ir.graph import Location
 from wsc.compiler.ops.base import Array
 from wsc.frontend.places import place_in_stack, shown_path
-from wsc.frontend.tensors import from_numpy, to_numpy
+from wsc.frontend.tensors import complex_if, from_numpy, to_numpy
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,10 @@ class Subgraph:
         def run(*arguments: Any) -> list[Any]:
             found = iter(execute([to_numpy(arguments[place]) for place in self.given]))
             pairs = zip(results, kept, strict=True)
-            return [result if plain else from_numpy(next(found)) for result, plain in pairs]
+            return [
+                result if plain else complex_if(_is_complex(result), from_numpy(next(found)))
+                for result, plain in pairs
+            ]
 
         return run
 
@@ -101,6 +104,11 @@ def _plain(value: object) -> Tensor:
     if not isinstance(value, Tensor):
         raise UserError(f"A program takes tensors, and torch.compile gives one {type(value).__name__}.")
     return value.detach()
+
+
+def _is_complex(result: fx.Node) -> bool:
+    value = result.meta.get("example_value")
+    return isinstance(value, Tensor) and value.is_complex()
 
 
 def _is_dynamic(value: object) -> bool:

@@ -57,8 +57,13 @@ def has_data(tensor: torch.Tensor) -> bool:
 
 
 def to_numpy(tensor: torch.Tensor) -> Array:
-    """An array over the memory of a tensor in host memory; a copy of a tensor that lies elsewhere."""
+    """An array over the memory of a tensor in host memory; a copy of a tensor that lies elsewhere.
+
+    Complex numbers are pairs in a last dimension, as in the graph.
+    """
     tensor = tensor.detach().cpu()
+    if tensor.is_complex():
+        tensor = torch.view_as_real(tensor.resolve_conj())
     if tensor.dtype == torch.bfloat16:
         return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
     if tensor.dtype == torch.float8_e4m3fn:
@@ -73,3 +78,8 @@ def from_numpy(array: Array) -> torch.Tensor:
     if array.dtype == ml_dtypes.float8_e4m3fn:
         return torch.from_numpy(np.array(array).view(np.int8)).view(torch.float8_e4m3fn)
     return torch.from_numpy(np.array(array))
+
+
+def complex_if(wanted: bool, tensor: torch.Tensor) -> torch.Tensor:
+    """The complex numbers whose parts are pairs in the last dimension, where they are wanted; in the same memory."""
+    return torch.view_as_complex(tensor) if wanted and not tensor.is_complex() else tensor

@@ -52,6 +52,16 @@ def test_the_program_gives_torchs_numbers() -> None:
     assert wsc.last_report().breaks == ()
 
 
+def test_complex_arguments_and_results_stay_complex() -> None:
+    class Turn(nn.Module):
+        def forward(self, x: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
+            return torch.view_as_complex(x) * turns
+
+    x, turns = torch.randn(3, 2), torch.polar(torch.ones(3), torch.randn(3))
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(Turn())(x, turns), Turn()(x, turns), rtol=1e-4, atol=1e-5)
+
+
 def test_a_graph_break_is_told_with_its_place() -> None:
     module, x = Net(speaks=True), torch.randn(2, 4)
     with torch.no_grad():

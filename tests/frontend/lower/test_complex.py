@@ -23,6 +23,12 @@ def test_rotary_embedding_with_angles_known(check):
     assert not any(getattr(node.op, "fn", "") == "cos" for node in graph)
 
 
+def test_complex_arguments_and_results_are_pairs(check):
+    x, turns = torch.randn(2, 3, 4), torch.polar(torch.ones(3, 2), torch.randn(3, 2))
+    graph = check(lambda x, z: torch.view_as_complex(x.reshape(2, 3, 2, 2)) * z, x, turns)
+    assert [node.type.shape for node in graph.inputs] == [(2, 3, 4), (3, 2, 2)]
+
+
 def test_products_with_real_factors_and_conjugates(check):
     def function(x, y):
         z = torch.view_as_complex(x)
