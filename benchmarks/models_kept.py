@@ -4,8 +4,9 @@
     python -m benchmarks.models_kept --only fnet levit    # these alone, printed; any model type of transformers serves
 
 A model passes where it is captured, lowered and verified, and the reference interpreter gives what eager gives within
-1e-4 after all passes. Each runs in a process of its own, with limits of CPU seconds (`--seconds`) and memory, and what
-was found is kept (`--keep`), so that a run that was cut off goes on where it was.
+1e-4 after all passes; its work is compared with what torch's FlopCounterMode counts. Each runs in a process of its own,
+with limits of CPU seconds (`--seconds`) and memory, and what was found is kept (`--keep`), so that a run that was cut
+off goes on where it was.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from benchmarks.models import KEPT_BACK, PAGE, ROOT, first_sentence
 from benchmarks.narrow import narrowed
 
 TOLERANCE = 1e-4
+WORK_TOLERANCE = 1e-3
 MEMORY_BYTES = 10 * 2**30  # of addresses, of which torch takes more than it fills
 # Which class a model type has, where none is named: the first of these tasks that it is for.
 _TASKS = (
@@ -48,6 +50,7 @@ class Row:
     macs: int = 0
     difference: float = 0.0
     cpu_s: float = 0.0
+    counted_macs: int = 0  # by torch's FlopCounterMode
 
 
 def main() -> None:
@@ -142,6 +145,7 @@ def _send(sender: Connection, library: str, name: str, seconds: int) -> None:
 
 def judged(library: str, name: str) -> Row:
     """Capture, lower, verify, run and compare one model, in this process."""
+    from benchmarks.flops import counted_macs
     from wsc.commands.run import relative_error
     from wsc.compiler.errors import UserError
     from wsc.compiler.ir.interpret import interpret
@@ -159,13 +163,14 @@ def judged(library: str, name: str) -> Row:
         ours = interpret(model.graph, captured.example_inputs, model.weights)
         theirs = captured.reference(captured.example_inputs)
         worst = max(relative_error(a, b) for a, b in zip(ours, theirs, strict=True))
+        took, counted = time.process_time() - start, counted_macs(captured)
     except UserError as error:
         return Row(library, name, f"{type(error).__name__}: {_short(error)}")
     except Exception as error:
         return Row(library, name, f"fails: {type(error).__name__}: {_short(error)}")
     graph = captured.model.graph
     said = "" if worst <= TOLERANCE else f"differs from eager by {worst:.1e}"
-    return Row(library, name, said, len(graph.nodes), graph.work().macs, worst, time.process_time() - start)
+    return Row(library, name, said, len(graph.nodes), graph.work().macs, worst, took, counted)
 
 
 def _short(error: Exception) -> str:
@@ -230,10 +235,27 @@ def section(rows: Sequence[Row]) -> str:
     for library in dict.fromkeys(row.library for row in rows):
         names = ", ".join(row.name for row in passed if row.library == library)
         lines += ["", f"- {library}: {names or 'none'}"]
+    lines += _of_work(passed)
     if failed := [row for row in rows if row.error]:
         lines += ["", "| model | what is said |", "|---|---|"]
         lines += [f"| {row.name} | {row.error} |" for row in failed]
     return "\n".join(lines) + "\n"
+
+
+def _of_work(rows: Sequence[Row]) -> list[str]:
+    """How many have the work that torch counts, and both counts of the others."""
+    other = [row for row in rows if abs(row.macs - row.counted_macs) > WORK_TOLERANCE * row.counted_macs]
+    lines = [
+        "",
+        f"Multiply-accumulates are those of torch's FlopCounterMode within {WORK_TOLERANCE:.1%} in",
+        f"{len(rows) - len(other)} of {len(rows)}. It counts what no result needs, and counts no Fourier transforms,",
+        "changes of resolution, sums over pairs or layers that torch runs as one operation; the graph also has the",
+        "zeros between the elements of a transposed convolution whose taps meet.",
+    ]
+    if other:
+        lines += ["", "| model | MACs | counted by torch |", "|---|---|---|"]
+        lines += [f"| {row.name} | {row.macs:,} | {row.counted_macs:,} |" for row in other]
+    return lines
 
 
 if __name__ == "__main__":

@@ -58,6 +58,9 @@ def transposed_convolution(
     """
     dims = weight.rank - 2
     taps = weight.shape[2:]
+    ends = [extent * step for extent, step in zip(x.shape[2:], stride, strict=True)]
+    if list(taps) == list(stride) and list(result) == ends and not any(padding) and set(dilation) <= {1}:
+        return _side_by_side(call, x, weight, groups)
     for d in range(dims):
         x = _spaced(call, x, 2 + d, stride[d])
         weight = _reversed(call, weight, 2 + d)
@@ -73,6 +76,19 @@ def transposed_convolution(
     weight = call.reshape(weight, (groups, outputs, inputs, *taps))
     equation = f"ngo{here},goc{tap}->ngc{here}"
     product = call.add(Contract(equation, tuple(windows)), x, weight)
+    return call.reshape(product, (product.shape[0], groups * inputs, *result))
+
+
+def _side_by_side(call: Call, x: Value, weight: Value, groups: int) -> Value:
+    """A transposed convolution whose taps never meet: each position of x by all taps, one beside the other."""
+    dims = weight.rank - 2
+    here, tap = _POSITIONS[:dims], _TAPS[:dims]
+    outputs, inputs = weight.shape[0] // groups, weight.shape[1]
+    result = [extent * taps for extent, taps in zip(x.shape[2:], weight.shape[2:], strict=True)]
+    x = call.reshape(x, (x.shape[0], groups, outputs, *x.shape[2:]))
+    weight = call.reshape(weight, (groups, outputs, inputs, *weight.shape[2:]))
+    beside = "".join(position + t for position, t in zip(here, tap, strict=True))
+    product = call.add(Contract(f"ngo{here},goc{tap}->ngc{beside}"), x, weight)
     return call.reshape(product, (product.shape[0], groups * inputs, *result))
 
 

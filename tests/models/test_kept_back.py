@@ -61,11 +61,13 @@ def test_a_configuration_made_small() -> None:
 
 def test_the_part_of_the_page() -> None:
     rows = [
-        Row("transformers", "a", nodes=3),
+        Row("transformers", "a", nodes=3, macs=9, counted_macs=9),
         Row("transformers", "b", "UnsupportedModel: no"),
-        Row("torch.nn", "c"),
+        Row("torch.nn", "c", macs=1200, counted_macs=0),
     ]
     text = section(rows)
     assert text.startswith("## Models beside the list\n")
     assert f"2 of 3 asked pass (67%); {len(known())} are on the list:\n\n- transformers: a\n" in text
+    assert "within 0.1% in\n1 of 2." in text
+    assert "\n| c | 1,200 | 0 |\n" in text
     assert text.endswith("| b | UnsupportedModel: no |\n")

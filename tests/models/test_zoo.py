@@ -4,15 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.flops import counted_macs
 from benchmarks.zoo import BY_NAME
 from tests.models.kept import told
 from wsc.commands.run import relative_error
 from wsc.compiler.ir.interpret import interpret
 from wsc.compiler.passes.pipeline import run_pipeline
-from wsc.frontend.capture import Captured, capture
+from wsc.frontend.capture import capture
 
 pytest.importorskip("transformers")
 pytest.importorskip("diffusers")
@@ -62,16 +61,5 @@ def test_numbers_work_and_what_is_kept_whole(name: str, tmp_path: Path) -> None:
     assert len(ours) == len(theirs) > 0
     for a, b in zip(ours, theirs, strict=True):
         assert relative_error(a, b) <= TOLERANCE
-    counted = flops(captured)
-    assert captured.model.graph.work().macs == pytest.approx(counted / 2, rel=1e-3)
-
-
-def flops(captured: Captured) -> int:
-    """What torch counts, with attention as products and experts as products of each row with its matrix."""
-    module = captured.module
-    if config := getattr(module, "config", None):
-        config._experts_implementation = "batched_mm"
-    args, kwargs = captured.arguments.filled(captured.arguments.tensors)
-    with FlopCounterMode(display=False) as counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
-        module(*args, **kwargs)
-    return int(counter.get_total_flops())
+    counted = counted_macs(captured)
+    assert captured.model.graph.work().macs == pytest.approx(counted, rel=1e-3)

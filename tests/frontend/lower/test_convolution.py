@@ -72,6 +72,12 @@ def test_transposed(check, windows, extent):
     check(lambda x: [conv(x) for conv in convs], torch.randn(2, 4, extent))
 
 
+def test_transposed_with_taps_that_never_meet(check):
+    """As torch counts them: no product with the zeros that another formulation puts between the elements."""
+    graph = check(nn.ConvTranspose2d(4, 6, 2, 2, groups=2), torch.randn(3, 4, 5, 7))
+    assert graph.work().macs == 3 * 5 * 7 * 4 * 3 * 2 * 2
+
+
 def test_transposed_in_two_dimensions(check):
     check(nn.ConvTranspose2d(2, 4, (2, 3), stride=(2, 1), padding=(0, 1)), torch.randn(1, 2, 4, 5))
 
