@@ -1,4 +1,4 @@
-"""Models beside the list of the zoo, at small width: which pass at the first try, and what is said of the others.
+"""Models beside the list of the zoo, at small width: which pass, and what is said of the others.
 
     python -m benchmarks.models_kept                      # all of `kept_back`, then the table into docs/models.md
     python -m benchmarks.models_kept --only fnet levit    # these alone, printed; any model type of transformers serves

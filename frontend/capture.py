@@ -81,6 +81,8 @@ def capture(module: nn.Module, example_inputs: ExampleInputs, name: str) -> Capt
     if tensors and all(tensor.is_meta for tensor in tensors.values()):
         arguments = arguments.on_meta()
     program = export_program(module, arguments, name)
+    # Export takes tensors of several parts, such as quantised weights, apart: the parts are known to it alone.
+    tensors = {**program.state_dict, **tensors}
     try:
         model, state_buffers = lower(program, name, tensors)
     except UnsupportedModel:

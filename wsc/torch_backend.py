@@ -87,4 +87,6 @@ def _chosen(options: Mapping[str, Any]) -> tuple[str, str]:
         allowed = _OPTIONS[key][1]
         if allowed and value not in allowed:
             raise UserError(f"The option '{key}' is {' or '.join(allowed)}, not '{value}'.")
+        if not isinstance(value, str):
+            raise UserError(f"The option '{key}' is a name or a path, not {value!r}.")
     return tuple(options.get(key, default) for key, (default, _) in _OPTIONS.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wsc.compiler.ir.types import DType
 from wsc.compiler.ops import Contract
 from wsc.frontend.lower.call import Call
 from wsc.frontend.lower.registry import lowering
@@ -27,6 +28,12 @@ def matmul(call: Call, x: Value, y: Value) -> Value:
     right, rhs = _own_batch(call, y, x, letters)
     rows, cols = "m" * (x.rank > 1), "n" * (y.rank > 1)
     return call.add(Contract(f"{left}{rows}k,{right}k{cols}->{letters}{rows}{cols}"), lhs, rhs)
+
+
+@lowering("aten._int_mm.default")
+def integer_matmul(call: Call, x: Value, y: Value) -> Value:
+    """x[m, k] by y[k, n] of 8 bits each, summed in 32, as layers have it that quantise their inputs as they come."""
+    return matmul(call, call.cast(x, DType.I32), call.cast(y, DType.I32))
 
 
 def _own_batch(call: Call, x: Value, other: Value, letters: str) -> tuple[str, Value]:

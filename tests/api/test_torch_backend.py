@@ -37,7 +37,7 @@ def _fresh() -> Iterator[None]:
     torch._dynamo.reset()
 
 
-def compiled(module: nn.Module, **options: str) -> nn.Module:
+def compiled(module: nn.Module, **options: object) -> nn.Module:
     return torch.compile(module, backend=backend, options={**SMALL, **options})  # type: ignore[return-value]
 
 
@@ -86,7 +86,11 @@ def test_eager_execution_and_gradients() -> None:
     assert wsc.last_report().graphs[-1].runs == "eager"
 
 
-REFUSED = {"an option": ({"machine": "x"}, "has no option 'machine'"), "a way": ({"execute": "x"}, "not 'x'")}
+REFUSED = {
+    "an option": ({"machine": "x"}, "has no option 'machine'"),
+    "a way": ({"execute": "x"}, "not 'x'"),
+    "a kind of value": ({"target": 3}, "'target' is a name or a path, not 3"),
+}
 
 
 @pytest.mark.parametrize("what", REFUSED)

@@ -21,6 +21,7 @@ from wsc.compiler.ir.types import DType, TensorType
 from wsc.compiler.ir.verify import verify
 from wsc.compiler.ops import IntegerContract
 from wsc.compiler.passes.stored_integers import stored_integers
+from wsc.frontend.capture import capture
 
 OPS = torch.ops.quantized_decomposed
 U8 = (0, 255, torch.uint8)
@@ -216,3 +217,17 @@ def test_inputs_without_a_sign_are_driven_and_contracted() -> None:
     types = [TensorType(DType.I8, (1, 4)), TensorType(DType.U8, (1, 4))]
     with pytest.raises(ValueError, match="right operand of contract_int has a sign"):
         op.infer(types)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("config", ["Int8WeightOnlyConfig", "Int8DynamicActivationInt8WeightConfig"])
+def test_layers_that_torchao_has_quantised_in_place(config: str) -> None:
+    """Their weights are tensors of several parts, integers and steps, which export takes apart."""
+    torchao = pytest.importorskip("torchao.quantization")
+    module = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)).eval()
+    torchao.quantize_(module, getattr(torchao, config)())
+    x = torch.randn(4, 64)
+    captured = capture(module, (x,), "m")
+    assert DType.I8 in {node.type.dtype for node in captured.model.graph}
+    (found,) = interpret(captured.model.graph, captured.example_inputs or (), captured.model.weights)
+    np.testing.assert_allclose(found, module(x).detach().numpy(), rtol=1e-4, atol=1e-5)

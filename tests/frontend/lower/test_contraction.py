@@ -80,3 +80,8 @@ def test_other_products(check_each):
         "outer": lambda x, y, b: torch.outer(x[0, 0], y[0, 0]),
     }
     check_each(functions, x, y, b)
+
+
+def test_products_of_integers_are_summed_in_32_bits(check):
+    x, y = (torch.randint(-128, 128, shape, dtype=torch.int8) for shape in ((4, 400), (400, 3)))
+    check(lambda x, y: torch._int_mm(x, y), x, y)
