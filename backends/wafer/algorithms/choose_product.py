@@ -71,6 +71,10 @@ def product_cycles(algorithm: str, product: Product, machine: Wafer) -> int:
     if algorithm == "stationary":
         k, n = -(-product.k // width), -(-product.n // height)
         gather = model.startup + (height - 1) * (model.words(model.m, k) + model.hop) + model.ramps
+        if height == 1:  # its one tile is copied
+            gather = model.startup + ceil(
+                model.m * k * product.dtype.bytes / machine.core.write_bytes_per_cycle
+            )
         return ceil(
             gather + model.multiply(product.m, k, n) + model.chain(model.words(product.m, n), width, 1)
         )
