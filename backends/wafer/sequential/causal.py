@@ -18,7 +18,9 @@ def with_causal(graph: Graph, weights: Mapping[str, Array]) -> Graph:
     triangular = {
         node.name: _is_triangle(weights[node.op.key])
         for node in graph.nodes
-        if isinstance(node.op, Constant) or (isinstance(node.op, Parameter) and node.type.dtype is DType.BOOL)
+        if isinstance(node.op, (Constant, Parameter))
+        and node.type.dtype is DType.BOOL
+        and node.op.key in weights  # a buffer on the meta device has no data
     }
     nodes = [_without_mask(node) if _masked_by(node, triangular) else node for node in graph.nodes]
     used = {name for node in nodes for name in node.inputs} | set(graph.outputs)
