@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from wsc.placement.jit import jit
+from wsc.placement.jit import lean_jit
 from wsc.placement.layout import adapters, align, lay_out, wire_cost
 from wsc.placement.moves import UInt64s, change, draw
 from wsc.placement.tree import Int64s, Scene, State, overflow, renew_stale, restore
@@ -23,7 +23,7 @@ LOGARITHMS = np.array(
 )
 
 
-@jit
+@lean_jit
 def cost_of(scene: Scene, state: State, limit: int, passes: int, overflow_cost: int) -> int:
     """The cost of the state after renewing its curves, or LOSS as soon as it is known to be above the limit.
 
@@ -42,17 +42,22 @@ def cost_of(scene: Scene, state: State, limit: int, passes: int, overflow_cost: 
     return int(cost)
 
 
-@jit
+@lean_jit
 def keep(state: State, other: State) -> None:
     """Copies what makes a state from one to another."""
-    other.links[:] = state.links
-    other.roots[:] = state.roots
-    other.cross[:] = state.cross
-    other.level[:] = state.level
-    other.port[:] = state.port
+    for row in range(state.links.shape[0]):
+        for node in range(state.links.shape[1]):
+            other.links[row, node] = state.links[row, node]
+    for region in range(state.roots.shape[0]):
+        other.roots[region] = state.roots[region]
+        for direction in range(2):
+            other.cross[region, direction] = state.cross[region, direction]
+    other.level[0] = state.level[0]
+    for leaf in range(state.port.shape[0]):
+        other.port[leaf] = state.port[leaf]
 
 
-@jit
+@lean_jit
 def walk(
     scene: Scene,
     state: State,

@@ -133,10 +133,8 @@ def compacted(
         for variable, value in zip(entries[-1], ports[block] or (), strict=True):
             model.add_hint(variable, value)
     _keep_home(model, problem, rectangles, boxes, beyond)
-    for first, second, across in _apart(boxes):
+    for first, second, across in _needed(_apart(boxes), len(boxes), free):
         low, high = rectangles[first], rectangles[second]
-        if first in free and second in free:
-            continue
         if across:
             model.add(low.x + low.width <= high.x)
         else:
@@ -249,6 +247,18 @@ def _apart(boxes: list[Box]) -> list[tuple[int, int, bool]]:
             _, low, high, across = max(ways)
             found.append((low, high, across))
     return found
+
+
+def _needed(
+    apart: list[tuple[int, int, bool]], blocks: int, free: frozenset[int]
+) -> list[tuple[int, int, bool]]:
+    """The pairs of which not both are free, without those that follow from two others by way of a third block."""
+    kept = [pair for pair in apart if not (pair[0] in free and pair[1] in free)]
+    before = np.zeros((2, blocks, blocks), np.int64)
+    for low, high, across in kept:
+        before[int(across), low, high] = 1
+    between = before @ before
+    return [(low, high, across) for low, high, across in kept if not between[int(across), low, high]]
 
 
 def _wire(

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from wsc.placement.gathering import gather
-from wsc.placement.jit import jit
-from wsc.placement.joining import box_of_rung, join, join_rung
+from wsc.placement.jit import jit, lean_jit
+from wsc.placement.joining import beside, box_of_rung, join, join_rung, place_ends, wire_along
 from wsc.placement.labels import (
     AT,
     COLUMNS,
@@ -25,6 +25,8 @@ from wsc.placement.labels import (
     ENDS,
     FAR,
     FIRST,
+    OUT_FIRST,
+    OUT_LAST,
     PART_A,
     PART_B,
     PART_C,
@@ -148,12 +150,13 @@ def _fold(
 ) -> None:
     """The tables of every `step`-th run of a length from `start` on, all shorter ones being made."""
     row, sums = np.zeros(COLUMNS, np.int32), np.zeros((5, 4), np.int64)
+    least = np.zeros(rules.prices.shape[0], np.int64)
     for first in range(start, runs.shape[0] - length + 1, step):
         stop = first + length
         whole = runs[first, stop]
         for at in range(first + 1, stop):
             for cut in range(2):
-                _join_all(runs, labels, scores, (first, at, stop), cut, chain, rules, row, sums)
+                _join_all(runs, labels, scores, (first, at, stop), cut, chain, rules, row, least)
         for low in range(first + 1, min(first + rules.rung, stop - 2) + 1):
             for high in range(max(low + 1, stop - rules.rung), stop):
                 for cut in range(2):
@@ -161,7 +164,7 @@ def _fold(
         close(labels[whole], scores[whole], rules)
 
 
-@jit
+@lean_jit
 def _join_all(
     runs: Int32s,
     labels: Labels,
@@ -171,9 +174,12 @@ def _join_all(
     chain: Chain,
     rules: Rules,
     row: Labels,
-    sums: Int64s,
+    least: Int64s,
 ) -> None:
-    """Joins every label of one run with those of the next whose sides agree."""
+    """Joins every label of one run with those of the next whose sides agree.
+
+    What the wire of a join is at least, and from its ends out, is known of either part alone; `least` is room for that.
+    """
     first, middle, stop = at
     one, two, whole = runs[first, middle], runs[middle, stop], runs[first, stop]
     own = scores[whole]
@@ -185,10 +191,17 @@ def _join_all(
         if side * rules.sides[along] < cores:
             continue
         less = rules.most[across, bucket]
+        for b in range(slots):
+            if scores[two, across, bucket, b] < COPY:
+                right = labels[two, across, bucket, b]
+                out = np.int64(right[WIRE]) + right[OUT_LAST]
+                least[b] = out + wire_along(right, 1, middle, (first, stop), along, chain)
         for a in range(slots):
             if scores[one, across, bucket, a] >= COPY:
                 continue
             left = labels[one, across, bucket, a]
+            out = np.int64(left[WIRE]) + left[OUT_FIRST]
+            out += wire_along(left, 0, middle, (first, stop), along, chain)
             for b in range(slots):
                 if scores[two, across, bucket, b] >= COPY:
                     continue
@@ -199,15 +212,19 @@ def _join_all(
                     continue  # the bucket before has made it, or it is too long
                 if np.int64(row[W]) * row[H] > cores + rules.waste:
                     continue
-                wire = np.int64(left[WIRE]) + right[WIRE]
+                wire = out + least[b]
+                if not is_useful(own, rules.bucket_of, rules.most, rules.prices, wire, row[W], row[H]):
+                    continue
+                join(left, right, cut, at, chain, row)
+                wire = np.int64(row[WIRE]) + left[OUT_FIRST] + right[OUT_LAST]
                 if is_useful(own, rules.bucket_of, rules.most, rules.prices, wire, row[W], row[H]):
-                    join(left, right, cut, at, chain, row)
+                    place_ends(left, right, cut, at, chain, row)
                     row[PART_A] = (across * scores.shape[2] + bucket) * slots + a
                     row[PART_B] = (across * scores.shape[2] + bucket) * slots + b
                     insert(labels[whole], own, row, rules)
 
 
-@jit
+@lean_jit
 def _join_rungs(
     runs: Int32s,
     labels: Labels,
@@ -246,7 +263,7 @@ def _join_rungs(
                 _join_inner(runs, labels, scores, left, right, at, cut, chain, rules, row, sums)
 
 
-@jit
+@lean_jit
 def _join_inner(
     runs: Int32s,
     labels: Labels,
@@ -266,6 +283,10 @@ def _join_inner(
     across = cut
     area = chain.cores[at[3]] - chain.cores[at[0]] + rules.waste
     slots = rules.prices.shape[0]
+    out = np.int64(left[WIRE]) + left[OUT_FIRST] + right[WIRE] + right[OUT_LAST]
+    out += wire_along(left, 0, at[1], (at[0], at[2]), 1 - across, chain)
+    out += wire_along(right, 1, at[2], (at[1], at[3]), 1 - across, chain)
+    out += beside(at, chain) * (left[across] + right[across])
     start = rules.bucket_of[across, left[across] + right[across]]
     for bucket in range(start, min(scores.shape[2], start + 1 + _NEXT)):
         less = rules.most[across, bucket]
@@ -277,7 +298,12 @@ def _join_inner(
                 continue
             if not box_of_rung(left, right, middle, cut, rules, row, area):
                 continue
-            wire = np.int64(left[WIRE]) + right[WIRE] + middle[WIRE]
+            if not is_useful(
+                own, rules.bucket_of, rules.most, rules.prices, out + middle[WIRE], row[W], row[H]
+            ):
+                continue
+            wire = out + middle[WIRE] + wire_along(middle, 1, at[1], (at[0], at[2]), 1 - across, chain)
+            wire += wire_along(middle, 0, at[2], (at[1], at[3]), 1 - across, chain)
             if is_useful(own, rules.bucket_of, rules.most, rules.prices, wire, row[W], row[H]):
                 join_rung(left, right, middle, cut, at, chain, row, sums)
                 row[PART_B] = (across * scores.shape[2] + bucket) * slots + c

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from wsc.placement.jit import jit
+from wsc.placement.jit import lean_jit
 from wsc.placement.labels import (
     AT,
     BEYOND,
@@ -29,9 +29,29 @@ from wsc.placement.labels import (
 from wsc.placement.tree import Int64s
 
 
-@jit
+@lean_jit
+def wire_along(part: Labels, side: int, gap: int, within: tuple[int, int], along: int, chain: Chain) -> int:
+    """The wire along from a part to the line at a gap, mirrored as is best, of the nets within a run that cross it.
+
+    The part lies before the gap (side 0) or behind it (side 1).
+    """
+    as_is = mirrored = np.int64(0)
+    for index in range(chain.gap_at[gap], chain.gap_at[gap + 1]):
+        a, b, weight = chain.crossing[index, 0], chain.crossing[index, 1], chain.crossing[index, 2]
+        if a < within[0] or b >= within[1]:
+            continue
+        if side == 0:
+            place = end(part, LAST, chain.ends[0, gap], a)
+        else:
+            place = end(part, FIRST, chain.ends[1, gap], b)
+        as_is += weight * part[place + along]
+        mirrored += weight * (2 * part[along] - part[place + along])
+    return min(as_is, mirrored)
+
+
+@lean_jit
 def join(one: Labels, two: Labels, cut: int, at: tuple[int, int, int], chain: Chain, row: Labels) -> None:
-    """Fills a row with two runs `at[0]:at[1]` and `at[1]:at[2]` stacked (cut 0) or side by side (1).
+    """Fills a row with two runs `at[0]:at[1]` and `at[1]:at[2]` stacked (cut 0) or side by side (1), but for its ends.
 
     The row's box must be known.
     """
@@ -60,6 +80,18 @@ def join(one: Labels, two: Labels, cut: int, at: tuple[int, int, int], chain: Ch
     row[WIRE] += min(to_one, to_one_back) + min(to_two, to_two_back) + min(level, crossed)
     row[AT], row[BEYOND], row[CUT] = middle, 0, cut
     row[MIRRORS] = back_one << along | back_two << (2 + along) | over_two << (2 + across)
+
+
+@lean_jit
+def place_ends(
+    one: Labels, two: Labels, cut: int, at: tuple[int, int, int], chain: Chain, row: Labels
+) -> None:
+    """Where the ends of two runs lie that were joined in this row."""
+    across, along = cut, 1 - cut
+    first, middle, stop = at
+    up_one, up_two = row[across] - one[across], row[across] - two[across]
+    own = row[MIRRORS]
+    back_one, back_two, over_two = own >> along & 1, own >> (2 + along) & 1, own >> (2 + across) & 1
     for side in range(2):
         ends = chain.ends[1, first] if side == 0 else chain.ends[0, stop]
         for index in range(ENDS):
@@ -75,7 +107,7 @@ def join(one: Labels, two: Labels, cut: int, at: tuple[int, int, int], chain: Ch
                 _place(row, to, two, from_, across, (2 * one[along], up_two), back_two, over_two)
 
 
-@jit
+@lean_jit
 def _place(
     row: Labels,
     to: int,
@@ -93,7 +125,7 @@ def _place(
     row[to + across] = shift[1] + (2 * part[across] - y if over else y)
 
 
-@jit
+@lean_jit
 def box_of_rung(
     one: Labels, two: Labels, inner: Labels, cut: int, rules: Rules, row: Labels, most: int
 ) -> bool:
@@ -106,7 +138,7 @@ def box_of_rung(
     return bool(np.int64(row[along]) * row[across] <= most)
 
 
-@jit
+@lean_jit
 def join_rung(
     one: Labels,
     two: Labels,
@@ -139,7 +171,7 @@ def join_rung(
         int(near[1, 1] < near[1, 0]),
         int(near[2, 1] < near[2, 0]),
     )
-    row[WIRE] = one[WIRE] + two[WIRE] + inner[WIRE] + min(straight, crossed) + _beside(at, chain) * pair
+    row[WIRE] = one[WIRE] + two[WIRE] + inner[WIRE] + min(straight, crossed) + beside(at, chain) * pair
     for which in range(3):
         row[WIRE] += min(near[which, 0], near[which, 1])
     row[AT], row[BEYOND], row[CUT] = at[1], at[2], cut
@@ -151,7 +183,7 @@ def join_rung(
     _ends_of_rung(one, two, inner, cut, at, chain, row, ups)
 
 
-@jit
+@lean_jit
 def _sum_nets(
     part: Labels,
     other: int,
@@ -191,8 +223,8 @@ def _sum_nets(
             sums[3 + which, place] += weight * max(0, apart)
 
 
-@jit
-def _beside(at: tuple[int, int, int, int], chain: Chain) -> int:
+@lean_jit
+def beside(at: tuple[int, int, int, int], chain: Chain) -> int:
     """The nets between the two outer parts of a rung; each is about as long as half of both."""
     nets = 0
     for index in range(chain.gap_at[at[1]], chain.gap_at[at[1] + 1]):
@@ -201,7 +233,7 @@ def _beside(at: tuple[int, int, int, int], chain: Chain) -> int:
     return nets
 
 
-@jit
+@lean_jit
 def _ends_of_rung(
     one: Labels,
     two: Labels,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wsc.placement.jit import jit
+from wsc.placement.jit import lean_jit
 from wsc.placement.tree import Int32s, Int64s
 
 ENDS = 2  # blocks with nets out of a run that a label knows on either side
@@ -22,21 +22,10 @@ FAR = np.int64(1) << 60
 COPY = FAR - 1  # the score of a label that another price has kept already
 HALF_HOP = 1024  # what half a hop counts in scores
 # columns of a label; positions are of centres, in half cells from the lower corner
-W, H, WIRE, FIRST, LAST, AT, CUT, PART_A, PART_B, PART_C, BEYOND, MIRRORS = (
-    0,
-    1,
-    2,
-    3,
-    7,
-    11,
-    12,
-    13,
-    14,
-    15,
-    16,
-    17,
-)
-COLUMNS = 18
+W, H, WIRE, FIRST, LAST, AT, CUT = 0, 1, 2, 3, 7, 11, 12
+PART_A, PART_B, PART_C, BEYOND, MIRRORS = 13, 14, 15, 16, 17
+OUT_FIRST, OUT_LAST = 18, 19  # the wire from the ends of either side to the nearest sides of the box
+COLUMNS = 20
 PAIR = 64  # bit of MIRRORS: the two outer parts of a rung change places
 
 Labels = NDArray[np.int32]
@@ -87,11 +76,12 @@ def rules_of(
     return Rules(sides, bucket_of, most, waste, np.array(prices, np.int64), rung, wholes)
 
 
-@jit
+@lean_jit
 def is_useful(
     scores: Int64s, bucket_of: Int32s, most: Int64s, prices: Int64s, wire: int, width: int, height: int
 ) -> bool:
-    """Whether a label of at least so much wire could be the best of its bucket at some price, in either table."""
+    """Whether a label of at least so much wire, in and out, could be the best of its bucket at some price, in either
+    table."""
     bucket = bucket_of[0, width]
     area = height * most[0, bucket + 1]
     for slot in range(prices.shape[0]):
@@ -105,15 +95,16 @@ def is_useful(
     return useful
 
 
-@jit
+@lean_jit
 def insert(labels: Labels, scores: Int64s, row: Labels, rules: Rules) -> None:
-    """Keeps a label in both tables of its run, where it is the best at some price."""
+    """Keeps a label in both tables of its run, where it is the best at some price; it is told its wire out here."""
+    row[OUT_FIRST], row[OUT_LAST] = _out(row, FIRST), _out(row, LAST)
     out = _wire_and_out(row)
     for axis in range(2):
         _insert(labels, scores, row, out, axis, rules.bucket_of[axis, row[axis]], rules)
 
 
-@jit
+@lean_jit
 def _insert(
     labels: Labels, scores: Int64s, row: Labels, out: int, axis: int, bucket: int, rules: Rules
 ) -> None:
@@ -122,21 +113,28 @@ def _insert(
         score = out * HALF_HOP + area * rules.prices[slot]
         if score < scores[axis, bucket, slot]:
             scores[axis, bucket, slot] = score
-            labels[axis, bucket, slot] = row
+            for column in range(COLUMNS):
+                labels[axis, bucket, slot, column] = row[column]
 
 
-@jit
+@lean_jit
 def _wire_and_out(row: Labels) -> int:
     """The wire inside, and from the ends to the nearest sides."""
-    out = np.int64(row[WIRE])
-    for column in range(FIRST, AT, 2):
+    return np.int64(row[WIRE]) + row[OUT_FIRST] + row[OUT_LAST]
+
+
+@lean_jit
+def _out(row: Labels, first: int) -> int:
+    """The wire from the ends of one side to the nearest sides of the box."""
+    out = 0
+    for column in range(first, first + 2 * ENDS, 2):
         x, y = row[column], row[column + 1]
         if x >= 0:
             out += min(min(x, 2 * row[W] - x), min(y, 2 * row[H] - y))
-    return int(out)
+    return out
 
 
-@jit
+@lean_jit
 def close(labels: Labels, scores: Int64s, rules: Rules) -> None:
     """Ends the making of a run's tables: what fits a bucket fits the next as well; copies are marked as such."""
     slots = rules.prices.shape[0]
@@ -151,14 +149,18 @@ def close(labels: Labels, scores: Int64s, rules: Rules) -> None:
                 _mark_copy(labels[axis, bucket], scores[axis, bucket], slot)
 
 
-@jit
+@lean_jit
 def _mark_copy(labels: Labels, scores: Int64s, slot: int) -> None:
     for other in range(slot):
-        if scores[other] < COPY and scores[slot] < COPY and np.all(labels[slot] == labels[other]):
-            scores[slot] = COPY
+        if scores[other] < COPY and scores[slot] < COPY:
+            same = True
+            for column in range(COLUMNS):
+                same &= labels[slot, column] == labels[other, column]
+            if same:
+                scores[slot] = COPY
 
 
-@jit
+@lean_jit
 def end(label: Labels, column: int, ends: Labels, block: int) -> int:
     """The column of a block's position among the ends of a label, or that of the first end."""
     for index in range(1, ends.shape[0]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsc.placement.jit import jit
+from wsc.placement.jit import lean_jit
 from wsc.placement.tree import (
     ALIGN,
     CUT,
@@ -22,7 +22,7 @@ from wsc.placement.tree import (
 )
 
 
-@jit
+@lean_jit
 def lay_out(scene: Scene, state: State) -> None:
     """Slots, sizes and centres of all leaves, for trees that fit their regions (or stick out a little)."""
     for region in range(state.roots.shape[0]):
@@ -37,7 +37,7 @@ def lay_out(scene: Scene, state: State) -> None:
         _descend(scene, state, root)
 
 
-@jit
+@lean_jit
 def _descend(scene: Scene, state: State, root: int) -> None:
     state.stack[0] = root
     top = 1
@@ -55,7 +55,7 @@ def _descend(scene: Scene, state: State, root: int) -> None:
         top += 2
 
 
-@jit
+@lean_jit
 def _share(state: State, node: int, left: int, right: int) -> None:
     """Slots of the two parts: tight along the cut, at the lower or the upper end, and all there is across it."""
     cut = state.links[CUT, node]
@@ -68,14 +68,15 @@ def _share(state: State, node: int, left: int, right: int) -> None:
     shift = along - first - second if state.links[ALIGN, node] == 1 else 0
     axis = Y if cut == STACK else X
     for part in (left, right):
-        state.slots[part] = slot
+        for column in range(4):
+            state.slots[part, column] = slot[column]
     state.slots[left, axis] += shift
     state.slots[left, axis + WIDTH] = first
     state.slots[right, axis] += shift + first
     state.slots[right, axis + WIDTH] = second
 
 
-@jit
+@lean_jit
 def _settle(scene: Scene, state: State, leaf: int) -> None:
     """The shape of a leaf, lowest or narrowest as its parent's cut asks, in the middle of its slot."""
     slot = state.slots[leaf]
@@ -96,7 +97,7 @@ def _settle(scene: Scene, state: State, leaf: int) -> None:
     state.centres[leaf, 1] = 2 * slot[Y] + slot[HEIGHT]
 
 
-@jit
+@lean_jit
 def align(scene: Scene, state: State, passes: int) -> None:
     """Moves each leaf within its slot towards the median of its neighbours, forwards and backwards in turn."""
     leaves = scene.kind.shape[0]
@@ -109,7 +110,7 @@ def align(scene: Scene, state: State, passes: int) -> None:
                     _centre(scene, state, leaf, axis, spare)
 
 
-@jit
+@lean_jit
 def _centre(scene: Scene, state: State, leaf: int, axis: int, spare: int) -> None:
     low = 2 * state.slots[leaf, axis] + state.sizes[leaf, axis]
     best = state.centres[leaf, axis]
@@ -125,7 +126,7 @@ def _centre(scene: Scene, state: State, leaf: int, axis: int, spare: int) -> Non
     state.centres[leaf, axis] = best
 
 
-@jit
+@lean_jit
 def _pull(scene: Scene, state: State, axis: int, first: int, last: int, centre: int) -> int:
     total = 0
     for at in range(first, last):
@@ -133,7 +134,7 @@ def _pull(scene: Scene, state: State, axis: int, first: int, last: int, centre: 
     return total
 
 
-@jit
+@lean_jit
 def wire_cost(scene: Scene, state: State) -> int:
     """The weighted length of all nets between the centres."""
     total = 0
@@ -146,7 +147,7 @@ def wire_cost(scene: Scene, state: State) -> int:
     return total
 
 
-@jit
+@lean_jit
 def adapters(scene: Scene, state: State) -> int:
     """How many entries of port tuples differ, over all nets."""
     total = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from wsc.placement.jit import jit
+from wsc.placement.jit import lean_jit
 from wsc.placement.tree import (
     ALIGN,
     CUT,
@@ -29,7 +29,7 @@ SWAP_LEAVES, SWAP_TREES, TURN, SWAP_PARTS, GRAFT, ALIGNMENT, ROTATE, LEVEL, CROS
 )
 
 
-@jit
+@lean_jit
 def draw(rng: UInt64s, below: int) -> int:
     """A whole number from 0 to below - 1 (Marsaglia, "Xorshift RNGs", 2003)."""
     word = rng[0]
@@ -40,7 +40,7 @@ def draw(rng: UInt64s, below: int) -> int:
     return int(np.int64(word >> np.uint64(33)) % below)
 
 
-@jit
+@lean_jit
 def _above(state: State, node: int, other: int) -> bool:
     """Whether the node is the other one or lies above it."""
     while other >= 0:
@@ -50,7 +50,7 @@ def _above(state: State, node: int, other: int) -> bool:
     return False
 
 
-@jit
+@lean_jit
 def _replace(state: State, parent: int, old: int, new: int) -> None:
     if state.links[LEFT, parent] == old:
         state.links[LEFT, parent] = new
@@ -59,7 +59,7 @@ def _replace(state: State, parent: int, old: int, new: int) -> None:
     state.links[PARENT, new] = parent
 
 
-@jit
+@lean_jit
 def swap_nodes(state: State, first: int, second: int) -> bool:
     """Two subtrees, neither within the other nor a root, change places."""
     a, b = state.links[PARENT, first], state.links[PARENT, second]
@@ -77,7 +77,7 @@ def swap_nodes(state: State, first: int, second: int) -> bool:
     return True
 
 
-@jit
+@lean_jit
 def graft(state: State, node: int, target: int, cut: int, before: int) -> bool:
     """The node leaves its parent, which goes to join it with the target instead."""
     parent = state.links[PARENT, node]
@@ -96,7 +96,7 @@ def graft(state: State, node: int, target: int, cut: int, before: int) -> bool:
     return True
 
 
-@jit
+@lean_jit
 def _put_in_place(state: State, old: int, new: int) -> None:
     """`new` hangs where `old` hung, be it from a parent or as a root."""
     above = state.links[PARENT, old]
@@ -110,7 +110,7 @@ def _put_in_place(state: State, old: int, new: int) -> None:
             state.roots[region] = new
 
 
-@jit
+@lean_jit
 def _rotate(state: State, rng: UInt64s, node: int) -> bool:
     """(a, (b, c)) becomes ((a, b), c), or the other way round."""
     left, right = state.links[LEFT, node], state.links[RIGHT, node]
@@ -134,7 +134,7 @@ def _rotate(state: State, rng: UInt64s, node: int) -> bool:
     return True
 
 
-@jit
+@lean_jit
 def _neighbour(scene: Scene, rng: UInt64s, leaf: int) -> int:
     """A kernel joined to this one by a net, or any where it has none."""
     first, last = scene.near_at[leaf], scene.near_at[leaf + 1]
@@ -143,7 +143,7 @@ def _neighbour(scene: Scene, rng: UInt64s, leaf: int) -> int:
     return int(scene.near[first + draw(rng, last - first)])
 
 
-@jit
+@lean_jit
 def _climb(state: State, rng: UInt64s, node: int) -> int:
     """The node or one above it, each step up as likely as not, a root only if it is one itself."""
     while state.links[PARENT, node] >= 0 and draw(rng, 2):
@@ -151,7 +151,7 @@ def _climb(state: State, rng: UInt64s, node: int) -> int:
     return node
 
 
-@jit
+@lean_jit
 def _change_port(scene: Scene, state: State, rng: UInt64s, leaf: int) -> bool:
     """The port tuple of a neighbour, of the shape in use, any other, or none in particular."""
     row = state.level[0] * scene.curves.shape[1] + scene.kind[leaf]
@@ -173,12 +173,15 @@ def _change_port(scene: Scene, state: State, rng: UInt64s, leaf: int) -> bool:
     return True
 
 
-@jit
+@lean_jit
 def _offers(scene: Scene, first: int, last: int, tag: int) -> bool:
-    return bool(np.any(scene.ports[first:last, 0] == tag))
+    for at in range(first, last):
+        if scene.ports[at, 0] == tag:
+            return True
+    return False
 
 
-@jit
+@lean_jit
 def _change_level(scene: Scene, state: State, rng: UInt64s) -> bool:
     levels = scene.time_cost.shape[0]
     step = 1 + draw(rng, 1 + levels // 16)
@@ -190,7 +193,7 @@ def _change_level(scene: Scene, state: State, rng: UInt64s) -> bool:
     return True
 
 
-@jit
+@lean_jit
 def _change_cross(scene: Scene, state: State, rng: UInt64s) -> bool:
     region = draw(rng, state.roots.shape[0])
     cut = max(0, state.links[CUT, state.roots[region]])
@@ -202,7 +205,7 @@ def _change_cross(scene: Scene, state: State, rng: UInt64s) -> bool:
     return True
 
 
-@jit
+@lean_jit
 def change(scene: Scene, state: State, rng: UInt64s, move: int) -> bool:
     """Does one move at random places; False where it had no effect and nothing was touched."""
     leaves = scene.kind.shape[0]
@@ -225,14 +228,14 @@ def change(scene: Scene, state: State, rng: UInt64s, move: int) -> bool:
     return _change_cut(state, rng, move, node)
 
 
-@jit
+@lean_jit
 def _change_tree(state: State, rng: UInt64s, move: int, node: int) -> bool:
     if move == MIRROR:
         return _mirror(state, node, draw(rng, 2))
     return _turn_tree(state, node)
 
 
-@jit
+@lean_jit
 def _change_cut(state: State, rng: UInt64s, move: int, node: int) -> bool:
     if move == TURN:
         state.links[CUT, node] = 1 - state.links[CUT, node]
@@ -250,7 +253,7 @@ def _change_cut(state: State, rng: UInt64s, move: int, node: int) -> bool:
     return True
 
 
-@jit
+@lean_jit
 def _mirror(state: State, node: int, axis: int) -> bool:
     """A subtree as a mirror shows it: the parts of all its cuts along an axis change places."""
     state.stack[0] = node
@@ -269,7 +272,7 @@ def _mirror(state: State, node: int, axis: int) -> bool:
     return True
 
 
-@jit
+@lean_jit
 def _turn_tree(state: State, root: int) -> bool:
     """A subtree with every cut turned by a quarter."""
     state.stack[0] = root
@@ -288,7 +291,7 @@ def _turn_tree(state: State, root: int) -> bool:
     return True
 
 
-@jit
+@lean_jit
 def _exchange(scene: Scene, state: State, rng: UInt64s, move: int, leaf: int) -> bool:
     """Moves of two nodes, the second more often than not near a net's other end."""
     other = _neighbour(scene, rng, leaf) if draw(rng, 4) else draw(rng, scene.kind.shape[0])

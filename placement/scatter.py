@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from wsc.placement.anneal import LOSS
 from wsc.placement.candidates import Catalogue
-from wsc.placement.jit import jit
+from wsc.placement.jit import jit, lean_jit
 from wsc.placement.problem import Fabric, Problem
 from wsc.placement.regions import Box
 from wsc.placement.tree import Int32s
@@ -138,7 +138,7 @@ def _nearest(ground: _Ground, shapes: Int32s, kind: int, x: int, y: int) -> tupl
     return int(best[0]), int(best[1]), int(best[2])
 
 
-@jit
+@lean_jit
 def _search_tile(
     ground: _Ground, shapes: Int32s, kind: int, row: int, column: int, x: int, y: int, best: NDArray[np.int64]
 ) -> None:
@@ -167,7 +167,7 @@ def _search_tile(
                 ground.counts[kind, row, column] -= bits == 0
 
 
-@jit
+@lean_jit
 def _make_tile(ground: _Ground, shapes: Int32s, kind: int, row: int, column: int) -> None:
     """Fills a tile with where shapes may lie among the blocked cells."""
     height, width = ground.free.shape
@@ -187,7 +187,7 @@ def _make_tile(ground: _Ground, shapes: Int32s, kind: int, row: int, column: int
     ground.counts[kind, row, column] = count
 
 
-@jit
+@lean_jit
 def _is_free(free: Cells, left: int, below: int, wide: int, high: int) -> bool:
     for y in range(below, below + high):
         for x in range(left, left + wide):

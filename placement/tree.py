@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wsc.placement.jit import jit
+from wsc.placement.jit import lean_jit
 
 Int16s = NDArray[np.int16]
 Int32s = NDArray[np.int32]
@@ -103,7 +103,7 @@ def blank_state(scene: Scene) -> State:
     )
 
 
-@jit
+@lean_jit
 def add_curves(first: Int16s, second: Int16s, out: Int16s) -> None:
     """The curve of two parts along the direction in which their sides add up."""
     for index in range(out.shape[0]):
@@ -111,7 +111,7 @@ def add_curves(first: Int16s, second: Int16s, out: Int16s) -> None:
         out[index] = total if total < NONE else NONE
 
 
-@jit
+@lean_jit
 def invert(curve: Int16s, out: Int16s) -> None:
     """For each value the least index at which the falling curve is no more than it; NONE where there is none."""
     last = out.shape[0]
@@ -125,7 +125,7 @@ def invert(curve: Int16s, out: Int16s) -> None:
         out[at] = NONE
 
 
-@jit
+@lean_jit
 def ensure(state: State, node: int, direction: int) -> None:
     """Makes a node's curve in a direction from its curve in the other."""
     side = state.live[node]
@@ -134,24 +134,28 @@ def ensure(state: State, node: int, direction: int) -> None:
         state.known[node, side, direction] = True
 
 
-@jit
+@lean_jit
 def _renew_leaf(scene: Scene, state: State, leaf: int, side: int) -> None:
     curves = state.shape_curves[leaf, side]
     level, kind = state.level[0], scene.kind[leaf]
     if state.port[leaf] == FREE:
-        curves[:] = scene.curves[level, kind]
+        for direction in range(2):
+            for at_side in range(curves.shape[1]):
+                curves[direction, at_side] = scene.curves[level, kind, direction, at_side]
     else:
         curves[:] = NONE
         row = level * scene.curves.shape[1] + kind
         for at in range(scene.port_at[row], scene.port_at[row + 1]):
             if scene.ports[at, 0] == state.port[leaf]:
                 width, height = scene.ports[at, 1], scene.ports[at, 2]
-                curves[STACK, width:] = np.minimum(curves[STACK, width:], height)
-                curves[ROW, height:] = np.minimum(curves[ROW, height:], width)
+                for at_side in range(width, curves.shape[1]):
+                    curves[STACK, at_side] = min(curves[STACK, at_side], height)
+                for at_side in range(height, curves.shape[1]):
+                    curves[ROW, at_side] = min(curves[ROW, at_side], width)
     state.known[leaf, side, :] = True
 
 
-@jit
+@lean_jit
 def renew(scene: Scene, state: State, node: int) -> None:
     """Makes the curves of one node anew beside the old ones, which stay for `restore`."""
     side = 1 - state.live[node]
@@ -176,7 +180,7 @@ def renew(scene: Scene, state: State, node: int) -> None:
     state.touched[count] = node
 
 
-@jit
+@lean_jit
 def mark(state: State, node: int) -> None:
     """A node's curves, and those of all above it, are out of date."""
     while node >= 0 and not state.stale[node]:
@@ -184,13 +188,13 @@ def mark(state: State, node: int) -> None:
         node = state.links[PARENT, node]
 
 
-@jit
+@lean_jit
 def mark_all(state: State) -> None:
     """Every curve is out of date."""
     state.stale[:] = True
 
 
-@jit
+@lean_jit
 def renew_stale(scene: Scene, state: State) -> None:
     """Makes all curves that are out of date, parts before wholes."""
     state.touched[0] = 0
@@ -213,7 +217,7 @@ def renew_stale(scene: Scene, state: State) -> None:
                 top -= 1
 
 
-@jit
+@lean_jit
 def restore(state: State) -> None:
     """Takes back the curves that the last `renew_stale` made."""
     for at in range(1, state.touched[0] + 1):
@@ -223,7 +227,7 @@ def restore(state: State) -> None:
     state.touched[0] = 0
 
 
-@jit
+@lean_jit
 def overflow(scene: Scene, state: State) -> int:
     """By how many cells the trees stick out of their regions, all told; 0 where they fit."""
     total = 0
