@@ -64,7 +64,7 @@ class Menu:
     source: ShapeSource
     fabric: Fabric
     _tables: dict[int, Table] = field(default_factory=dict)
-    _cores: dict[int, int | None] = field(default_factory=dict)
+    _cores: dict[int | None, tuple[int, int]] = field(default_factory=dict)
     _roomy: dict[int, Table] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
@@ -99,11 +99,25 @@ class Menu:
             memo[limit] = table
 
     def cores(self, limit: int) -> int | None:
-        """The fewest cores among the shapes within `limit` ticks; None where there is none."""
-        if limit not in self._cores:
-            table = self.within(limit)
-            self._cores[limit] = int(np.min(table.width * table.height)) if len(table.width) else None
-        return self._cores[limit]
+        """The fewest cores among the shapes within `limit` ticks; None where there is none.
+
+        More time never needs more cores, so that whatever lies between two limits of one answer has it as well; the
+        time of the smallest shape is such a limit.
+        """
+        with self._lock:
+            known = [cores for cores, (low, high) in self._cores.items() if low <= limit <= high]
+        if known:
+            return known[0]
+        table = self.within(limit)
+        cores, low = None, 0
+        if len(table.width):
+            areas = table.width * table.height
+            cores = int(areas.min())
+            low = int(table.time[areas == cores].min())
+        with self._lock:
+            span = self._cores.get(cores, (low, limit))
+            self._cores[cores] = (min(low, span[0]), max(limit, span[1]))
+        return cores
 
     def pick(self, width: int, height: int, limit: int, ports: tuple[int, ...] | None = None) -> Shape:
         """The fastest shape of exactly these sides, and this port tuple where one is asked for, within the limit.

@@ -46,7 +46,7 @@ class SolveParams:
     `reorder` counts the splits in other orders of the chain, tried for a shorter time where there are no weights.
     Problems of up to `exact_blocks` blocks go to the exact model as a whole for `exact_effort` deterministic seconds
     of the solver; the `polished` best placements are polished for `polish_effort` each. Efforts of 0 leave the exact
-    models out.
+    models out. The work of `first` comes before, and what it finds counts as well, so that more work is never worse.
     """
 
     limits: int = 24
@@ -64,6 +64,7 @@ class SolveParams:
     exact_shapes: int = 20_000
     exact_effort: float = 0.5
     polish_effort: float = 4.0
+    first: SolveParams | None = None
 
     def __post_init__(self) -> None:
         counts = (
@@ -79,6 +80,10 @@ class SolveParams:
         if min(self.limits, self.levels, self.starts, self.rounds, self.polished) < 1:
             raise VerificationError(f"at least one limit, level, start and round is needed: {self}")
 
+    def steps(self) -> list[SolveParams]:
+        """What to do one after the other, each without regard to the others."""
+        return [*(self.first.steps() if self.first else ()), self]
+
 
 class Effort(Enum):
     """Named efforts; an input of the ISPD 2020 contest takes about 5, 60 and 300 seconds on two cores."""
@@ -93,32 +98,36 @@ class Effort(Enum):
         return _PARAMS[self]
 
 
-_PARAMS = {
-    Effort.LOW: SolveParams(
-        limits=10,
-        folding=Folding(looks=8, limits=2, wholes=60, rung=6),
-        levels=12,
-        starts=4,
-        moves=12_000,
-        rounds=2,
-        polished=1,
-        reorder=1_500_000,
-        rows=30,
-        trust_rows=True,
-        exact_effort=0.5,
-        polish_effort=1.5,
+_LOW = SolveParams(
+    limits=10,
+    folding=Folding(looks=8, limits=2, wholes=60, rung=6),
+    levels=12,
+    starts=4,
+    moves=12_000,
+    rounds=2,
+    polished=1,
+    reorder=1_500_000,
+    rows=30,
+    trust_rows=True,
+    exact_effort=0.5,
+    polish_effort=0.5,
+)
+_MEDIUM = SolveParams(
+    folding=Folding(looks=24, limits=8, wholes=600, prices=(0.06, 0.25, 1.0, 4.0, 16.0), rung=20), first=_LOW
+)
+_HIGH = SolveParams(
+    limits=40,
+    folding=Folding(
+        looks=40, limits=16, wholes=1_500, prices=(0.03, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 16.0), rung=32
     ),
-    Effort.MEDIUM: SolveParams(),
-    Effort.HIGH: SolveParams(
-        limits=40,
-        folding=Folding(looks=40, limits=12, wholes=1_000, prices=(0.06, 0.25, 1.0, 4.0, 16.0), rung=24),
-        levels=32,
-        starts=16,
-        moves=200_000,
-        rounds=4,
-        polished=4,
-        reorder=30_000_000,
-        rows=200,
-        polish_effort=15.0,
-    ),
-}
+    levels=32,
+    starts=16,
+    moves=200_000,
+    rounds=4,
+    polished=4,
+    reorder=30_000_000,
+    rows=200,
+    polish_effort=15.0,
+    first=_MEDIUM,
+)
+_PARAMS = {Effort.LOW: _LOW, Effort.MEDIUM: _MEDIUM, Effort.HIGH: _HIGH}

@@ -146,6 +146,8 @@ def compacted(
     odd = prices.adapter * _odd(model, problem, entries) if prices.adapter else 0
     model.minimize(prices.half_hop * wire + odd + prices.beyond * sum(beyond))
     solver = _new_solver(effort)
+    solver.parameters.linearization_level = 2  # what is left is nearly a linear program
+    solver.parameters.cp_model_probing_level = 0
     verdict = _solve(model, rectangles, boxes, solver)
     if verdict.boxes is None:
         return verdict, list(ports)
@@ -211,13 +213,15 @@ def _near_shapes(
     if ports is not None:
         columns = np.column_stack([table.width[near], table.height[near], table.ports[near]])
         return [tuple(row) for row in np.unique(columns, axis=0).tolist()]
-    kept: set[tuple[int, ...]] = set()
-    least: dict[tuple[int, int], int] = {}
-    for width, height in sorted(zip(table.width[near].tolist(), table.height[near].tolist(), strict=True)):
-        parity = (width % 2, height % 2)
-        if height < least.get(parity, height + 1):
-            least[parity] = height
-            kept.add((width, height))
+    order = np.lexsort((table.height[near], table.width[near]))
+    width, height = table.width[near][order], table.height[near][order]
+    kept: list[tuple[int, ...]] = []
+    for parity in range(4):
+        of = (width % 2 * 2 + height % 2) == parity
+        wide, high = width[of], height[of]
+        lowest = np.minimum.accumulate(high)
+        falls = np.flatnonzero(np.append(True, lowest[1:] < lowest[:-1])[: len(high)])
+        kept += zip(wide[falls].tolist(), high[falls].tolist(), strict=True)
     return sorted(kept)
 
 

@@ -192,10 +192,9 @@ def _join_all(
             continue
         less = rules.most[across, bucket]
         for b in range(slots):
+            right = labels[two, across, bucket, b]
             if scores[two, across, bucket, b] < COPY:
-                right = labels[two, across, bucket, b]
-                out = np.int64(right[WIRE]) + right[OUT_LAST]
-                least[b] = out + wire_along(right, 1, middle, (first, stop), along, chain)
+                least[b] = wire_along(right, 1, middle, (first, stop), along, chain) + right[OUT_LAST]
         for a in range(slots):
             if scores[one, across, bucket, a] >= COPY:
                 continue
@@ -203,25 +202,47 @@ def _join_all(
             out = np.int64(left[WIRE]) + left[OUT_FIRST]
             out += wire_along(left, 0, middle, (first, stop), along, chain)
             for b in range(slots):
-                if scores[two, across, bucket, b] >= COPY:
-                    continue
                 right = labels[two, across, bucket, b]
                 row[across] = max(left[across], right[across])
                 row[along] = left[along] + right[along]
-                if row[across] <= less or row[along] > rules.sides[along]:
-                    continue  # the bucket before has made it, or it is too long
-                if np.int64(row[W]) * row[H] > cores + rules.waste:
+                if scores[two, across, bucket, b] >= COPY or row[across] <= less:
+                    continue  # the bucket before has made it
+                if not _fits(row, along, cores, rules):
                     continue
-                wire = out + least[b]
-                if not is_useful(own, rules.bucket_of, rules.most, rules.prices, wire, row[W], row[H]):
-                    continue
-                join(left, right, cut, at, chain, row)
-                wire = np.int64(row[WIRE]) + left[OUT_FIRST] + right[OUT_LAST]
-                if is_useful(own, rules.bucket_of, rules.most, rules.prices, wire, row[W], row[H]):
-                    place_ends(left, right, cut, at, chain, row)
-                    row[PART_A] = (across * scores.shape[2] + bucket) * slots + a
-                    row[PART_B] = (across * scores.shape[2] + bucket) * slots + b
-                    insert(labels[whole], own, row, rules)
+                row[PART_A] = (across * scores.shape[2] + bucket) * slots + a
+                row[PART_B] = (across * scores.shape[2] + bucket) * slots + b
+                _try_join(
+                    labels[whole], own, left, right, out + right[WIRE] + least[b], at, cut, chain, rules, row
+                )
+
+
+@lean_jit
+def _try_join(
+    labels: Labels,
+    own: Int64s,
+    left: Labels,
+    right: Labels,
+    least: int,
+    at: tuple[int, int, int],
+    cut: int,
+    chain: Chain,
+    rules: Rules,
+    row: Labels,
+) -> None:
+    """Joins two labels into the tables of their run, if the least wire that they may have together is of use there."""
+    if not is_useful(own, rules.bucket_of, rules.most, rules.prices, least, row[W], row[H]):
+        return
+    join(left, right, cut, at, chain, row)
+    wire = np.int64(row[WIRE]) + left[OUT_FIRST] + right[OUT_LAST]
+    if is_useful(own, rules.bucket_of, rules.most, rules.prices, wire, row[W], row[H]):
+        place_ends(left, right, cut, at, chain, row)
+        insert(labels, own, row, rules)
+
+
+@lean_jit
+def _fits(row: Labels, along: int, cores: int, rules: Rules) -> bool:
+    """Whether a box is on the fabric along, and no more of it is wasted than may be."""
+    return bool(row[along] <= rules.sides[along] and np.int64(row[W]) * row[H] <= cores + rules.waste)
 
 
 @lean_jit

@@ -21,4 +21,5 @@ def lean_jit(function: Function) -> Function:
     Every view of an array, a row of a table for one, is counted otherwise, by two atomic instructions: of the folding
     of a chain that was two thirds of the time.
     """
-    return cast(Function, numba.njit(cache=True, nogil=True, _nrt=False)(function))
+    lean = numba.njit(cache=True, nogil=True, _nrt=False)  # type: ignore[call-overload]  # known to its docs alone
+    return cast(Function, lean(function))

@@ -36,17 +36,15 @@ def wire_along(part: Labels, side: int, gap: int, within: tuple[int, int], along
     The part lies before the gap (side 0) or behind it (side 1).
     """
     as_is = mirrored = np.int64(0)
+    column = FIRST if side else LAST
     for index in range(chain.gap_at[gap], chain.gap_at[gap + 1]):
         a, b, weight = chain.crossing[index, 0], chain.crossing[index, 1], chain.crossing[index, 2]
         if a < within[0] or b >= within[1]:
             continue
-        if side == 0:
-            place = end(part, LAST, chain.ends[0, gap], a)
-        else:
-            place = end(part, FIRST, chain.ends[1, gap], b)
+        place = end(part, column, chain.ends[side, gap], b if side else a)
         as_is += weight * part[place + along]
         mirrored += weight * (2 * part[along] - part[place + along])
-    return min(as_is, mirrored)
+    return int(min(as_is, mirrored))
 
 
 @lean_jit

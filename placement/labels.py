@@ -120,7 +120,7 @@ def _insert(
 @lean_jit
 def _wire_and_out(row: Labels) -> int:
     """The wire inside, and from the ends to the nearest sides."""
-    return np.int64(row[WIRE]) + row[OUT_FIRST] + row[OUT_LAST]
+    return int(np.int64(row[WIRE]) + row[OUT_FIRST] + row[OUT_LAST])
 
 
 @lean_jit

@@ -175,10 +175,10 @@ def _change_port(scene: Scene, state: State, rng: UInt64s, leaf: int) -> bool:
 
 @lean_jit
 def _offers(scene: Scene, first: int, last: int, tag: int) -> bool:
+    found = False
     for at in range(first, last):
-        if scene.ports[at, 0] == tag:
-            return True
-    return False
+        found |= scene.ports[at, 0] == tag
+    return found
 
 
 @lean_jit

@@ -105,22 +105,43 @@ def solve(
         problem, ground = settled.groups, settled.all
         if settled.interrupted:
             stop.set()
+    plan = None
+    for each in params.steps():
+        found, bound = _best(problem, ground, menus, bound, each, stop, told)
+        plan = min(
+            (it for it in (plan, found) if it is not None), key=lambda it: _cost(problem, it), default=None
+        )
+        if stop.asked():
+            break
+    if plan is None:
+        raise DoesNotFit(_too_small(problem, menus))
+    return _placement(problem, menus, plan, bound, stop.asked())
+
+
+def _best(
+    problem: Problem,
+    ground: Problem,
+    menus: Catalogue,
+    bound: int,
+    params: SolveParams,
+    stop: Stop,
+    told: Told | None,
+) -> tuple[_Plan | None, int]:
+    """The best that the work of one step makes of the problem, polished, and the lower bound on the slowest time."""
     plans = _searched(ground, menus, bound, params, stop, told)
     plan = plans[0] if plans else None
     if _is_small(problem, menus, params) and (plan is None or plan.limit > bound):
         plan, bound = _faster(problem, menus, bound, plan, params)
         plans = [] if plan is None else [plan]
-    if plan is None:
-        raise DoesNotFit(_too_small(problem, menus))
-    if not stop.asked():
-        costs = [_cost(problem, replace(it, ports=[])) for it in plans]  # adapters are what polishing saves
-        worth = [
-            it for it, cost in zip(plans, costs, strict=True) if (cost - min(costs)) * _HOPEFUL <= min(costs)
-        ]
-        with ThreadPoolExecutor(WORKERS) as pool:
-            polished = list(pool.map(lambda it: _polished(problem, menus, it, params), worth))
-        plan = min(polished, key=lambda it: _cost(problem, it))
-    return _placement(problem, menus, plan, bound, stop.asked())
+    if plan is None or stop.asked():
+        return plan, bound
+    costs = [_cost(problem, replace(it, ports=[])) for it in plans]  # adapters are what polishing saves
+    worth = [
+        it for it, cost in zip(plans, costs, strict=True) if (cost - min(costs)) * _HOPEFUL <= min(costs)
+    ]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        polished = list(pool.map(lambda it: _polished(problem, menus, it, params), worth))
+    return min(polished, key=lambda it: _cost(problem, it)), bound
 
 
 def _searched(
@@ -132,21 +153,18 @@ def _searched(
     if len(problem.fabric.blocked) > MANY and not _is_bound(problem):
         scattered = scatter(problem, menus, order, bound)
         return [] if scattered is None else [_Plan(*scattered, [None] * len(problem.blocks))]
-    packing = fastest_packing(problem, menus, order, bound, params.splits)
-    if (
-        packing is not None
-        and problem.weights is None
-        and not problem.fabric.blocked
-        and not _is_bound(problem)
-    ):
-        packing = reordered(problem, menus, packing, bound, params.reorder)
     weighed = problem.weights is not None and not problem.fabric.blocked and not _is_bound(problem)
-    some = drafts(problem, menus, prices, order, bound, params.limits) if weighed else []
-    if packing is None and not some:
-        return []
-    known = min((draft.cost for draft in some), default=LOSS)
-    rows = _rows(problem, menus, prices, bound, some, params.rows)
-    folds = Folder(problem, menus, prices).folded(order, bound, known, params.folding) if some else []
+    with ThreadPoolExecutor(1) as pool:  # beside this thread; compiled code runs free of Python's lock
+        packed = pool.submit(_packed, problem, menus, order, bound, params)
+        some = drafts(problem, menus, prices, order, bound, params.limits) if weighed else []
+        packing = packed.result()
+        if packing is None and not some:
+            return []
+        known = min((draft.cost for draft in some), default=LOSS)
+        rowed = pool.submit(_rows, problem, menus, prices, bound, some, params.rows)
+        folder = Folder(problem, menus, prices)
+        folds = folder.folded(order, bound, known, params.folding) if some else []
+        rows = rowed.result()
     if rows and params.trust_rows and _is_far_best(rows[0], some, folds):
         return rows
     stage = _stage(problem, menus, prices, bound, packing, some, folds, params)
@@ -158,6 +176,17 @@ def _searched(
     drafted = plain(stage, order, some, few) + starts[: params.polished] if some else []
     best = found[: params.polished] + [it for it in (unmoved(stage, start) for start in drafted) if it.fits]
     return rows + [_plan_of(problem, stage, it) for it in best]
+
+
+def _packed(
+    problem: Problem, menus: Catalogue, order: Sequence[int], bound: int, params: SolveParams
+) -> Packing | None:
+    """The slicing floorplan of the shortest time, in other orders of the chain too where time comes first."""
+    packing = fastest_packing(problem, menus, order, bound, params.splits)
+    free = problem.weights is None and not problem.fabric.blocked and not _is_bound(problem)
+    return (
+        reordered(problem, menus, packing, bound, params.reorder) if packing is not None and free else packing
+    )
 
 
 def _rows(
