@@ -4,7 +4,8 @@
 
 DIR holds `*.kgraph` files and, where published totals are to be compared with, `published.csv` with the columns case,
 winner_total and giga_total. Each input is solved in a process of its own, so that seconds and memory are its own;
-compiled code is made before, and timed apart.
+compiled code is made before, and timed apart. Each effort has a table of its own on the page; rows of inputs that were
+not run (`--only`) stay as they are there.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 DIR = Path(__file__).resolve().parents[2] / "shared" / "anchors" / "ispd2020"
-START, END = "<!-- ispd2020: begin -->", "<!-- ispd2020: end -->"
 HEAD = (
     "| input | time | wire | adapters | total | winner | GigaPlacer | ours / better | time bound | gap of time "
     "| total bound | gap of total | seconds | CPU seconds | MiB |\n" + "|---" * 15 + "|"
@@ -110,10 +110,12 @@ def line(row: Row, totals: tuple[float, float] | None) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def summary(rows: list[Row], known: dict[str, tuple[float, float]]) -> str:
-    ratios = {row.name: row.total / min(known[row.name]) for row in rows if row.name in known}
+def summary(lines: list[str]) -> str:
+    """What the lines of a table come to; their eighth cell is ours over the better published total."""
+    cells = [[cell.strip() for cell in line.strip("| ").split("|")] for line in lines]
+    ratios = {row[0]: float(row[7]) for row in cells if row[7]}
     if not ratios:
-        return f"{len(rows)} inputs; no published totals beside them."
+        return f"{len(lines)} inputs; no published totals beside them."
     mean = sum(ratios.values()) / len(ratios)
     worst = max(ratios, key=lambda name: ratios[name])
     below = sum(ratio < 1 for ratio in ratios.values())
@@ -123,22 +125,22 @@ def summary(rows: list[Row], known: dict[str, tuple[float, float]]) -> str:
     )
 
 
-def table(folder: Path, effort: str, only: set[str]) -> str:
+def lines(folder: Path, effort: str, only: set[str]) -> list[str]:
+    """A line for each input, printed as it is solved."""
     known = published(folder)
     paths = [path for path in sorted(folder.glob("*.kgraph")) if not only or path.stem in only]
     if not paths:
         raise SystemExit(f"no .kgraph file in {folder}: name another folder with --dir")
     context = multiprocessing.get_context("spawn")
-    rows = []
+    told = []
     print(HEAD)
     for path in paths:
         with context.Pool(1) as pool:
             row = Row(**json.loads(json.dumps(pool.apply(solve_file, (str(path), effort)))))
-        rows.append(row)
-        print(line(row, known.get(row.name)), flush=True)
-    told = summary(rows, known)
-    print(f"\n{told}")
-    return "\n".join([f"Effort `{effort}`.", "", HEAD, *(line(r, known.get(r.name)) for r in rows), "", told])
+        told.append(line(row, known.get(row.name)))
+        print(told[-1], flush=True)
+    print(f"\n{summary(told)}")
+    return told
 
 
 def warm_up() -> None:
@@ -158,10 +160,23 @@ def warm_up() -> None:
     print(f"compiled or loaded in {time.perf_counter() - began:.1f} s\n")
 
 
-def write(file: Path, text: str) -> None:
+def write(file: Path, effort: str, told: list[str]) -> None:
+    """Puts the lines into the effort's table on a page, in place of those of the same inputs."""
+    start, end = (f"<!-- ispd2020 {effort}: {edge} -->" for edge in ("begin", "end"))
     page = file.read_text(encoding="utf-8")
-    before, after = page.split(START)[0], page.split(END)[1]
-    file.write_text(f"{before}{START}\n{text}\n{END}{after}", encoding="utf-8")
+    if start not in page or end not in page:
+        raise SystemExit(f"{file} has no place for the table of effort {effort!r}: {start} and {end}")
+    before, rest = page.split(start)
+    old, after = rest.split(end)
+    rows = {it.split("|")[1].strip(): it for it in [*_rows_of(old), *told]}
+    every = [rows[name] for name in sorted(rows)]
+    text = "\n".join([f"Effort `{effort}`.", "", HEAD, *every, "", summary(every)])
+    file.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
+
+
+def _rows_of(text: str) -> list[str]:
+    """The rows of a table, without its head."""
+    return [it for it in text.splitlines() if it.startswith("|")][2:]
 
 
 def main() -> None:
@@ -172,9 +187,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write the table between the marks of this page")
     args = parser.parse_args()
     warm_up()
-    text = table(args.dir, args.effort, set(filter(None, args.only.split(","))))
+    told = lines(args.dir, args.effort, set(filter(None, args.only.split(","))))
     if args.out is not None:
-        write(args.out, text)
+        write(args.out, args.effort, told)
 
 
 if __name__ == "__main__":

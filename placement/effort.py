@@ -12,10 +12,10 @@ from wsc.compiler.errors import VerificationError
 class Folding:
     """How thoroughly to fold a chain; raises VerificationError for figures that make no sense.
 
-    `looks` limits on time are looked at coarsely and `limits` folded in full, the best `wholes` floorplans of each
-    being laid out. `prices` are those of wasted area, beside what it is thought to be worth, at which the best
-    floorplan of a run is kept; a rung has up to `rung` blocks on either side in chains of up to 20, fewer in longer
-    ones.
+    `looks` limits on time are looked at coarsely and `limits` folded in full, with tables so many times as fine for
+    each of `fine`, the best `wholes` floorplans of each being laid out. `prices` are those of wasted area, beside what
+    it is thought to be worth, at which the best floorplan of a run is kept; a rung has up to `rung` blocks on either
+    side in chains of up to 20, fewer in longer ones.
     """
 
     looks: int = 16
@@ -23,12 +23,14 @@ class Folding:
     wholes: int = 200
     prices: tuple[float, ...] = (0.25, 1.0, 4.0)
     rung: int = 12
+    fine: tuple[int, ...] = (1,)
 
     def __post_init__(self) -> None:
         if (
             min(self.looks, self.limits, self.wholes, self.rung) < 0
             or not self.prices
             or min(self.prices) < 0
+            or min(self.fine, default=0) < 1
         ):
             raise VerificationError(f"folding takes figures of at least 0, and prices: {self}")
 
@@ -102,9 +104,9 @@ _LOW = SolveParams(
     limits=10,
     folding=Folding(looks=8, limits=2, wholes=60, rung=6),
     levels=12,
-    starts=4,
-    moves=12_000,
-    rounds=2,
+    starts=8,
+    moves=30_000,
+    rounds=3,
     polished=1,
     reorder=1_500_000,
     rows=30,
@@ -113,21 +115,26 @@ _LOW = SolveParams(
     polish_effort=0.5,
 )
 _MEDIUM = SolveParams(
-    folding=Folding(looks=24, limits=8, wholes=600, prices=(0.06, 0.25, 1.0, 4.0, 16.0), rung=20), first=_LOW
+    folding=Folding(looks=24, limits=6, wholes=300, rung=12, fine=(1, 2)),
+    starts=12,
+    moves=100_000,
+    rounds=4,
+    polish_effort=2.0,
+    first=_LOW,
 )
 _HIGH = SolveParams(
     limits=40,
     folding=Folding(
-        looks=40, limits=16, wholes=1_500, prices=(0.03, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 16.0), rung=32
+        looks=40, limits=8, wholes=1_000, prices=(0.06, 0.25, 1.0, 4.0, 16.0), rung=24, fine=(1, 2, 3)
     ),
     levels=32,
-    starts=16,
+    starts=24,
     moves=200_000,
     rounds=4,
     polished=4,
     reorder=30_000_000,
-    rows=200,
-    polish_effort=15.0,
+    rows=150,
+    polish_effort=6.0,
     first=_MEDIUM,
 )
 _PARAMS = {Effort.LOW: _LOW, Effort.MEDIUM: _MEDIUM, Effort.HIGH: _HIGH}

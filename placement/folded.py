@@ -78,8 +78,12 @@ class Folder:
         best = self._looks(order, steps, buckets // (2 if short else 3), coarse, worth)
         limits = max(1, min(work.limits, 2 * work.limits * _FEW // len(order)))
         chosen = sorted(best, key=lambda limit: (best[limit], limit))[:limits]
-        fine = self._at(order, chosen, buckets, work)
-        return sorted((it for it in fine if it.cost < worth), key=lambda it: (it.cost, it.limit))
+        found: dict[tuple[int, int], Folded] = {}
+        for times in work.fine:
+            for it in self._at(order, chosen, buckets * times, work):
+                if it.cost < worth:
+                    found.setdefault((it.cost, it.limit), it)
+        return [found[key] for key in sorted(found)]
 
     def _looks(
         self, order: Sequence[int], steps: Sequence[int], buckets: int, work: Folding, worth: int

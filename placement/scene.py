@@ -71,7 +71,7 @@ def stage_of(
     side += max(2, side // _MARGIN) + 1
     tagged = prices.adapter > 0
     tuples = _tuples(menus, limits[-1]) if tagged else ()
-    tags = {entry: tag for tag, entry in enumerate(tuples)}
+    tags = _Tags.of(tuples)
     shape = (len(limits), len(menus.menus), 2, side)
     curves, names = np.full(shape, NONE, np.int16), np.full((*shape[:2], side), -1, np.int32)
     rows: list[Int32s] = []
@@ -112,24 +112,42 @@ def _fill_curves(menu: Menu, limit: int, curves: Int16s) -> None:
     invert(curves[STACK], curves[1 - STACK])
 
 
-def _port_rows(
-    menu: Menu,
-    limit: int,
-    tags: dict[tuple[int, ...], int],
-    heights: Int16s,
-    names: Int32s,
-    tagged: bool,
-) -> Int32s:
+@dataclass(frozen=True)
+class _Tags:
+    """Port tuples as numbers in order; a tuple's tag is the place of its number among them."""
+
+    least: int
+    span: int
+    numbers: Int64s
+
+    @classmethod
+    def of(cls, tuples: tuple[tuple[int, ...], ...]) -> _Tags:
+        """The tags of tuples that are in order."""
+        entries = np.array(tuples or [()], np.int64)
+        least = int(entries.min(initial=0))
+        blank = cls(least, int(entries.max(initial=0)) - least + 1, np.zeros(0, np.int64))
+        return cls(blank.least, blank.span, blank.number(entries))
+
+    def number(self, ports: Int64s) -> Int64s:
+        """The number of each row."""
+        numbers = np.zeros(len(ports), np.int64)
+        for column in ports.T:
+            numbers = numbers * self.span + (column - self.least)
+        return numbers
+
+
+def _port_rows(menu: Menu, limit: int, tags: _Tags, heights: Int16s, names: Int32s, tagged: bool) -> Int32s:
     """Rows (tag, width, height) of a menu, and `names` filled with the tag of the least height by width."""
     if not tagged:
         return np.zeros((0, 3), np.int32)
     table = menu.within(limit)
-    marks = np.array([tags[tuple(row)] for row in table.ports.tolist()], np.int32)
-    for row in np.flatnonzero(heights[table.width] == table.height)[::-1]:
-        names[table.width[row]] = marks[row]
-    for width in range(1, len(names)):
-        if heights[width] == heights[width - 1]:
-            names[width] = names[width - 1]
+    marks = np.searchsorted(tags.numbers, tags.number(table.ports)).astype(np.int32)
+    lowest = np.flatnonzero(heights[table.width] == table.height)[
+        ::-1
+    ]  # the first of a width is written last
+    names[table.width[lowest]] = marks[lowest]
+    falls = np.append(True, heights[1 : len(names)] != heights[: len(names) - 1])
+    names[:] = names[np.maximum.accumulate(np.where(falls, np.arange(len(names)), 0))]
     return np.stack([marks, table.width, table.height], axis=1).astype(np.int32)
 
 

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -26,6 +26,7 @@ from wsc.placement.folded import Folded, Folder
 from wsc.placement.ground import check_ground
 from wsc.placement.layout import align, lay_out
 from wsc.placement.problem import Problem
+from wsc.placement.progress import Progress, Teller, Told, with_shares
 from wsc.placement.regions import Box
 from wsc.placement.reorder import reordered
 from wsc.placement.result import Placed, Placement, total_of
@@ -48,26 +49,13 @@ from wsc.placement.starts import (
 from wsc.placement.together import is_open, settle
 from wsc.placement.tree import mark_all, renew_stale
 
-__all__ = ["Effort", "Progress", "SolveParams", "solve"]
+__all__ = ["Effort", "Progress", "SolveParams", "Told", "solve"]
 
 _PASSES = 2  # as many as the annealing counted with
 _HOPEFUL = 64  # polishing is not thought to save more than a sixty-fourth
 _PLAIN = 8  # drafts that are polished as they are
 _FEW = 40  # blocks: up to here that takes a fraction of a second each
 _MOST_POLISHED = 200  # blocks: every pair is a constraint
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How a search stands: the least cost so far and what none can beat, both in the problem's weights (in ticks of
-    the slowest time where it has none), and the share of the work done."""
-
-    incumbent: float
-    bound: float
-    done: float
-
-
-Told = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
@@ -106,8 +94,8 @@ def solve(
         if settled.interrupted:
             stop.set()
     plan = None
-    for each in params.steps():
-        found, bound = _best(problem, ground, menus, bound, each, stop, told)
+    for each, heard in with_shares(params.steps(), told):
+        found, bound = _best(problem, ground, menus, bound, each, stop, heard)
         plan = min(
             (it for it in (plan, found) if it is not None), key=lambda it: _cost(problem, it), default=None
         )
@@ -169,7 +157,7 @@ def _searched(
         return rows
     stage = _stage(problem, menus, prices, bound, packing, some, folds, params)
     starts = planted(stage, order, packing, some, folds, params.starts)
-    teller = _Teller(prices, problem.weights is not None, bound, params, told)
+    teller = Teller(prices, problem.weights is not None, bound, params, told)
     moves = max(1, params.moves * 16 // max(16, len(problem.blocks)))
     found = successive_halves(stage, starts, moves, params.rounds, stop, teller.hear)
     few = _PLAIN if len(order) <= _FEW else 0
@@ -234,25 +222,6 @@ def _stage(
         middle |= {packing.limit} if packing and low <= packing.limit <= high else set()
     limits = levels(menus, max(bound, low), sorted(middle), high, params.levels)
     return stage_of(problem, menus, prices, limits, regions, zones)
-
-
-class _Teller:
-    """Passes on how the search stands."""
-
-    def __init__(
-        self, prices: Prices, weighed: bool, bound: int, params: SolveParams, told: Told | None
-    ) -> None:
-        self._unit = prices.unit if weighed else prices.tick
-        self._bound, self._told = bound * prices.tick / self._unit, told
-        self._done, self._all = 0, sum(-(-params.starts >> turn) for turn in range(params.rounds))
-        self._best = LOSS
-
-    def hear(self, cost: int) -> None:
-        """One more annealing has ended at this cost."""
-        self._done += 1
-        self._best = min(self._best, cost)
-        if self._told is not None and self._best < LOSS:
-            self._told(Progress(self._best / self._unit, self._bound, self._done / self._all))
 
 
 def _plan_of(problem: Problem, stage: Stage, found: Found) -> _Plan:

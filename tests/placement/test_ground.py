@@ -12,7 +12,7 @@ from tests.placement.test_ispd2020 import RESNET, chain
 from wsc.compiler.errors import PlacementError
 from wsc.placement import search
 from wsc.placement.check import check
-from wsc.placement.effort import SolveParams
+from wsc.placement.effort import Effort, SolveParams
 from wsc.placement.ispd2020.shapes import problem_of
 from wsc.placement.problem import Block, Fabric, Group, Net, Problem, Shape, Weights
 from wsc.placement.scatter import MANY
@@ -78,7 +78,7 @@ def test_among_many_scattered_defects_every_block_finds_a_place() -> None:
 
 HASHES = {
     "weights": "464b562d21099999",
-    "bottleneck": "20bfb2a4a8f9d7e0",
+    "bottleneck": "80951df05031ef76",
     "contest": "1a4f6069b8476c58",
 }
 
@@ -118,6 +118,33 @@ def test_an_interrupted_search_gives_the_best_so_far(monkeypatch: pytest.MonkeyP
     placement = solve(problem, replace(BRISK, moves=200_000))
     assert placement.interrupted
     assert check(problem, placement) == []
+
+
+def test_the_first_steps_of_more_work_count_as_well() -> None:
+    heard: list[Progress] = []
+    more = replace(BRISK, starts=1, moves=1, rounds=1, polish_effort=0, first=BRISK)
+    problem = some(weights=Weights(Fraction(1), Fraction(4)))
+    less, placement = solve(problem, BRISK), solve(problem, more, heard.append)
+    assert placement.total is not None
+    assert less.total is not None
+    assert placement.total <= less.total
+    assert [it.done for it in heard] == sorted(it.done for it in heard)
+    assert heard[-1].done == pytest.approx(1)
+
+
+def shortened(params: SolveParams) -> SolveParams:
+    """An effort's steps, each with a two-hundredth of its moves."""
+    first = None if params.first is None else shortened(params.first)
+    return replace(params, moves=params.moves // 200, rows=10, polish_effort=0.1, first=first)
+
+
+@pytest.mark.slow
+def test_more_effort_is_never_worse() -> None:
+    problem = some(count=6, weights=Weights(Fraction(1), Fraction(2)))
+    assert [len(effort.params.steps()) for effort in Effort] == [1, 2, 3]
+    totals = [solve(problem, shortened(effort.params)).total for effort in Effort]
+    assert None not in totals
+    assert totals == sorted(totals, reverse=True)  # type: ignore[type-var]  # no None, as was checked
 
 
 @pytest.mark.slow
