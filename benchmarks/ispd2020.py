@@ -153,8 +153,8 @@ def warm_up() -> None:
     began = time.perf_counter()
     text = (
         "width=40\nheight=40\nwdeltat=1\nwlength=1\nwadapter=1\nmemlimit=24576\n"
-        "conv[1] H=7 W=7 R=1 S=1 C=8 K=8 T=1\nconv[2] H=7 W=7 R=1 S=1 C=8 K=8 T=1\n"
-        "conv[1]:y -> conv[2]:x\n"
+        + "".join(f"conv[{at}] H=7 W=7 R=1 S=1 C=8 K=8 T=1\n" for at in range(1, 6))
+        + "".join(f"conv[{at}]:y -> conv[{at + 1}]:x\n" for at in range(1, 5))
     )
     solve(problem_of(parse_kgraph(text, "warm-up")), SolveParams(moves=100, starts=2, rounds=1))
     print(f"compiled or loaded in {time.perf_counter() - began:.1f} s\n")
