@@ -13,7 +13,7 @@ from wsc.placement.problem import Ints
 from wsc.placement.scene import Prices
 
 FAR = 1 << 60
-_MOST = 1 << 13  # port entries are smaller: three of them and a parity are a number of 64 bits
+MOST = 1 << 13  # port entries are smaller: three of them and a parity are a number of 64 bits
 _ENTRIES = 3
 
 
@@ -21,7 +21,7 @@ def can_group(menus: Catalogue, prices: Prices) -> bool:
     """Whether the port tuples are as short and their entries as small as these steps take them."""
     tables = [menu.within(menus.slowest()).ports for menu in menus.menus] if prices.adapter else []
     return all(
-        it.shape[1] <= _ENTRIES and it.min(initial=0) >= 0 and it.max(initial=0) < _MOST for it in tables
+        it.shape[1] <= _ENTRIES and it.min(initial=0) >= 0 and it.max(initial=0) < MOST for it in tables
     )
 
 
@@ -38,8 +38,8 @@ def grouped(
     for claimed in itertools.product((False, True), repeat=len(prices)):
         odd = sum(price for price, agrees in zip(prices, claimed, strict=True) if not agrees)
         some = [entry for entry, agrees in enumerate(claimed) if agrees]
-        codes, groups = np.unique(_codes(before[:, some]), return_inverse=True)
-        wanted = _codes(entries[:, some])
+        codes, groups = np.unique(codes_of(before[:, some]), return_inverse=True)
+        wanted = codes_of(entries[:, some])
         found = np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)
         found[codes[found] != wanted] = -1
         least = np.full((len(codes), sums.shape[1]), FAR)
@@ -47,11 +47,11 @@ def grouped(
         yield least, found.astype(np.int64), odd
 
 
-def _codes(entries: Ints) -> Ints:
+def codes_of(entries: Ints) -> Ints:
     """A number for each row of entries, the same for the same row."""
     codes = np.zeros(len(entries), np.int64)
     for column in entries.T:
-        codes = codes * _MOST + column
+        codes = codes * MOST + column
     return codes
 
 

@@ -44,7 +44,8 @@ class SolveParams:
     `moves` moves each; of the results the better half is annealed again, twice as long, until one is left (`rounds`
     at most). `splits` bounds the slicing of chains in order: it holds runs to a length (beyond about 120 blocks).
     `rows` limits are looked at for the best layout of a chain in one row; where that is far cheaper than any other
-    start and `trust_rows` is set, nothing else is tried.
+    start and `trust_rows` is set, nothing else is tried. `agreed` limits are looked at for rows of any blocks whose
+    neighbours agree on port tuples, for each number of rows.
     `reorder` counts the splits in other orders of the chain, tried for a shorter time where there are no weights.
     Problems of up to `exact_blocks` blocks go to the exact model as a whole for `exact_effort` deterministic seconds
     of the solver; the `polished` best placements are polished for `polish_effort` each. Efforts of 0 leave the exact
@@ -61,6 +62,7 @@ class SolveParams:
     splits: int = 300_000
     reorder: int = 6_000_000
     rows: int = 60
+    agreed: int = 24
     trust_rows: bool = False
     exact_blocks: int = 8
     exact_shapes: int = 20_000
@@ -74,6 +76,7 @@ class SolveParams:
             self.splits,
             self.reorder,
             self.rows,
+            self.agreed,
             self.exact_blocks,
             self.exact_shapes,
         )
@@ -110,6 +113,7 @@ _LOW = SolveParams(
     polished=1,
     reorder=1_500_000,
     rows=30,
+    agreed=8,
     trust_rows=True,
     exact_effort=0.5,
     polish_effort=0.5,
@@ -134,6 +138,7 @@ _HIGH = SolveParams(
     polished=4,
     reorder=30_000_000,
     rows=150,
+    agreed=60,
     polish_effort=6.0,
     first=_MEDIUM,
 )

@@ -17,6 +17,7 @@ from fractions import Fraction
 
 from wsc.compiler.errors import DoesNotFit
 from wsc.placement import exact
+from wsc.placement.agreed import agreed_rows
 from wsc.placement.anneal import LOSS
 from wsc.placement.bounds import bounds_of
 from wsc.placement.candidates import Catalogue, catalogue, time_bound
@@ -55,6 +56,7 @@ _PASSES = 2  # as many as the annealing counted with
 _HOPEFUL = 64  # polishing is not thought to save more than a sixty-fourth
 _PLAIN = 8  # drafts that are polished as they are
 _FEW = 40  # blocks: up to here that takes a fraction of a second each
+_MOST_AGREED = 3  # rows
 _MOST_POLISHED = 200  # blocks: every pair is a constraint
 
 
@@ -123,13 +125,20 @@ def _best(
         plans = [] if plan is None else [plan]
     if plan is None or stop.asked():
         return plan, bound
-    costs = [_cost(problem, replace(it, ports=[])) for it in plans]  # adapters are what polishing saves
-    worth = [
-        it for it, cost in zip(plans, costs, strict=True) if (cost - min(costs)) * _HOPEFUL <= min(costs)
-    ]
+    worth = _worth_polishing(problem, plans)
     with ThreadPoolExecutor(WORKERS) as pool:
         polished = list(pool.map(lambda it: _polished(problem, menus, it, params), worth))
     return min(polished, key=lambda it: _cost(problem, it)), bound
+
+
+def _worth_polishing(problem: Problem, plans: Sequence[_Plan]) -> list[_Plan]:
+    """The cheapest, and those that could be as cheap: polishing saves most of the adapters and a little of the rest."""
+    best = min(plans, key=lambda it: _cost(problem, it))
+    known = _cost(problem, best)
+    costs = [_cost(problem, replace(it, ports=[])) for it in plans]
+    least = min(costs)
+    pairs = zip(plans, costs, strict=True)
+    return [it for it, cost in pairs if it is best or (cost < known and (cost - least) * _HOPEFUL <= least)]
 
 
 def _searched(
@@ -148,12 +157,16 @@ def _searched(
         packing = packed.result()
         if packing is None and not some:
             return []
-        known = min((draft.cost for draft in some), default=LOSS)
+        agreed = (
+            agreed_rows(problem, menus, prices, order, bound, params.agreed, _MOST_AGREED) if some else []
+        )
+        known = min([*(it.cost for it in some), *(it.cost for it in agreed)], default=LOSS)
         rowed = pool.submit(_rows, problem, menus, prices, bound, some, params.rows)
         folder = Folder(problem, menus, prices)
         folds = folder.folded(order, bound, known, params.folding) if some else []
         rows = rowed.result()
-    if rows and params.trust_rows and _is_far_best(rows[0], some, folds):
+    rows += [_Plan(it.limit, it.boxes, it.ports) for it in agreed]
+    if rows and params.trust_rows and _is_far_best(problem, rows, some, folds):
         return rows
     stage = _stage(problem, menus, prices, bound, packing, some, folds, params)
     starts = planted(stage, order, packing, some, folds, params.starts)
@@ -189,11 +202,14 @@ def _rows(
     return [] if row is None else [_Plan(row.limit, row.boxes, row.ports, row)]
 
 
-def _is_far_best(plan: _Plan, some: Sequence[Draft], folds: Sequence[Folded]) -> bool:
-    """Whether folds and drafts of more rows than one, their adapters left out, are dearer by more than a search may
-    make good."""
-    cost = plan.row.cost if plan.row else LOSS
-    others = [it.cost for it in some if len(it.snake.stops) > 1] + [it.cost for it in folds]
+def _is_far_best(
+    problem: Problem, plans: Sequence[_Plan], some: Sequence[Draft], folds: Sequence[Folded]
+) -> bool:
+    """Whether folds and drafts, but for drafts of the single row that a plan is the best of, are dearer than a plan
+    by more than a search may make good, their adapters left out."""
+    cost = min(_cost(problem, plan) for plan in plans)
+    rows = 1 if any(plan.row for plan in plans) else 0
+    others = [it.cost for it in some if len(it.snake.stops) > rows] + [it.cost for it in folds]
     return all((other - cost) * _HOPEFUL > cost for other in others)
 
 
