@@ -212,3 +212,8 @@ class Problem:
                 raise PlacementError(
                     f"Block {pinned[0]!r} is pinned, and its group {group.name!r} has no box: give the group one."
                 )
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether some blocks may not lie anywhere."""
+        return bool(self.groups) or any(block.pin is not None for block in self.blocks)

@@ -12,11 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from wsc.compiler.errors import DoesNotFit
-from wsc.placement import exact
 from wsc.placement.agreed import agreed_rows
 from wsc.placement.anneal import LOSS
 from wsc.placement.bounds import bounds_of
@@ -26,12 +24,14 @@ from wsc.placement.effort import Effort, SolveParams
 from wsc.placement.folded import Folded, Folder
 from wsc.placement.ground import check_ground
 from wsc.placement.layout import align, lay_out
+from wsc.placement.plan import Plan, adapters_of, cost_of, half_hops_of
+from wsc.placement.polish import faster, is_small, polished, worth_polishing
 from wsc.placement.problem import Problem
 from wsc.placement.progress import Progress, Teller, Told, with_shares
 from wsc.placement.regions import Box
 from wsc.placement.reorder import reordered
 from wsc.placement.result import Placed, Placement, total_of
-from wsc.placement.row import Row, best_row
+from wsc.placement.row import best_row
 from wsc.placement.scatter import MANY, scatter
 from wsc.placement.scene import Prices, Stage, stage_of
 from wsc.placement.search import WORKERS, Found, Stop, successive_halves, unmoved
@@ -53,22 +53,10 @@ from wsc.placement.tree import mark_all, renew_stale
 __all__ = ["Effort", "Progress", "SolveParams", "Told", "solve"]
 
 _PASSES = 2  # as many as the annealing counted with
-_HOPEFUL = 64  # polishing is not thought to save more than a sixty-fourth
+_HOPEFUL = 64  # a search is not thought to save more than a sixty-fourth
 _PLAIN = 8  # drafts that are polished as they are
 _FEW = 40  # blocks: up to here that takes a fraction of a second each
 _MOST_AGREED = 3  # rows
-_MOST_POLISHED = 200  # blocks: every pair is a constraint
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """A box for each block and the port tuple of its shape, all of shapes within `limit` ticks; `row` where it is
-    the best row of a chain, which needs no polish."""
-
-    limit: int
-    boxes: list[Box]
-    ports: list[tuple[int, ...] | None]
-    row: Row | None = None
 
 
 def solve(
@@ -99,7 +87,7 @@ def solve(
     for each, heard in with_shares(params.steps(), told):
         found, bound = _best(problem, ground, menus, bound, each, stop, heard)
         plan = min(
-            (it for it in (plan, found) if it is not None), key=lambda it: _cost(problem, it), default=None
+            (it for it in (plan, found) if it is not None), key=lambda it: cost_of(problem, it), default=None
         )
         if stop.asked():
             break
@@ -116,41 +104,31 @@ def _best(
     params: SolveParams,
     stop: Stop,
     told: Told | None,
-) -> tuple[_Plan | None, int]:
+) -> tuple[Plan | None, int]:
     """The best that the work of one step makes of the problem, polished, and the lower bound on the slowest time."""
     plans = _searched(ground, menus, bound, params, stop, told)
     plan = plans[0] if plans else None
-    if _is_small(problem, menus, params) and (plan is None or plan.limit > bound):
-        plan, bound = _faster(problem, menus, bound, plan, params)
+    if is_small(problem, menus, params) and (plan is None or plan.limit > bound):
+        plan, bound = faster(problem, menus, bound, plan, params)
         plans = [] if plan is None else [plan]
     if plan is None or stop.asked():
         return plan, bound
-    worth = _worth_polishing(problem, plans)
+    worth = worth_polishing(problem, plans)
     with ThreadPoolExecutor(WORKERS) as pool:
-        polished = list(pool.map(lambda it: _polished(problem, menus, it, params), worth))
-    return min(polished, key=lambda it: _cost(problem, it)), bound
-
-
-def _worth_polishing(problem: Problem, plans: Sequence[_Plan]) -> list[_Plan]:
-    """The cheapest, and those that could be as cheap: polishing saves most of the adapters and a little of the rest."""
-    best = min(plans, key=lambda it: _cost(problem, it))
-    known = _cost(problem, best)
-    costs = [_cost(problem, replace(it, ports=[])) for it in plans]
-    least = min(costs)
-    pairs = zip(plans, costs, strict=True)
-    return [it for it, cost in pairs if it is best or (cost < known and (cost - least) * _HOPEFUL <= least)]
+        done = list(pool.map(lambda it: polished(problem, menus, it, params), worth))
+    return min(done, key=lambda it: cost_of(problem, it)), bound
 
 
 def _searched(
     problem: Problem, menus: Catalogue, bound: int, params: SolveParams, stop: Stop, told: Told | None
-) -> list[_Plan]:
+) -> list[Plan]:
     """The best that annealing makes of snakes and slicing floorplans, the best first; none where nothing fits."""
     prices = Prices.of(problem)
     order = flow_order(len(problem.blocks), problem.nets)
-    if len(problem.fabric.blocked) > MANY and not _is_bound(problem):
+    if len(problem.fabric.blocked) > MANY and not problem.is_bound:
         scattered = scatter(problem, menus, order, bound)
-        return [] if scattered is None else [_Plan(*scattered, [None] * len(problem.blocks))]
-    weighed = problem.weights is not None and not problem.fabric.blocked and not _is_bound(problem)
+        return [] if scattered is None else [Plan(*scattered, [None] * len(problem.blocks))]
+    weighed = problem.weights is not None and not problem.fabric.blocked and not problem.is_bound
     with ThreadPoolExecutor(1) as pool:  # beside this thread; compiled code runs free of Python's lock
         packed = pool.submit(_packed, problem, menus, order, bound, params)
         some = drafts(problem, menus, prices, order, bound, params.limits) if weighed else []
@@ -165,7 +143,7 @@ def _searched(
         folder = Folder(problem, menus, prices)
         folds = folder.folded(order, bound, known, params.folding) if some else []
         rows = rowed.result()
-    rows += [_Plan(it.limit, it.boxes, it.ports) for it in agreed]
+    rows += [Plan(it.limit, it.boxes, it.ports) for it in agreed]
     if rows and params.trust_rows and _is_far_best(problem, rows, some, folds):
         return rows
     stage = _stage(problem, menus, prices, bound, packing, some, folds, params)
@@ -184,7 +162,7 @@ def _packed(
 ) -> Packing | None:
     """The slicing floorplan of the shortest time, in other orders of the chain too where time comes first."""
     packing = fastest_packing(problem, menus, order, bound, params.splits)
-    free = problem.weights is None and not problem.fabric.blocked and not _is_bound(problem)
+    free = problem.weights is None and not problem.fabric.blocked and not problem.is_bound
     return (
         reordered(problem, menus, packing, bound, params.reorder) if packing is not None and free else packing
     )
@@ -192,22 +170,22 @@ def _packed(
 
 def _rows(
     problem: Problem, menus: Catalogue, prices: Prices, bound: int, some: Sequence[Draft], looks: int
-) -> list[_Plan]:
+) -> list[Plan]:
     """The best row of a chain, where there is one that is not dearer than the drafts are thought to be."""
     if not some or not looks:
         return []
     most = 1 + max((menu.within(bound).ports.shape[1] for menu in menus.menus), default=0)
     slack = most * (prices.half_hop + prices.adapter) * sum(net.weight for net in problem.nets)
     row = best_row(problem, menus, prices, bound, some[0].cost + slack, looks)
-    return [] if row is None else [_Plan(row.limit, row.boxes, row.ports, row)]
+    return [] if row is None else [Plan(row.limit, row.boxes, row.ports, row)]
 
 
 def _is_far_best(
-    problem: Problem, plans: Sequence[_Plan], some: Sequence[Draft], folds: Sequence[Folded]
+    problem: Problem, plans: Sequence[Plan], some: Sequence[Draft], folds: Sequence[Folded]
 ) -> bool:
     """Whether folds and drafts, but for drafts of the single row that a plan is the best of, are dearer than a plan
     by more than a search may make good, their adapters left out."""
-    cost = min(_cost(problem, plan) for plan in plans)
+    cost = min(cost_of(problem, plan) for plan in plans)
     rows = 1 if any(plan.row for plan in plans) else 0
     others = [it.cost for it in some if len(it.snake.stops) > rows] + [it.cost for it in folds]
     return all((other - cost) * _HOPEFUL > cost for other in others)
@@ -240,7 +218,7 @@ def _stage(
     return stage_of(problem, menus, prices, limits, regions, zones)
 
 
-def _plan_of(problem: Problem, stage: Stage, found: Found) -> _Plan:
+def _plan_of(problem: Problem, stage: Stage, found: Found) -> Plan:
     """The boxes of a state that fits."""
     scene, state = stage.scene, found.state
     mark_all(state)
@@ -254,88 +232,18 @@ def _plan_of(problem: Problem, stage: Stage, found: Found) -> _Plan:
         corner = problem.blocks[leaf].pin or ((x - width) // 2, (y - height) // 2)
         boxes.append(Box(*corner, width, height))
     ports = [stage.tuples[tag] if tag >= 0 else None for tag in state.tag.tolist()]
-    return _Plan(stage.limits[int(state.level[0])], boxes, ports)
+    return Plan(stage.limits[int(state.level[0])], boxes, ports)
 
 
-def _is_bound(problem: Problem) -> bool:
-    """Whether some blocks may not lie anywhere."""
-    return bool(problem.groups) or any(block.pin is not None for block in problem.blocks)
-
-
-def _is_small(problem: Problem, menus: Catalogue, params: SolveParams) -> bool:
-    """Whether the exact model may take the problem as a whole."""
-    few = len(problem.blocks) <= params.exact_blocks and problem.weights is None and params.exact_effort > 0
-    few = few and not _is_bound(problem)
-    limit = menus.slowest() if few else 0
-    return few and sum(len(m.within(limit).width) for m in menus.menus) <= params.exact_shapes
-
-
-def _faster(
-    problem: Problem, menus: Catalogue, bound: int, plan: _Plan | None, params: SolveParams
-) -> tuple[_Plan | None, int]:
-    """What the exact model makes of the plan, or of none, and of the lower bound on the slowest time."""
-    limit = plan.limit if plan else menus.slowest()
-    hint = plan.boxes if plan else None
-    verdict = exact.fastest(problem, menus, bound, limit, hint, params.exact_effort)
-    if verdict.boxes is not None and (plan is None or verdict.value < plan.limit):
-        plan = _Plan(verdict.value, verdict.boxes, [None] * len(problem.blocks))
-    return plan, max(bound, verdict.bound)
-
-
-def _polished(problem: Problem, menus: Catalogue, plan: _Plan, params: SolveParams) -> _Plan:
-    """The plan after an exact model has moved its boxes for a shorter wire and fewer adapters."""
-    ports = plan.ports
-    if plan.row is not None:
-        return plan
-    if _is_small(problem, menus, params):
-        whole = exact.Window.whole(problem)
-        verdict = exact.shortest(problem, menus, plan.limit, plan.boxes, whole, params.exact_effort)
-    elif params.polish_effort > 0 and len(problem.blocks) <= _MOST_POLISHED and not problem.fabric.blocked:
-        prices = Prices.of(problem)
-        each = exact.Costs(prices.half_hop, prices.adapter)
-        verdict, ports = exact.compacted(
-            problem, menus, plan.limit, plan.boxes, plan.ports, each, params.polish_effort
-        )
-    else:
-        return plan
-    if verdict.boxes is None:
-        return plan
-    polished = replace(plan, boxes=verdict.boxes, ports=ports)
-    return min(plan, polished, key=lambda it: _cost(problem, it))
-
-
-def _cost(problem: Problem, plan: _Plan) -> int:
-    """What a plan costs, as far as its limit, wire and adapters tell."""
-    prices = Prices.of(problem)
-    odd = _adapters(problem, [it or () for it in plan.ports]) if plan.ports else 0
-    return plan.limit * prices.tick + _half_hops(problem, plan.boxes) * prices.half_hop + odd * prices.adapter
-
-
-def _adapters(problem: Problem, ports: Sequence[tuple[int, ...]]) -> int:
-    """The port entries that differ over all nets."""
-    pairs = ((ports[net.source], ports[net.target]) for net in problem.nets)
-    return sum(a != b for first, second in pairs for a, b in zip(first, second, strict=False))
-
-
-def _half_hops(problem: Problem, boxes: Sequence[Box | Placed]) -> int:
-    """The length of all nets in half hops."""
-    x = [2 * box.x + box.width for box in boxes]
-    y = [2 * box.y + box.height for box in boxes]
-    return sum(
-        net.weight * (abs(x[net.source] - x[net.target]) + abs(y[net.source] - y[net.target]))
-        for net in problem.nets
-    )
-
-
-def _placement(problem: Problem, menus: Catalogue, plan: _Plan, bound: int, interrupted: bool) -> Placement:
+def _placement(problem: Problem, menus: Catalogue, plan: Plan, bound: int, interrupted: bool) -> Placement:
     placed: list[Placed] = []
     for block, box in enumerate(plan.boxes):
         shape = menus.menu(block).pick(box.width, box.height, plan.limit, plan.ports[block])
         sides = (shape.width, shape.height, shape.time, shape.payload, shape.memory, shape.ports)
         placed.append(Placed(box.x, box.y, *sides))
     slowest = max(it.time for it in placed)
-    half_hops = _half_hops(problem, placed)
-    adapters = _adapters(problem, [it.ports for it in placed])
+    half_hops = half_hops_of(problem, placed)
+    adapters = adapters_of(problem, [it.ports for it in placed])
     prices = Prices.of(problem)
     known = slowest * prices.tick + half_hops * prices.half_hop + adapters * prices.adapter
     bounds = bounds_of(problem, menus, prices, bound, known)

@@ -1,0 +1,48 @@
+"""A plan: the boxes and port tuples that a search has found, and what they cost by the problem's prices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wsc.placement.problem import Problem
+from wsc.placement.regions import Box
+from wsc.placement.result import Placed
+from wsc.placement.row import Row
+from wsc.placement.scene import Prices
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A box for each block and the port tuple of its shape, all of shapes within `limit` ticks; `row` where it is
+    the best row of a chain, which needs no polish."""
+
+    limit: int
+    boxes: list[Box]
+    ports: list[tuple[int, ...] | None]
+    row: Row | None = None
+
+
+def cost_of(problem: Problem, plan: Plan) -> int:
+    """What a plan costs, as far as its limit, wire and adapters tell."""
+    prices = Prices.of(problem)
+    odd = adapters_of(problem, [it or () for it in plan.ports]) if plan.ports else 0
+    return (
+        plan.limit * prices.tick + half_hops_of(problem, plan.boxes) * prices.half_hop + odd * prices.adapter
+    )
+
+
+def adapters_of(problem: Problem, ports: Sequence[tuple[int, ...]]) -> int:
+    """The port entries that differ over all nets."""
+    pairs = ((ports[net.source], ports[net.target]) for net in problem.nets)
+    return sum(a != b for first, second in pairs for a, b in zip(first, second, strict=False))
+
+
+def half_hops_of(problem: Problem, boxes: Sequence[Box | Placed]) -> int:
+    """The length of all nets in half hops."""
+    x = [2 * box.x + box.width for box in boxes]
+    y = [2 * box.y + box.height for box in boxes]
+    return sum(
+        net.weight * (abs(x[net.source] - x[net.target]) + abs(y[net.source] - y[net.target]))
+        for net in problem.nets
+    )
