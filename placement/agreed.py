@@ -132,10 +132,12 @@ class _Rows:
         wire = self._over[:, None] * self._prices.half_hop
         chosen = length.argmin(axis=1)
         best, low, high = chosen, 0, _DEAREST * self._prices.adapter
+        active = None
         for turn in range(_HALVINGS + 1):
             worth = low if not turn else (low + high) // 2
             own = np.where(length < FAR, length * (wire + worth), FAR)
-            chosen = labels.agreed(own, best)
+            chosen, helped = labels.agreed(own, best, active)
+            active = helped if active is None else active | helped
             if self._stops(length[places, chosen]) is None:
                 low = worth
                 continue

@@ -49,25 +49,27 @@ class Labels:
         odd = int((ends[:, 0] != ends[:, 1]).sum())
         return int(own[np.arange(len(chosen)), chosen].sum()) + odd * self.price
 
-    def agreed(self, own: Ints, chosen: Ints) -> Ints:
-        """A choice that no single move of the kinds below makes cheaper, from `chosen`.
+    def agreed(self, own: Ints, chosen: Ints, active: Bools | None = None) -> tuple[Ints, Bools]:
+        """A choice that no single move of the kinds below makes cheaper, from `chosen`, and which offers helped.
 
         Offered are each label as a whole, each but for its last entry, and each last entry alone: so that a group of
-        blocks may change what it shares and keep what is its own.
+        blocks may change what it shares and keep what is its own. Where `active` is given, which is those that
+        helped at another price, others are not offered.
         """
         codes = codes_of(self.entries)
         chosen = chosen.astype(np.int64).copy()
         offers = self._offers(codes)
-        active = np.ones(len(offers), np.bool_)
+        active = np.ones(len(offers), np.bool_) if active is None else active
+        every = np.zeros(len(offers), np.bool_)
         for _ in range(_SWEEPS):
             helped = np.zeros(len(offers), np.bool_)
             _sweep(own, self.entries, codes, self.nets, self.price, offers, active, helped, chosen)
             settled = _settle(own, self.entries, self.nets, self.price, chosen)
+            every |= helped
             if not helped.any() and not settled:
                 break
-            near = np.isin(offers[:, 0], chosen)
-            active = helped | near
-        return chosen
+            active = every | np.isin(offers[:, 0], chosen)
+        return chosen, every | np.isin(offers[:, 0], chosen)
 
     def _offers(self, codes: Ints) -> Ints:
         """Rows (label, first entry taken, one past the last)."""

@@ -38,7 +38,7 @@ def test_of_two_labels_the_best_choice_is_found(
 ) -> None:
     labels = Labels.of(np.array([[1, 1], [2, 2]]), nets, price)
     two = np.array(own)[:, :2]
-    found = labels.agreed(two, np.zeros(PLACES, np.int64))
+    found, _ = labels.agreed(two, np.zeros(PLACES, np.int64))
     assert labels.cost(two, found) == least(labels, two)
 
 
@@ -50,7 +50,7 @@ def test_moves_never_make_a_choice_dearer_nor_take_what_a_block_has_not(
     some = np.array(own)
     some[sorted(without), 3] = FAR
     start = some.argmin(axis=1)
-    found = labels.agreed(some, start)
+    found, _ = labels.agreed(some, start)
     assert least(labels, some) <= labels.cost(some, found) <= labels.cost(some, start)
     assert all(found[place] != 3 for place in without)
 
@@ -59,7 +59,7 @@ def test_a_group_changes_what_it_shares_and_keeps_its_own() -> None:
     """All would do best with a 2 in front; the last entry differs where it must, and whole labels alone do not help."""
     labels = Labels.of(np.array([[1, 1], [1, 2], [2, 1], [2, 2]]), [(0, 1), (1, 2), (2, 3)], 100)
     own = np.array([[9, FAR, 1, FAR], [9, FAR, 1, FAR], [FAR, 9, FAR, 1], [FAR, 9, FAR, 1]])
-    assert labels.agreed(own, np.array([0, 0, 1, 1])).tolist() == [2, 2, 3, 3]
+    assert labels.agreed(own, np.array([0, 0, 1, 1]))[0].tolist() == [2, 2, 3, 3]
 
 
 def stair(adapter: int, blocks: int = 12) -> Problem:
