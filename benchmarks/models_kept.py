@@ -249,8 +249,7 @@ def _of_work(rows: Sequence[Row]) -> list[str]:
         "",
         f"Multiply-accumulates are those of torch's FlopCounterMode within {WORK_TOLERANCE:.1%} in",
         f"{len(rows) - len(other)} of {len(rows)}. It counts what no result needs, and counts no Fourier transforms,",
-        "changes of resolution, sums over pairs or layers that torch runs as one operation; the graph also has the",
-        "zeros between the elements of a transposed convolution whose taps meet.",
+        "changes of resolution, sums over pairs or layers that torch runs as one operation.",
     ]
     if other:
         lines += ["", "| model | MACs | counted by torch |", "|---|---|---|"]
