@@ -105,7 +105,10 @@ VIDEO = {
         key: SIZES[key]
         for key in ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
     },
-    **{"image_size": 16, "patch_size": 8, "num_frames": 4, "tubelet_size": 2},
+    "image_size": 16,
+    "patch_size": 8,
+    "num_frames": 4,
+    "tubelet_size": 2,
 }
 SPEECH = {"model_type": "parakeet_encoder", **SIZES, "num_mel_bins": 80}
 VOCODER = {"model_type": "speecht5_hifigan", "architectures": ["SpeechT5HifiGan"], "model_in_dim": 20}
