@@ -101,8 +101,8 @@ def placed(tensor: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
 def _pixels(call: _Call) -> Tensor:
     """Pictures; with one dimension more for the frames of a video, or where a text may have several pictures."""
     config = call.pictures
-    size = getattr(config, "image_size", None) or getattr(config, "crop_size", None)
-    size = size or 224  # what most are trained on
+    sizes = (getattr(config, name, None) for name in ("image_size", "crop_size", "input_size"))
+    size = next(filter(None, sizes), 224)  # what most are trained on
     height, width = (size, size) if isinstance(size, int) else size
     frames = getattr(config, "num_frames", None) or getattr(config, "frames_per_clip", None)
     several = {"pixel_attention_mask", "input_ids"} <= set(call.takes) and "spatial_shapes" not in call.takes
@@ -145,17 +145,14 @@ def _features(call: _Call) -> Tensor:
     """
     if width := getattr(call.config, "input_feat_per_channel", None):
         return torch.randn(call.batch, _FRAMES, width)
-    width, positions = (
-        call.entry("num_mel_bins", "feature_projection_input_dim"),
-        call.entry("max_source_positions"),
-    )
+    if width := call.entry("feature_projection_input_dim"):
+        return torch.randn(call.batch, _FRAMES, width)
+    width, positions = call.entry("num_mel_bins"), call.entry("max_source_positions")
     if width is None:
         raise ModelError("wsc does not know how wide the 'input_features' of this model are.")
-    return (
-        torch.randn(call.batch, width, 2 * positions)
-        if positions
-        else torch.randn(call.batch, _FRAMES, width)
-    )
+    if positions is None:
+        return torch.randn(call.batch, _FRAMES, width)
+    return torch.randn(call.batch, width, 2 * positions)
 
 
 def _samples(call: _Call) -> Tensor:
