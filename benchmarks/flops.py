@@ -20,6 +20,9 @@ def counted_macs(captured: Captured) -> int:
     module = captured.module
     if config := getattr(module, "config", None):
         config._experts_implementation = "batched_mm"
+    module.requires_grad_(
+        False
+    )  # the counter follows gradients where a weight is handed on, and there are none
     args, kwargs = captured.arguments.filled(captured.arguments.tensors)
     with FlopCounterMode(display=False) as counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
         module(*args, **kwargs)

@@ -3,17 +3,38 @@
 Models of transformers are the library's defaults made small by the rules of `narrow`, and the entries given here where
 widths must agree under names of their own; `class` is the class, where the library's own choice is not the one meant.
 Models of diffusers are configurations; those of torch.nn are in `kept_back_nets`. Models that could not be captured
-when this list was made are on it too.
+when this list was made are on it too. The second list is in `kept_back_second.json`, with what was said at the first
+try of each.
 """
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 Config = dict[str, Any]
 
+
+@dataclass(frozen=True)
+class Second:
+    """A model of the second list, and what was said of it before anything was mended for it; nothing if it passed."""
+
+    library: str
+    name: str
+    entries: Config
+    first: str
+
+
+def _second() -> tuple[Second, ...]:
+    text = Path(__file__).with_name("kept_back_second.json").read_text(encoding="utf-8")
+    return tuple(Second(**one) for one in json.loads(text))
+
+
+SECOND = _second()
+
 _CONVOLVED = {"image_size": 64}
-_PARTS = {"text_config": {}, "vision_config": {}}
 
 TRANSFORMERS: dict[str, Config] = {
     # decoders
@@ -205,4 +226,11 @@ DIFFUSERS: dict[str, Config] = {
         "num_decoder_blocks": [1, 1],
         "sample_size": 16,
     },
+}
+
+TRANSFORMERS |= {one.name: one.entries for one in SECOND if one.library == "transformers"}
+DIFFUSERS |= {one.name: one.entries for one in SECOND if one.library == "diffusers"}
+# Networks by name, of libraries that need not be installed.
+PICTURES = {
+    library: [one.name for one in SECOND if one.library == library] for library in ("torchvision", "timm")
 }

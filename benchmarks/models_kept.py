@@ -17,15 +17,16 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from benchmarks.kept_back import DIFFUSERS, TRANSFORMERS
+from benchmarks.kept_back import DIFFUSERS, PICTURES, SECOND, TRANSFORMERS
 from benchmarks.models import KEPT_BACK, PAGE, ROOT, first_sentence
 from benchmarks.narrow import narrowed
 
@@ -37,6 +38,14 @@ _TASKS = (
     *("CAUSAL_LM", "SEQ_TO_SEQ_CAUSAL_LM", "IMAGE_TEXT_TO_TEXT", "IMAGE_CLASSIFICATION", "MASKED_LM"),
     *("SPEECH_SEQ_2_SEQ", "CTC", "TIME_SERIES_PREDICTION"),
 )
+# Sizes that networks of torchvision need, by how their names begin; pictures of 96 pixels do for the others.
+_SIZES = {
+    **dict.fromkeys(("vit", "maxvit", "swin_"), (224, 224)),
+    **dict.fromkeys(("r3d", "mc3", "r2plus1d"), (8, 56, 56)),
+    **dict.fromkeys(("s3d", "mvit"), (16, 224, 224)),
+    "swin3d": (8, 64, 64),
+    "inception": (128, 128),
+}
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,7 @@ class Row:
 
 def main() -> None:
     given = _arguments()
-    chosen = [pair for pair in known() if not given.only or pair[1] in given.only]
+    chosen = [pair for pair in asked(given.keep) if not given.only or pair[1] in given.only]
     strangers = set(given.only) - {name for _, name in chosen}
     chosen += [("transformers", name) for name in sorted(strangers)]
     _preload()
@@ -87,8 +96,22 @@ def known() -> list[tuple[str, str]]:
     """(library, model) of every model asked."""
     from benchmarks.kept_back_nets import NETS
 
-    names = {"transformers": TRANSFORMERS, "diffusers": DIFFUSERS, "torch.nn": NETS}
+    names: dict[str, Iterable[str]] = {
+        "transformers": TRANSFORMERS,
+        "diffusers": DIFFUSERS,
+        "torch.nn": NETS,
+        **PICTURES,
+    }
     return [(library, name) for library, models in names.items() for name in models]
+
+
+def asked(keep: Path) -> list[tuple[str, str]]:
+    """Those of `known` whose library is installed, or of which something is kept."""
+    return [
+        pair
+        for pair in known()
+        if pair[0] not in PICTURES or find_spec(pair[0]) or _kept_in(keep, *pair).exists()
+    ]
 
 
 def _asked(library: str, name: str, given: argparse.Namespace) -> Row:
@@ -103,7 +126,10 @@ def _asked(library: str, name: str, given: argparse.Namespace) -> Row:
 
 
 def _file(library: str, name: str, given: argparse.Namespace) -> Path:
-    folder: Path = given.keep
+    return _kept_in(given.keep, library, name)
+
+
+def _kept_in(folder: Path, library: str, name: str) -> Path:
     return folder / f"{library}-{name}.json".replace(" ", "_")
 
 
@@ -191,6 +217,8 @@ def _made(library: str, name: str) -> tuple[Any, Any]:
         from benchmarks.kept_back_nets import NETS
 
         return NETS[name]()
+    if library in PICTURES:
+        return _by_name(library, name)
     from wsc.frontend.hf import load_hf
 
     config = {"_class_name": name, **DIFFUSERS[name]} if library == "diffusers" else _narrow(name)
@@ -198,6 +226,22 @@ def _made(library: str, name: str) -> tuple[Any, Any]:
         (Path(folder) / "config.json").write_text(json.dumps(config), encoding="utf-8")
         source = load_hf(f"hf:{folder}", {"weights": "random", "seq": "9"})
     return source.module, source.example_inputs
+
+
+def _by_name(library: str, name: str) -> tuple[Any, Any]:
+    """A network of torchvision or timm at its own size, and a picture or a video of the size it takes."""
+    import torch
+
+    if library == "timm":
+        module = import_module("timm").create_model(name, pretrained=False)
+        return module, (torch.randn(1, *module.default_cfg["input_size"]),)
+    models = import_module("torchvision.models")
+    heads = {"weights_backbone": None} if name.startswith(("deeplab", "fcn", "lraspp")) else {}
+    module = models.get_model(name, weights=None, **heads)
+    if name.startswith("raft"):
+        return module, (torch.randn(1, 3, 128, 128), torch.randn(1, 3, 128, 128))
+    size = next((size for start, size in _SIZES.items() if name.startswith(start)), (96, 96))
+    return module, (torch.randn(1, 3, *size),)
 
 
 def _narrow(kind: str) -> dict[str, Any]:
@@ -229,17 +273,42 @@ def section(rows: Sequence[Row]) -> str:
         "",
         "Written by `python -m benchmarks.models_kept`: other models of the same libraries, at small width,",
         "each from its configuration to the graph after all passes, its numbers compared with eager's (1e-4).",
+        "Networks of torchvision and timm, where these are installed, at their own width.",
         "",
         f"{len(passed)} of {len(rows)} asked pass ({share:.0%}); {len(known())} are on the list:",
     ]
     for library in dict.fromkeys(row.library for row in rows):
         names = ", ".join(row.name for row in passed if row.library == library)
         lines += ["", f"- {library}: {names or 'none'}"]
+    lines += _of_first_tries()
     lines += _of_work(passed)
     if failed := [row for row in rows if row.error]:
         lines += ["", "| model | what is said |", "|---|---|"]
         lines += [f"| {row.name} | {row.error} |" for row in failed]
     return "\n".join(lines) + "\n"
+
+
+def _of_first_tries() -> list[str]:
+    """How the second list fared before anything was mended for it, by library."""
+    first = {library: [one.first for one in SECOND if one.library == library] for library in _libraries()}
+    told = ", ".join(f"{said.count('')} of {len(said)} of {library}" for library, said in first.items())
+    passed = sum(said.count("") for said in first.values())
+    given = sum(_lacked_arguments(one.first) for one in SECOND)
+    return [
+        "",
+        f"The second list ({len(SECOND)} models, `benchmarks/kept_back_second.json`) at the first try: {passed} of",
+        f"{len(SECOND)} ({passed / len(SECOND):.0%}), {told}. For {given} of the others `hf:` made no or wrong",
+        f"arguments; of those that could be called, {passed / (len(SECOND) - given):.0%} passed.",
+    ]
+
+
+def _libraries() -> list[str]:
+    return list(dict.fromkeys(one.library for one in SECOND))
+
+
+def _lacked_arguments(said: str) -> bool:
+    """Whether a model could not be called, so that nothing was captured."""
+    return said.startswith("arguments: ")
 
 
 def _of_work(rows: Sequence[Row]) -> list[str]:
@@ -249,8 +318,7 @@ def _of_work(rows: Sequence[Row]) -> list[str]:
         "",
         f"Multiply-accumulates are those of torch's FlopCounterMode within {WORK_TOLERANCE:.1%} in",
         f"{len(rows) - len(other)} of {len(rows)}. It counts what no result needs, and counts no Fourier transforms,",
-        "changes of resolution, sums over pairs or layers that torch runs as one operation; the graph also has the",
-        "zeros between the elements of a transposed convolution whose taps meet.",
+        "changes of resolution, sums over pairs or layers that torch runs as one operation.",
     ]
     if other:
         lines += ["", "| model | MACs | counted by torch |", "|---|---|---|"]

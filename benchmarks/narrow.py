@@ -70,6 +70,8 @@ RULES: Config = {
     "eos_token_id": 2,
     "decoder_start_token_id": 1,
 }
+# What picks out layers by name or number is left to the library.
+_OF_LAYERS = ("out_features", "out_indices")
 # Lists with one entry a layer: as many of their different entries as there are layers.
 _BY_LAYER = ("layer_types", "mlp_layer_types", "layers_block_type", "block_types")
 
@@ -82,6 +84,9 @@ def narrowed(default: Mapping[str, Any], entries: Mapping[str, Any]) -> Config:
         if isinstance(small.get(key), list | tuple):
             kinds = list(dict.fromkeys(map(_hashable, small[key])))
             small[key] = (kinds * layers)[:layers]
+    if default.get("num_key_value_heads") == default.get("num_attention_heads") is not None:
+        small["num_key_value_heads"] = small["num_attention_heads"]  # heads that are not grouped stay so
+    small |= dict.fromkeys((key for key in _OF_LAYERS if key in small), None)
     for key, value in entries.items():
         nested = isinstance(value, dict) and isinstance(default.get(key), dict)
         small[key] = narrowed(default[key], value) if nested else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import torch
@@ -14,13 +15,22 @@ from wsc.frontend.hf_inputs import placed
 
 _FRAMES = 5  # of a video, where the configuration does not say
 # Entries that give the width of what a model is conditioned on, the first that there is.
-_WIDTHS = ("caption_channels", "joint_attention_dim", "text_embed_dim", "text_dim", "cross_attention_dim")
+_WIDTHS = ("caption_channels", "joint_attention_dim", "text_embed_dim", "text_dim")
+_LAST_WIDTHS = ("cap_feat_dim", "cross_attention_input_dim", "cross_attention_dim")
+# Entries that tell an autoencoder of videos from one of pictures.
+_OF_VIDEOS = {
+    "temporal_compression_ratio",
+    "scale_factor_temporal",
+    "temporal_expansions",
+    "spatio_temporal_scaling",
+}
 
 
 def diffusion_inputs(model: nn.Module, batch: int, seq: int) -> dict[str, object]:
     """A noisy latent, the time step, and what the model is conditioned on; what has a default is left out."""
     takes = inspect.signature(model.forward).parameters
-    call = _Call(model.config, set(takes), type(model).__name__, batch, seq)
+    asked = {name for name, taken in takes.items() if taken.default is taken.empty}
+    call = _Call(model.config, set(takes), asked, type(model).__name__, batch, seq)
     made: dict[str, object] = {"hidden_states" if "hidden_states" in takes else "sample": _latent(call)}
     for name, make in _MAKERS.items():
         if name in takes and (value := make(call)) is not None:
@@ -32,10 +42,11 @@ def diffusion_inputs(model: nn.Module, batch: int, seq: int) -> dict[str, object
 
 @dataclass(frozen=True)
 class _Call:
-    """What is known of a call: configuration, names of arguments, class, inputs at once, tokens of the text."""
+    """What is known of a call: configuration, arguments, class, inputs at once, tokens of the text."""
 
     config: Any
     takes: set[str]
+    asked: set[str]  # of these, those without a default
     kind: str
     batch: int
     seq: int
@@ -54,6 +65,8 @@ class _Call:
 
     @property
     def frames(self) -> int:
+        if length := self.get("video_length"):
+            return int(length)
         frames: int = self.get("sample_frames", 0)
         # Frames of the video; its autoencoder keeps the first and each fourth after it.
         return (frames - 1) // self.get("temporal_compression_ratio", 4) + 1 if frames else _FRAMES
@@ -74,13 +87,23 @@ def _latent(call: _Call) -> Tensor:
     channels = call.get("in_channels", 4)
     if call.packed:
         return torch.randn(call.batch, _patches(call), channels)
-    if "UNet1D" in call.kind:
+    if "Autoencoder" in call.kind:
+        return _to_encode(call, channels)
+    if "UNet1D" in call.kind or "AudioDiT" in call.kind:
         return torch.randn(call.batch, channels, width)
     if "CogVideo" in call.kind or "SpatioTemporal" in call.kind:  # frames before channels
         return torch.randn(call.batch, call.frames, channels, height, width)
-    if "3D" in call.kind:
+    if "3D" in call.kind or "Motion" in call.kind:
         return torch.randn(call.batch, channels, call.frames, height, width)
     return torch.randn(call.batch, channels, height, width)
+
+
+def _to_encode(call: _Call, channels: int) -> Tensor:
+    """A picture, a video, or sound of sixteen steps of the latent."""
+    if sound := call.get("audio_channels"):
+        return torch.randn(call.batch, sound, 16 * prod(call.config.downsampling_ratios))
+    frames = () if _OF_VIDEOS.isdisjoint(call.config) else (call.frames,)
+    return torch.randn(call.batch, channels, *frames, *call.size)
 
 
 def _patches(call: _Call) -> int:
@@ -90,7 +113,7 @@ def _patches(call: _Call) -> int:
 
 
 def _condition(call: _Call) -> Tensor | None:
-    width = next((call.get(name) for name in _WIDTHS if call.get(name)), 0)
+    width = next((call.get(name) for name in (*_WIDTHS, *_LAST_WIDTHS) if call.get(name)), 0)
     width = max(width) if isinstance(width, list | tuple) else width
     return torch.randn(call.batch, call.seq, width) if width else None
 
@@ -98,6 +121,17 @@ def _condition(call: _Call) -> Tensor | None:
 def _time(call: _Call) -> Tensor:
     """A step of 1000; those that tell the type of all else by the type of the time take it as a number between."""
     return torch.full((call.batch,), 500.0 if "text_embedding_mask" in call.takes else 500)
+
+
+def _mask(call: _Call) -> Tensor | None:
+    """Of the text, where it is asked for, or beside packed patches."""
+    asked = call.packed or "encoder_attention_mask" in call.asked
+    return torch.ones(call.batch, call.seq) if asked else None
+
+
+def _places(call: _Call, count: int) -> Tensor:
+    """Places along each of the axes that a model rotates by."""
+    return torch.zeros(count, len(call.get("axes_dims_rope", (0, 0, 0))))
 
 
 def _second_text(call: _Call) -> Tensor:
@@ -133,6 +167,8 @@ def _text_and_time(call: _Call) -> dict[str, Tensor] | None:
 
 def _picture_to_follow(call: _Call) -> Tensor:
     """What a ControlNet is led by; each step of its embedding but the first and last halves it."""
+    if {"conditioning_channels", "conditioning_embedding_out_channels"}.isdisjoint(call.config):
+        return _latent(call)
     factor = 2 ** (len(call.get("conditioning_embedding_out_channels", (16, 32, 96, 256))) - 1)
     height, width = (extent * factor for extent in call.size)
     return torch.randn(call.batch, call.get("conditioning_channels", 3), height, width)
@@ -156,7 +192,7 @@ def _shapes(call: _Call) -> list[tuple[int, int, int]]:
 _MAKERS: dict[str, Callable[[_Call], object]] = {
     "timestep": _time,
     "encoder_hidden_states": _condition,
-    "encoder_attention_mask": lambda call: torch.ones(call.batch, call.seq) if call.packed else None,
+    "encoder_attention_mask": lambda call: _mask(call),
     "encoder_hidden_states_mask": lambda call: torch.ones(call.batch, call.seq),
     "encoder_mask": lambda call: torch.ones(call.batch, call.seq),
     "text_embedding_mask": lambda call: torch.ones(call.batch, call.get("text_len", call.seq)),
@@ -168,12 +204,14 @@ _MAKERS: dict[str, Callable[[_Call], object]] = {
     "pooled_projections": _pooled,
     "added_cond_kwargs": _text_and_time,
     "controlnet_cond": _picture_to_follow,
+    **dict.fromkeys(("original_size", "target_size", "crop_coords"), lambda call: torch.zeros(call.batch, 2)),
+    "global_hidden_states": lambda call: torch.randn(call.batch, 1, call.config.global_states_input_dim),
     "guidance": _guidance,
-    "img_ids": lambda call: torch.zeros(_patches(call), 3),
+    "img_ids": lambda call: _places(call, _patches(call)),
     "image_rotary_emb": lambda call: _rotation(call) if call.rotated else None,
     # It has a default that the model itself cannot use.
     "cross_attention_kwargs": lambda call: {} if "encoder_mask" in call.takes else None,
-    "txt_ids": lambda call: torch.zeros(call.seq, 3),
+    "txt_ids": lambda call: _places(call, call.seq),
     "img_shapes": _shapes,
     "num_frames": lambda call: _FRAMES,
     "height": lambda call: call.size[0] // 2,

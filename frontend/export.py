@@ -23,8 +23,10 @@ from wsc.frontend.arguments import Arguments
 from wsc.frontend.expand import expand
 from wsc.frontend.known_values import KnownValues
 from wsc.frontend.lower import lowered_targets
+from wsc.frontend.masked_rows import MaskedRows
 from wsc.frontend.places import place_in_traceback, said_by
 from wsc.frontend.repeats import Repeats
+from wsc.frontend.row_rules import RowsTogether
 from wsc.frontend.scans import scans_kept
 from wsc.frontend.tensors import has_data
 
@@ -65,6 +67,10 @@ def export_program(module: nn.Module, arguments: Arguments, name: str) -> Export
             "program has one flow and fixed shapes. Compute both branches and choose with torch.where, or decide "
             f"outside of the model. torch says: {str(error).split(' (unhinted')[0]}."
         ) from error
+    except RowsTogether as error:
+        place = place_in_traceback(error.__traceback__)
+        where = f"{place}: " if place.file else ""
+        raise ModelError(f"{where}{error} That is in '{name}'.") from error
     except Exception as error:
         run_once(module, arguments, name)
         raise ModelError(
@@ -77,6 +83,8 @@ def _exported_either_way(module: nn.Module, arguments: Arguments) -> ExportedPro
     try:
         return _exported(module, arguments)
     except Exception as error:
+        if isinstance(error, RowsTogether):
+            raise
         try:
             with _taken_for_eager():
                 return _exported(module, arguments)
@@ -111,8 +119,10 @@ def _conversions_left_out() -> Iterator[None]:
 
 def _exported(module: nn.Module, arguments: Arguments) -> ExportedProgram:
     args, kwargs = arguments.filled(arguments.tensors)
-    with torch.no_grad(), quiet(), scans_kept(), _tensors_only(module):
-        with KnownValues(), _conversions_left_out():
+    known = KnownValues()
+    rows = MaskedRows(known.is_known)
+    with torch.no_grad(), quiet(), scans_kept(), _tensors_only(module, rows.check):
+        with known, rows, _conversions_left_out():
             program = torch.export.export(module, args, kwargs, strict=False)
         return program.run_decompositions(decompositions())  # type: ignore[no-any-return]
 
@@ -153,10 +163,14 @@ def run_once(module: nn.Module, arguments: Arguments, name: str) -> None:
 
 
 @contextmanager
-def _tensors_only(module: nn.Module) -> Iterator[None]:
-    """While a module is exported: objects in its result that torch cannot take apart, such as a cache, are left out."""
+def _tensors_only(module: nn.Module, check: Callable[[object], None]) -> Iterator[None]:
+    """While a module is exported: objects in its result that torch cannot take apart, such as a cache, are left out.
+
+    `check` sees the result as it is.
+    """
 
     def strip(_module: nn.Module, _args: object, result: object) -> object:
+        check(result)
         return pytree.tree_map(lambda leaf: leaf if isinstance(leaf, _LEAVES) else None, result)
 
     handle = module.register_forward_hook(strip)

@@ -145,7 +145,7 @@ def _transformer(
         part.use_cache = bool(sizes.phase)
     with sizes.device:
         model = _architecture(transformers, config)._from_config(config, dtype=_dtype(config, sizes))
-    model.eval()
+    _filled(model.eval(), sizes)
     seq, context = _lengths(config, sizes)
     if sizes.phase and config.is_encoder_decoder:
         raise ModelError(f"'{name}' is an encoder with a decoder: phases are for decoders alone.")
@@ -183,11 +183,30 @@ def _replace(config: Any, entries: Mapping[str, object]) -> None:
 
 
 def _architecture(transformers: Any, config: Any) -> Any:
-    """The class that the configuration names, or that of the model without a head."""
+    """The class that the configuration names, that of the model without a head, or the first for any task."""
     for name in config.architectures or ():
         if hasattr(transformers, name):
             return getattr(transformers, name)
-    return transformers.MODEL_MAPPING[type(config)]
+    mappings = vars(transformers.models.auto.modeling_auto)
+    tasks = [mapping for name, mapping in mappings.items() if name.endswith("_MAPPING")]
+    for mapping in (transformers.MODEL_MAPPING, *tasks):
+        if type(config) in mapping:
+            found = mapping[type(config)]
+            return found[0] if isinstance(found, tuple) else found
+    raise ModelError(
+        f"transformers has no model of its own for the model type '{config.model_type}': "
+        "name a class of it under 'architectures' in the configuration."
+    )
+
+
+def _filled(model: nn.Module, sizes: _Sizes) -> None:
+    """Numbers in matrices that begin as zeros: with those, no output would tell whether a program is right."""
+    if sizes.weights == "meta":
+        return
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1 and parameter.is_floating_point() and not parameter.any():
+                parameter.normal_(std=0.02)
 
 
 def _dtype(config: Any, sizes: _Sizes) -> torch.dtype:
@@ -210,6 +229,6 @@ def _diffusion(
     config = {key: value for key, value in values.items() if not key.startswith("_")} | dict(entries)
     with sizes.device:
         model: nn.Module = getattr(diffusers, kind).from_config(config)
-    model.eval()
+    _filled(model.eval(), sizes)
     inputs = diffusion_inputs(model, sizes.batch, sizes.seq or 77)
     return ModelSource(name, model, inputs, partial(of_diffusers, model, inputs))

@@ -16,8 +16,11 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils.weak import WeakIdKeyDictionary
 
-_READS = frozenset({"item", "tolist", "__bool__", "__int__", "__float__", "__index__"})
+_READS = frozenset({"item", "tolist", "__bool__", "__int__", "__float__", "__index__", "__format__"})
 _RANDOM = ("rand", "normal", "bernoulli", "dropout", "multinomial", "empty", "uniform", "exponential")
+_SIZED = frozenset(
+    {"repeat", "expand", "view", "reshape", "arange", "zeros", "ones", "full", "narrow", "split", "pad"}
+)
 _UNKNOWN = object()
 _LARGEST = 2**20  # elements of a value that is kept
 
@@ -38,11 +41,51 @@ class KnownValues(TorchFunctionMode):
         if name in _READS and args and args[0] in self._known:
             with _disable_current_modes():
                 return func(self._known[args[0]], *args[1:], **kwargs)
+        if name in ("__getitem__", "__setitem__"):
+            args = (args[0], self._spelled(args[1]), *args[2:])
+        elif name in _SIZED:
+            args, kwargs = pytree.tree_map(self._number, (args, kwargs))
+        elif name in ("where", "nonzero") and len(args) == 1 and self._is_mask(args[0]):
+            as_tuple = name == "where" or kwargs.get("as_tuple")
+            found = self._places(args[0])
+            return found if as_tuple else torch.stack(found, 1)
         found = func(*args, **kwargs)
         if name == "__setitem__" or (name.endswith("_") and not name.endswith("__")) or "out" in kwargs:
             self._changed(func, args, kwargs)
         elif any(_has_no_data(leaf) for leaf in pytree.tree_leaves(found)):
             self._keep(func, name, args, kwargs, found)
+        return found
+
+    def is_known(self, value: object) -> bool:
+        """Whether a tensor has a value that depends on no input."""
+        return value in self._known
+
+    def _spelled(self, index: Any) -> Any:
+        """An index with numbers in place of known tensors that hold one, and places in place of known masks."""
+        found: list[Any] = []
+        for part in index if isinstance(index, tuple) else (index,):
+            if isinstance(part, Tensor) and part.dtype == torch.bool and self._is_mask(part):
+                found += self._places(part)
+            else:
+                found.append(self._number(part))
+        return tuple(found) if isinstance(index, tuple) or len(found) > 1 else found[0]
+
+    def _number(self, leaf: Any) -> Any:
+        """The number that a known tensor holds, which torch would ask for itself, and not get."""
+        one = isinstance(leaf, Tensor) and leaf.dim() == 0 and leaf.dtype in (torch.int64, torch.int32)
+        return int(self._known[leaf]) if one and leaf in self._known else leaf
+
+    def _is_mask(self, value: object) -> bool:
+        return isinstance(value, Tensor) and value.dim() > 0 and value in self._known
+
+    def _places(self, mask: Tensor) -> tuple[Tensor, ...]:
+        """The places along each dimension where a known mask is true."""
+        with _disable_current_modes():
+            real = [index.tolist() for index in self._known[mask].nonzero(as_tuple=True)]
+        found = tuple(torch.tensor(index, dtype=torch.int64, device=mask.device) for index in real)
+        for tensor, index in zip(found, real, strict=True):
+            with _disable_current_modes():
+                self._known[tensor] = torch.tensor(index, dtype=torch.int64)
         return found
 
     def _keep(self, func: Callable[..., Any], name: str, args: Any, kwargs: Any, found: Any) -> None:

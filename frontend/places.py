@@ -33,6 +33,11 @@ def place_in_traceback(trace: TracebackType | None) -> Location:
     )
 
 
+def place_of_call() -> Location:
+    """The same of the call that is being made."""
+    return _nearest([(frame.filename, frame.lineno or 0) for frame in traceback.extract_stack()], farthest=1)
+
+
 def place_in_stack(stack_trace: str | None, module: str = "") -> Location:
     """The same of the text of a stack trace, with the path of a module; in torch if it is nowhere else."""
     frames = [(match["file"], int(match["line"])) for match in _FRAME.finditer(stack_trace or "")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from heapq import heappop, heappush
 from math import ceil
 
 from wsc.backends.cim.program import HOST, Stream
@@ -131,9 +132,14 @@ class _Eager:
 
     def run(self) -> None:
         """Everything, chunk by chunk of what begins."""
-        while begun := [s for s in self.beginnings if self.fired[s] < self.chunks[s]]:
-            # That of which the smallest part is there is next, so that several come side by side.
-            self._begin(min(begun, key=lambda s: self.fired[s] / self.chunks[s]))
+        # That of which the smallest part is there is next, so that several come side by side.
+        begun = [(0.0, place) for place, source in enumerate(self.beginnings) if self.chunks[source]]
+        while begun:
+            _, place = heappop(begun)
+            source = self.beginnings[place]
+            self._begin(source)
+            if self.fired[source] < self.chunks[source]:
+                heappush(begun, (self.fired[source] / self.chunks[source], place))
         left = [s for s, chunks in self.chunks.items() if s != HOST and self.fired[s] < chunks]
         assert not left, f"no schedule runs stages {left}: what they read never comes"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import ClassVar
 
 import numpy as np
@@ -46,9 +47,10 @@ class Update(Op):
         base, index, value = operands
         result = wide(base).copy() if self.add else base.copy()
         axis = self.dim - self.batch
-        targets = result.reshape(-1, *base.shape[self.batch :])
-        values = value.reshape(-1, *value.shape[self.batch :])
-        for target, row, source in zip(targets, index.reshape(-1, index.shape[-1]), values, strict=True):
+        count = prod(base.shape[: self.batch])  # extents may be 0, so that -1 would not tell
+        targets = result.reshape(count, *base.shape[self.batch :])
+        values = value.reshape(count, *value.shape[self.batch :])
+        for target, row, source in zip(targets, index.reshape(count, index.shape[-1]), values, strict=True):
             if self.add:
                 np.add.at(np.moveaxis(target, axis, 0), row, np.moveaxis(source, axis, 0))
             else:

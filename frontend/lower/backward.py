@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-
-from wsc.compiler.ops import Contract, Gather, Pad, Reduce
+from wsc.compiler.ops import Contract, Reduce
 from wsc.frontend.lower.call import Call
 from wsc.frontend.lower.registry import Unsupported, lowering
+from wsc.frontend.lower.transposed import transposed_convolution
 from wsc.frontend.lower.value import Missing, Value
 
 _POSITIONS, _TAPS = "hwd", "rst"
@@ -41,57 +40,6 @@ def convolution_backward(
     return of_x, of_weight, of_bias
 
 
-def transposed_convolution(
-    call: Call,
-    x: Value,
-    weight: Value,
-    result: Sequence[int],
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    groups: int,
-) -> Value:
-    """x[n, o, positions] and weight[o, c / groups, taps] to [n, c, `result` positions].
-
-    Each element spreads over the positions that a convolution would read for it: x with zeros between its elements, as
-    many as the stride says, is convolved with the taps in reverse.
-    """
-    dims = weight.rank - 2
-    taps = weight.shape[2:]
-    ends = [extent * step for extent, step in zip(x.shape[2:], stride, strict=True)]
-    if list(taps) == list(stride) and list(result) == ends and not any(padding) and set(dilation) <= {1}:
-        return _side_by_side(call, x, weight, groups)
-    for d in range(dims):
-        x = _spaced(call, x, 2 + d, stride[d])
-        weight = _reversed(call, weight, 2 + d)
-    windows = []
-    for d in range(dims):
-        lo = dilation[d] * (taps[d] - 1) - padding[d]
-        hi = result[d] + dilation[d] * (taps[d] - 1) - x.shape[2 + d] - lo
-        x = call.slice(x, 2 + d, max(-lo, 0), x.shape[2 + d] - max(-hi, 0))
-        windows.append((_POSITIONS[d], _TAPS[d], 1, dilation[d], max(lo, 0), max(hi, 0)))
-    here, tap = _POSITIONS[:dims], _TAPS[:dims]
-    outputs, inputs = weight.shape[0] // groups, weight.shape[1]
-    x = call.reshape(x, (x.shape[0], groups, outputs, *x.shape[2:]))
-    weight = call.reshape(weight, (groups, outputs, inputs, *taps))
-    equation = f"ngo{here},goc{tap}->ngc{here}"
-    product = call.add(Contract(equation, tuple(windows)), x, weight)
-    return call.reshape(product, (product.shape[0], groups * inputs, *result))
-
-
-def _side_by_side(call: Call, x: Value, weight: Value, groups: int) -> Value:
-    """A transposed convolution whose taps never meet: each position of x by all taps, one beside the other."""
-    dims = weight.rank - 2
-    here, tap = _POSITIONS[:dims], _TAPS[:dims]
-    outputs, inputs = weight.shape[0] // groups, weight.shape[1]
-    result = [extent * taps for extent, taps in zip(x.shape[2:], weight.shape[2:], strict=True)]
-    x = call.reshape(x, (x.shape[0], groups, outputs, *x.shape[2:]))
-    weight = call.reshape(weight, (groups, outputs, inputs, *weight.shape[2:]))
-    beside = "".join(position + t for position, t in zip(here, tap, strict=True))
-    product = call.add(Contract(f"ngo{here},goc{tap}->ngc{beside}"), x, weight)
-    return call.reshape(product, (product.shape[0], groups * inputs, *result))
-
-
 def _of_weight(
     call: Call,
     grad: Value,
@@ -116,20 +64,3 @@ def _of_weight(
     equation = f"ngc{here},ngo{tap}->goc{here}"
     product = call.add(Contract(equation, tuple(windows)), x, grad)
     return call.reshape(product, weight.shape)
-
-
-def _spaced(call: Call, x: Value, dim: int, stride: int) -> Value:
-    """Zeros between the elements along a dimension, `stride` - 1 of them."""
-    if stride == 1 or x.shape[dim] == 0:
-        return x
-    apart = call.reshape(x, (*x.shape[: dim + 1], 1, *x.shape[dim + 1 :]))
-    highs = tuple(stride - 1 if d == dim + 1 else 0 for d in range(apart.rank))
-    padded = call.add(Pad((0,) * apart.rank, highs), apart)
-    joined = call.reshape(padded, (*x.shape[:dim], x.shape[dim] * stride, *x.shape[dim + 1 :]))
-    return call.slice(joined, dim, 0, (x.shape[dim] - 1) * stride + 1)
-
-
-def _reversed(call: Call, x: Value, dim: int) -> Value:
-    if x.shape[dim] == 1:
-        return x
-    return call.add(Gather(dim), x, call.constant(torch.arange(x.shape[dim] - 1, -1, -1)))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wsc.compiler.ops import Contract
-from wsc.frontend.lower.backward import transposed_convolution
 from wsc.frontend.lower.call import Call
 from wsc.frontend.lower.registry import lowering
+from wsc.frontend.lower.transposed import transposed_convolution
 from wsc.frontend.lower.value import Value
 
 _POSITIONS, _TAPS = "hwd", "rst"

@@ -64,8 +64,12 @@ def index_put(
     source = call.expand(call.cast(values, x.type.dtype), (*before, *position.shape, *after))
     source = call.reshape(source, (*before, position.type.elements, *after))
     position = call.reshape(position, (position.type.elements,))
-    op = Update(places[0], add=accumulate)
-    return call.reshape(call.add(op, flat, position, source), x.shape)
+    return call.reshape(_updated(call, Update(places[0], add=accumulate), flat, position, source), x.shape)
+
+
+def _updated(call: Call, op: Update, x: Value, position: Value, source: Value) -> Value:
+    """The tensor with what an update replaces; itself where that is nothing."""
+    return call.add(op, x, position, source) if source.type.elements else x
 
 
 def _masked_put(call: Call, x: Value, indices: Sequence[Value | None], mask: Value, values: Value) -> Value:
@@ -101,7 +105,8 @@ def _from_front(call: Call, i: Value, extent: int) -> Value:
 @lowering("aten.index_copy.default")
 def index_copy(call: Call, x: Value, dim: int, position: Value, source: Value) -> Value:
     """The tensor with slices along a dimension replaced at the places given."""
-    return call.add(Update(dim_of(dim, x.rank)), x, call.cast(call.aligned(position, 1), DType.I64), source)
+    position = call.cast(call.aligned(position, 1), DType.I64)
+    return _updated(call, Update(dim_of(dim, x.rank)), x, position, source)
 
 
 @lowering("aten.index_add.default")
@@ -109,7 +114,7 @@ def index_add(call: Call, x: Value, dim: int, position: Value, source: Value, *,
     """The tensor with slices added along a dimension at the places given, which may repeat."""
     source = source if alpha == 1 else call.map("mul", source, alpha)
     op = Update(dim_of(dim, x.rank), add=True)
-    return call.add(op, x, call.cast(call.aligned(position, 1), DType.I64), source)
+    return _updated(call, op, x, call.cast(call.aligned(position, 1), DType.I64), source)
 
 
 @lowering("aten.scatter_add.default")
@@ -134,7 +139,7 @@ def slice_scatter(
     source = call.cast(source, x.type.dtype)
     if len(places) == x.shape[dim]:
         return source
-    return call.add(Update(dim), x, call.constant(places), source)
+    return _updated(call, Update(dim), x, call.constant(places), source)
 
 
 @lowering("aten.gather.default")
@@ -164,7 +169,7 @@ def _scattered(call: Call, x: Value, dim: int, position: Value, source: Value | 
         source = call.slice(source, d, 0, extent)
     source = call.expand(source, position.shape)
     operands = [call.permute(value, last) for value in (x, position, source)]
-    return call.permute(call.add(Update(x.rank - 1, x.rank - 1, add), *operands), back)
+    return call.permute(_updated(call, Update(x.rank - 1, x.rank - 1, add), *operands), back)
 
 
 @lowering("aten.masked_scatter.default")

@@ -117,6 +117,13 @@ def cummax(call: Call, x: Value, dim: int) -> tuple[Value, Missing]:
     return call.add(Scan("max", dim_of(dim, x.rank)), x), Missing("it reads the places of a running maximum")
 
 
+@lowering("aten.cummin.default")
+def cummin(call: Call, x: Value, dim: int) -> tuple[Value, Missing]:
+    """Running minimum along a dimension: the running maximum of what is negated, negated."""
+    found = call.add(Scan("max", dim_of(dim, x.rank)), call.map("neg", x))
+    return call.map("neg", found), Missing("it reads the places of a running minimum")
+
+
 @lowering("wsc.recurrence.default")
 def recurrence(call: Call, a: Value, b: Value, dim: int) -> Value:
     """y[t] = a[t] * y[t - 1] + b[t] along a dimension."""

@@ -99,6 +99,53 @@ def cache_after(model, tokens, step):
     return [found[name].numpy() for name in order]
 
 
+VIDEO = {
+    "model_type": "videomae",
+    **{
+        key: SIZES[key]
+        for key in ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
+    },
+    "image_size": 16,
+    "patch_size": 8,
+    "num_frames": 4,
+    "tubelet_size": 2,
+}
+SPEECH = {"model_type": "parakeet_encoder", **SIZES, "num_mel_bins": 80}
+VOCODER = {"model_type": "speecht5_hifigan", "architectures": ["SpeechT5HifiGan"], "model_in_dim": 20}
+PATCHES = {
+    "architectures": ["Pix2StructVisionModel"],
+    "model_type": "pix2struct_vision_model",
+    "patch_embed_hidden_size": 12,
+    "seq_len": 16,
+    "d_ff": 16,
+    "d_kv": 8,
+    **SIZES,
+}
+BACKBONE = {"model_type": "rt_detr_resnet", "embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1]}
+KINDS = {
+    "frames of a video": (VIDEO, {"pixel_values": (2, 4, 3, 16, 16)}),
+    "a spectrogram, time first": (SPEECH, {"input_features": (2, 128, 80)}),
+    "what a vocoder is given": (VOCODER, {"spectrogram": (2, 128, 20)}),
+    "patches with their places": (PATCHES, {"flattened_patches": (2, 6, 14)}),
+    "a model of one task alone": (BACKBONE, {"pixel_values": (2, 3, 224, 224)}),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_example_inputs_by_what_a_model_takes(spec, kind):
+    config, shapes = KINDS[kind]
+    source = load_hf(spec(config), {"batch": "2", "seq": "6"})
+    assert {key: tuple(tensor.shape) for key, tensor in source.example_inputs.items()} == shapes
+
+
+def test_random_weights_are_no_zeros(spec):
+    """A router of zeros would leave every choice of experts open, and the numbers would tell nothing."""
+    config = {**SIZES, "model_type": "afmoe", "num_experts": 4, "num_experts_per_tok": 2, "head_dim": 8}
+    config |= {"moe_intermediate_size": 16, "num_dense_layers": 1, "layer_types": ["full_attention"] * 2}
+    weights = load_hf(spec(config), {"weights": "random"}).module.state_dict()
+    assert all(value.any() for value in weights.values() if value.dim() > 1)
+
+
 def test_prefill_gives_the_last_logits_and_the_cache(spec):
     found = captured(load_hf(spec(LLAMA), {"phase": "prefill", "seq": "7"}))
     types = [str(found.model.graph[name].type) for name in found.model.graph.outputs]
@@ -116,6 +163,16 @@ REFUSED = {
     "no model": ({"layers": 3}, {}, "names no model"),
     "no such diffusion model": ({"_class_name": "Nothing"}, {}, "does not know the model 'Nothing'"),
     "phases of an encoder": (T5, {"phase": "decode"}, "is an encoder with a decoder"),
+    "an argument nobody makes": (
+        {"model_type": "perceiver", "num_latents": 4, "d_latents": 8, "d_model": 8},
+        {},
+        "does not know how to make the 'inputs' that PerceiverModel takes",
+    ),
+    "no model of its own": (
+        {"model_type": "clap_audio_model"},
+        {},
+        "transformers has no model of its own for the model type 'clap_audio_model'",
+    ),
     "does not build": ({**LLAMA, "hidden_size": "wide"}, {}, "cannot be built from its configuration"),
 }
 

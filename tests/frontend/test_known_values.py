@@ -22,7 +22,16 @@ def by_what_is_listed(x):
     return x[:, : widths[0]] * float(torch.tensor([1.5]).sum())
 
 
-@pytest.mark.parametrize("function", [by_a_mask_of_ones, by_what_is_listed])
+def by_places_that_are_known(x):
+    even = torch.arange(x.shape[1], device=x.device) % 2 == 0
+    (where,) = torch.where(even)
+    y = x.clone()
+    y[:, even] = x[:, even] * 2
+    y[:, where] += even.nonzero().squeeze(1)
+    return y.repeat(1, even.sum()) + y[0, where.max()]
+
+
+@pytest.mark.parametrize("function", [by_a_mask_of_ones, by_what_is_listed, by_places_that_are_known])
 def test_constants_decide(check, function):
     check(function, torch.randn(2, 3))
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from benchmarks.kept_back import SECOND
 from benchmarks.kept_back_nets import NETS
 from benchmarks.models_kept import Row, judged, known, section
 from benchmarks.narrow import narrowed
@@ -19,7 +20,7 @@ def test_networks_of_torch_alone(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["fnet", "yoso", "longformer", "longt5", "led"])
+@pytest.mark.parametrize("kind", ["fnet", "yoso", "longformer", "longt5", "led", "switch_transformers"])
 def test_models_that_once_were_refused(kind: str) -> None:
     pytest.importorskip("transformers")
     assert judged("transformers", kind).error == ""
@@ -34,8 +35,14 @@ def test_what_is_refused_is_said() -> None:
 
 
 def test_the_list_is_broad() -> None:
-    assert len(set(known())) == len(known()) >= 100
-    assert {library for library, _ in known()} == {"transformers", "diffusers", "torch.nn"}
+    assert len(set(known())) == len(known()) >= 300
+    libraries = {"transformers", "diffusers", "torch.nn", "torchvision", "timm"}
+    assert {library for library, _ in known()} == libraries
+
+
+def test_what_was_said_at_the_first_try_is_kept() -> None:
+    assert len(SECOND) >= 200
+    assert f"at the first try: {sum(not one.first for one in SECOND)} of" in section([])
 
 
 def test_a_configuration_made_small() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +39,12 @@ def cheapest(single: Sequence[Table], pairs: Mapping[tuple[int, int], Table]) ->
         factors[v].append(factor)
     sizes = [len(table) for table in single]
     chosen: list[tuple[int, tuple[int, ...], NDArray[np.int64]]] = []
+    waiting = [(len(_scope(factors[v])), v) for v in factors]
+    heapify(waiting)
     while factors:
-        variable = min(factors, key=lambda v: (len(_scope(factors[v])), v))
+        reach, variable = heappop(waiting)
+        if variable not in factors or reach != len(_scope(factors[variable])):
+            continue  # done, or told anew since
         scope = (*sorted(_scope(factors[variable]) - {variable}), variable)
         shape = tuple(sizes[v] for v in scope)
         if np.prod(shape, dtype=np.float64) > LARGEST_TABLE:
@@ -54,6 +59,7 @@ def cheapest(single: Sequence[Table], pairs: Mapping[tuple[int, int], Table]) ->
         rest = _Factor(scope[:-1], total.min(axis=-1))
         for other in rest.scope:
             factors[other].append(rest)
+            heappush(waiting, (len(_scope(factors[other])), other))
     return _traced(chosen, len(single))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,11 +51,8 @@ def spread(graph: Graph, cluster: Cluster, parts: int) -> Spread:
     """The spread of least estimated time; results that leave the graph are no addends."""
     nodes = [node for node in graph.nodes if not node.is_source]
     place = {node.name: i for i, node in enumerate(nodes)}
-    choices = [options(n.op, graph.operand_types(n), n.type, parts) for n in nodes]
-    kernels = [
-        np.array([_seconds(graph, n, o, cluster, parts) for o in c])
-        for n, c in zip(nodes, choices, strict=True)
-    ]
+    tables = _Tables(graph, cluster, parts)
+    choices, kernels = [tables.choices(n) for n in nodes], [tables.kernels(n) for n in nodes]
     single = [table.copy() for table in kernels]
     for name in graph.outputs:
         if name in place:
@@ -69,7 +66,7 @@ def spread(graph: Graph, cluster: Cluster, parts: int) -> Spread:
         for operand in dict.fromkeys(node.inputs):
             if operand in place:
                 u = place[operand]
-                pairs[u, v] = _pair(graph, operand, node, choices[u], choices[v], cluster, parts)
+                pairs[u, v] = tables.pair(operand, node, choices[u], choices[v])
     chosen = cheapest(single, pairs)
     seconds = _told(nodes, kernels, pairs, chosen)
     return Spread(parts, {n.name: choices[v][chosen[v]] for v, n in enumerate(nodes)}, seconds)
@@ -91,38 +88,53 @@ def _final(share: int) -> int:
     return WHOLE if share == PARTIAL else share
 
 
-def _seconds(graph: Graph, node: Node, option: Option, cluster: Cluster, parts: int) -> float:
-    """Estimated time of a node's kernel on one rank."""
-    if isinstance(node.op, VIEWS):
-        return 0.0
-    operands = [
-        tile(type, share, parts)
-        for type, share in zip(graph.operand_types(node), option.operands, strict=True)
-    ]
-    kernel = kernel_of(node.op, operands, tile(node.type, option.result, parts))
-    return kernel_estimate(kernel, cluster.gpu)
+class _Tables:
+    """The options of nodes and what they cost; what nodes of equal ops and types share is worked out once."""
 
+    def __init__(self, graph: Graph, cluster: Cluster, parts: int) -> None:
+        self._graph, self._cluster, self._parts = graph, cluster, parts
+        self._choices: dict[object, tuple[Option, ...]] = {}
+        self._kernels: dict[object, Table] = {}
+        self._pairs: dict[object, Table] = {}
 
-def _pair(
-    graph: Graph,
-    operand: str,
-    node: Node,
-    given: tuple[Option, ...],
-    taken: tuple[Option, ...],
-    cluster: Cluster,
-    parts: int,
-) -> Table:
-    """Time of bringing an operand into the share that a node reads, for each option of both."""
-    places = [i for i, name in enumerate(node.inputs) if name == operand]
-    type = graph[operand].type
-    rows = [
-        [
-            sum(_moved(type, have.result, want, cluster, parts) for want in {t.operands[i] for i in places})
-            for t in taken
+    def choices(self, node: Node) -> tuple[Option, ...]:
+        """Every option of a node."""
+        types = self._graph.operand_types(node)
+        key = (node.op, types, node.type)
+        if key not in self._choices:
+            self._choices[key] = options(node.op, types, node.type, self._parts)
+        return self._choices[key]
+
+    def kernels(self, node: Node) -> Table:
+        """Estimated time of a node's kernel on one rank, for each of its options."""
+        types = self._graph.operand_types(node)
+        key = (node.op, types, node.type)
+        if key not in self._kernels:
+            self._kernels[key] = np.array([self._seconds(node, types, o) for o in self.choices(node)])
+        return self._kernels[key]
+
+    def _seconds(self, node: Node, types: Sequence[TensorType], option: Option) -> float:
+        if isinstance(node.op, VIEWS):
+            return 0.0
+        operands = [
+            tile(type, share, self._parts) for type, share in zip(types, option.operands, strict=True)
         ]
-        for have in given
-    ]
-    return np.array(rows, dtype=np.float64)
+        kernel = kernel_of(node.op, operands, tile(node.type, option.result, self._parts))
+        return kernel_estimate(kernel, self._cluster.gpu)
+
+    def pair(self, operand: str, node: Node, given: tuple[Option, ...], taken: tuple[Option, ...]) -> Table:
+        """Time of bringing an operand into the share that a node reads, for each option of both."""
+        places = tuple(i for i, name in enumerate(node.inputs) if name == operand)
+        type = self._graph[operand].type
+        key = (type, places, given, taken)
+        if key not in self._pairs:
+            rows = [[self._brought(type, have.result, want, places) for want in taken] for have in given]
+            self._pairs[key] = np.array(rows, dtype=np.float64)
+        return self._pairs[key]
+
+    def _brought(self, type: TensorType, have: int, option: Option, places: Sequence[int]) -> float:
+        wanted = {option.operands[i] for i in places}
+        return sum(_moved(type, have, want, self._cluster, self._parts) for want in wanted)
 
 
 def _moved(type: TensorType, have: int, want: int, cluster: Cluster, parts: int) -> float:

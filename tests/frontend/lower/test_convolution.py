@@ -78,6 +78,31 @@ def test_transposed_with_taps_that_never_meet(check):
     assert graph.work().macs == 3 * 5 * 7 * 4 * 3 * 2 * 2
 
 
+@pytest.mark.parametrize(
+    ("taps", "stride", "padding", "more"),
+    [
+        (4, 2, 1, 0),
+        (8, 2, 3, 0),
+        (16, 8, 4, 0),
+        (3, 2, 1, 1),
+        (4, 1, 0, 0),
+        (6, 2, 0, 0),
+        (3, 3, 0, 0),
+        (1, 2, 0, 1),
+    ],
+)
+def test_transposed_multiplies_as_often_as_torch_counts(check, taps, stride, padding, more):
+    """Each element by each tap, whether the taps of neighbours meet or the result has a border."""
+    conv = nn.ConvTranspose1d(4, 6, taps, stride, padding, more)
+    graph = check(conv, torch.randn(3, 4, 7))
+    assert graph.work().macs == 3 * 7 * 4 * 6 * taps
+
+
+def test_transposed_of_a_single_position(check):
+    graph = check(nn.ConvTranspose2d(5, 4, 4, 1, 0), torch.randn(2, 5, 1, 1))
+    assert graph.work().macs == 2 * 5 * 4 * 16
+
+
 def test_transposed_in_two_dimensions(check):
     check(nn.ConvTranspose2d(2, 4, (2, 3), stride=(2, 1), padding=(0, 1)), torch.randn(1, 2, 4, 5))
 

@@ -73,6 +73,19 @@ def test_embedding_module(check, text):
     )
 
 
+def test_nothing_is_replaced(check):
+    """As by a loop over parts of which one is empty; what has no elements is read and changed like all else."""
+
+    def change(x):
+        y, nothing = x.clone(), x[:, :0].clone()
+        y[:, 0:0] = nothing
+        nothing[:, :0, 1:3] = 1.0
+        return torch.cat([y, nothing], 1), nothing.sum(1)
+
+    graph = check(change, X)
+    assert "update" not in {node.op.kind for node in graph}
+
+
 REFUSED = {
     "depends on the values": lambda x, i: x[x > 3],
     "not next to each other": lambda x, i: _set(x, (i, slice(None), i), 0.0),

@@ -10,6 +10,7 @@ FUNCTIONS = {
     "any": lambda x: ((x > 2).any(), (x > 1).any(1), (x > 1).any(-1, keepdim=True)),
     "argmax": lambda x: (x.argmax(), x.argmax(1), x.argmin(-1, keepdim=True)),
     "cummax": lambda x: x.cummax(1).values,
+    "cummin": lambda x: x.cummin(1).values,
     "cumprod": lambda x: x.cumprod(1),
     "cumsum": lambda x: (x.cumsum(-1), (x > 0).cumsum(0)),
     "max_dim": lambda x: x.max(1),
