@@ -66,8 +66,8 @@ class Crowding:
 
     def half_hops(self, limit: int) -> int:
         """Twice the least wire with all blocks within the limit; 0 where sums would not stay within 64 bits."""
-        sides = sides_of(self._menus, limit)
-        if not self._sums_fit or sides is None:
+        sides = sides_of(self._menus, limit) if self._sums_fit else None
+        if sides is None:
             return 0
         tried: dict[int, int] = {}
 
