@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from benchmarks.ispd2020 import DIR, warm_up
-from wsc.placement.bounds import cheapest_times
+from wsc.placement.bounds import bounds_of
 from wsc.placement.candidates import Catalogue, catalogue, time_bound
 from wsc.placement.corner import Corner, corner_bound
 from wsc.placement.effort import Effort, SolveParams
@@ -75,7 +75,7 @@ def proof(path: Path, fast: SolveParams, low: SolveParams) -> Proof:
     row = best_row(problem, menus, prices, bound, known + 1, _LOOKS)
     others = corner_bound(problem, menus, prices, bound, known) if row else 0
     if row is None:
-        others, _ = cheapest_times(problem, menus, prices, bound, known, 1)
+        others = bounds_of(problem, menus, prices, bound, known).cost
     return Proof(
         path.stem,
         fastest.slowest / ticks,

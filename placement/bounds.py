@@ -3,7 +3,8 @@
 Time: the least at which the blocks' least areas add up to the free cores (candidates.py). Wire: two rectangles that
 do not overlap are apart by half their widths one way or half their heights the other, so a net's centres are at
 least half the sum of the two blocks' least sides apart; nets that close a cycle, and chains too long for one row, take
-more (spread.py). Adapters: an entry that no shapes of both ends have in common differs.
+more (spread.py), blocks that nearly fill the fabric are not all as thin as they may be (crowding.py), and chains too
+long for a row have to be piled up (turns.py). Adapters: an entry that no shapes of both ends have in common differs.
 
 All of it only gets better with more time, so that over a range of times the wire and adapters of its end go with the
 time of its start.
@@ -18,9 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from wsc.placement.candidates import Catalogue
+from wsc.placement.crowding import Crowding
 from wsc.placement.problem import Problem
 from wsc.placement.scene import Prices
 from wsc.placement.spread import Spread
+from wsc.placement.turns import Turns
 
 _LOOKS = 160  # times at which sides and port tuples are looked at
 
@@ -37,8 +40,20 @@ class Bounds:
 def bounds_of(problem: Problem, menus: Catalogue, prices: Prices, time: int, known: int) -> Bounds:
     """The bounds; `time` is the one on the slowest time and `known` the cost of some placement."""
     slowest = max(time, menus.slowest())
-    cost, _ = cheapest_times(problem, menus, prices, time, known, 1)
-    return Bounds(time, Spread.of(problem).half_hops(problem, menus, slowest), cost)
+    spread, crowding = Spread.of(problem), Crowding(problem, menus)
+    turns = Turns(problem, menus, spread) if len(spread.path) > 2 else None
+
+    def rest(limit: int) -> int:
+        wire = max(spread.half_hops(problem, menus, limit), crowding.half_hops(limit))
+        if turns and turns.no_row(limit):
+            wire = max(wire, turns.half_hops(limit))
+        odd = adapters_at(problem, menus, limit) * prices.adapter if prices.adapter else 0
+        return wire * prices.half_hop + odd
+
+    last = max(time, min(menus.slowest(), known // prices.tick))
+    times = [time, *(it for it in menus.times(time, last) if it > time)]
+    cost, _ = next(by_bound(times, prices.tick, rest, _LOOKS))
+    return Bounds(time, spread.half_hops(problem, menus, slowest), min(cost, known))
 
 
 def cheapest_times(
@@ -46,7 +61,8 @@ def cheapest_times(
 ) -> tuple[int, list[int]]:
     """A lower bound on the cost, at most `known`, and up to `count` times at which it is least, the cheapest first.
 
-    The bound is exact in what it knows, and those are the times worth trying where the bound on wire can be met.
+    The bound knows nets, cycles and chains alone: it is exact in that, and those are the times worth trying where such
+    a bound on wire can be met.
     """
     times = [time, *(it for it in menus.times(time, min(menus.slowest(), known // prices.tick)) if it > time)]
     spread = Spread.of(problem)

@@ -1,8 +1,9 @@
-"""What a chain costs at least that does not lie in one row, with its adapters: exact for a relaxation.
+"""What a chain costs at least that does not lie in one row, with its adapters: of two bounds the better.
 
-The relaxation is that of spread.py: every block takes half its least side for each of its nets, but for two blocks
-that take half a second side besides, or one whose two nets go different ways. Which shapes have the least sides and
-which port tuples agree is chosen at once, by dynamic programming along the chain.
+One, where blocks have to be piled up, is that of turns.py, with the adapters that no choice of shapes saves. The other
+is exact for a relaxation, that of spread.py: every block takes half its least side for each of its nets, but for two
+blocks that take half a second side besides, or one whose two nets go different ways. Which shapes have the least sides
+and which port tuples agree is chosen at once, by dynamic programming along the chain.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 import numpy as np
 
 from wsc.placement.agreeing import FAR, can_group, grouped
-from wsc.placement.bounds import by_bound
+from wsc.placement.bounds import adapters_at, by_bound
 from wsc.placement.candidates import Catalogue, Menu
 from wsc.placement.jit import jit
 from wsc.placement.problem import Ints, Problem
 from wsc.placement.scene import Prices
 from wsc.placement.spread import Spread
+from wsc.placement.turns import Turns
 
 _LOOKS = 60
 _ROW, _ONE_STACKED, _STACKED, _TURNED = range(4)  # states: what the blocks so far have taken besides
@@ -38,13 +40,15 @@ class Corner:
 
     def __init__(self, problem: Problem, menus: Catalogue, prices: Prices) -> None:
         spread = Spread.of(problem)
-        weight = {(net.source, net.target): net.weight for net in spread.nets}
-        self._menus, self._prices, self._path = menus, prices, spread.path
-        pairs = zip(self._path, self._path[1:], strict=False)
-        self._after = [weight[min(a, b), max(a, b)] for a, b in pairs]
+        self._problem, self._menus, self._prices, self._path = problem, menus, prices, spread.path
+        self._after, self._turns = spread.weights(), Turns(problem, menus, spread)
 
     def cost(self, limit: int) -> int:
-        """The least cost of wire and adapters within the limit."""
+        """The least cost of wire and adapters within the limit: of one corner, or where turns say more, of those."""
+        odd = adapters_at(self._problem, self._menus, limit) * self._prices.adapter
+        return max(self._one(limit), self._turns.half_hops(limit) * self._prices.half_hop + odd)
+
+    def _one(self, limit: int) -> int:
         made: dict[tuple[int, int, int], tuple[Ints, Ints]] = {}
         sums = before = np.zeros((0, 0), np.int64)
         for position, block in enumerate(self._path):

@@ -1,4 +1,7 @@
-"""Numba's compiler as this room uses it: machine code kept on disk, free of Python's lock, whole numbers only."""
+"""Numba's compiler as this room uses it: machine code kept on disk, free of Python's lock, whole numbers only.
+
+But for the prices of tolls.py: what is said of them is computed in whole numbers again.
+"""
 
 from __future__ import annotations
 

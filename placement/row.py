@@ -101,9 +101,7 @@ class _Rows:
         self._menus, self.prices, self._path, self._along = menus, prices, spread.path, along
         sides = (problem.fabric.width, problem.fabric.height)
         self._room, self._depth = sides[self._along], sides[1 - self._along]
-        weight = {(net.source, net.target): net.weight for net in spread.nets}
-        pairs = zip(self._path, self._path[1:], strict=False)
-        self._after = [weight[min(a, b), max(a, b)] for a, b in pairs]
+        self._after = spread.weights()
         tuples = [menu.within(menus.slowest()).ports for menu in menus.menus]
         self._tuple_length = tuples[0].shape[1] if prices.adapter else 0
         self.costs: dict[int, int] = {}

@@ -67,6 +67,11 @@ class Spread:
                     cycles.append(_taken(left, near, blocks))
         return cls(tuple(cycles), tuple(Net(*ends, weight) for ends, weight in sorted(left.items())), path)
 
+    def weights(self) -> list[int]:
+        """The weights of the nets of the chain, in its order."""
+        weight = {(net.source, net.target): net.weight for net in self.nets}
+        return [weight[min(a, b), max(a, b)] for a, b in zip(self.path, self.path[1:], strict=False)]
+
     def half_hops(self, problem: Problem, menus: Catalogue, limit: int) -> int:
         """Twice the least wire with all blocks within the limit."""
         tables = [menu.within(limit) for menu in menus.menus]
@@ -82,9 +87,7 @@ class Spread:
 
     def _cornered(self, menus: Catalogue, limit: int, sides: list[int]) -> int:
         """The same of a chain that does not lie in a row."""
-        weight = {(net.source, net.target): net.weight for net in self.nets}
-        after = [weight[min(a, b), max(a, b)] for a, b in zip(self.path, self.path[1:], strict=False)]
-        before, after = [0, *after], [*after, 0]
+        before, after = [0, *self.weights()], [*self.weights(), 0]
         lightest = min(after[:-1])
         straight, turned, stacked = 0, list[int](), list[int]()
         for position, block in enumerate(self.path):
