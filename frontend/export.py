@@ -18,7 +18,7 @@ from torch.export import ExportedProgram
 from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 from torch.utils import _pytree as pytree
 
-from wsc.compiler.errors import ModelError
+from wsc.compiler.errors import ModelError, UnsupportedModel
 from wsc.frontend.arguments import Arguments
 from wsc.frontend.expand import expand
 from wsc.frontend.known_values import KnownValues
@@ -49,7 +49,7 @@ def export_program(module: nn.Module, arguments: Arguments, name: str) -> Export
     """The module as a functional ATen program in which every operation that we lower is whole.
 
     Layers that are provably the same are captured once. Raises ModelError with what torch said and where in the user's
-    code.
+    code, UnsupportedModel for rows of which no program can say how many there are.
     """
     repeats = Repeats.of(module)
     # Whatever stands in the way, capturing as usual either gets over it or says what it is.
@@ -70,7 +70,7 @@ def export_program(module: nn.Module, arguments: Arguments, name: str) -> Export
     except RowsTogether as error:
         place = place_in_traceback(error.__traceback__)
         where = f"{place}: " if place.file else ""
-        raise ModelError(f"{where}{error} That is in '{name}'.") from error
+        raise UnsupportedModel(f"{where}{error} That is in '{name}'.") from error
     except Exception as error:
         run_once(module, arguments, name)
         raise ModelError(

@@ -7,6 +7,7 @@ A name is looked up in the local Hugging Face cache, and on the network only whe
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -149,6 +150,8 @@ def _transformer(
     seq, context = _lengths(config, sizes)
     if sizes.phase and config.is_encoder_decoder:
         raise ModelError(f"'{name}' is an encoder with a decoder: phases are for decoders alone.")
+    if sizes.phase and "input_ids" not in inspect.signature(model.forward).parameters:
+        raise ModelError(f"'{name}' generates no tokens: it has no phases.")
     if sizes.phase == "decode":
         return ModelSource(name, *decode_step(model, sizes.batch, context))
     inputs = example_inputs(model, config, sizes.batch, seq)

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from torch import Tensor
 
-from wsc.compiler.errors import ModelError
+from wsc.compiler.errors import UnsupportedModel
 
 # Each element of the result is made of the elements at its place, broadcast.
 _POINTWISE = frozenset(
@@ -67,7 +67,7 @@ OF_MATRICES = frozenset({"linear", "matmul", "mm"})
 _OF_LAST = frozenset({"layer_norm", "rms_norm"})
 
 
-class RowsTogether(ModelError):
+class RowsTogether(UnsupportedModel):
     """Rows that a mask picks are computed in a way that may depend on which they are."""
 
 
@@ -151,6 +151,6 @@ def changes(name: str) -> bool:
 def refuse(reason: str) -> NoReturn:
     """Raise RowsTogether for this reason."""
     raise RowsTogether(
-        "How many rows a mask picks depends on values, so that all are computed and the others dropped in the end; "
-        f"but {reason}. Compute all rows and choose with torch.where."
+        "How many rows a mask picks depends on the values of tensors, so that all are computed, the others dropped in "
+        f"the end; but {reason}. Compute all rows and choose with torch.where."
     )

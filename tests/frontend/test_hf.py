@@ -163,6 +163,7 @@ REFUSED = {
     "no model": ({"layers": 3}, {}, "names no model"),
     "no such diffusion model": ({"_class_name": "Nothing"}, {}, "does not know the model 'Nothing'"),
     "phases of an encoder": (T5, {"phase": "decode"}, "is an encoder with a decoder"),
+    "phases of a model without tokens": (VIDEO, {"phase": "decode"}, "generates no tokens: it has no phases"),
     "an argument nobody makes": (
         {"model_type": "perceiver", "num_latents": 4, "d_latents": 8, "d_model": 8},
         {},

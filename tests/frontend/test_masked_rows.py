@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from wsc.compiler.errors import ModelError
+from wsc.compiler.errors import UnsupportedModel
 from wsc.compiler.ir.interpret import interpret
 from wsc.compiler.ir.verify import verify
 from wsc.compiler.passes.pipeline import run_pipeline
@@ -146,16 +146,16 @@ def put_back(x):
 
 @pytest.mark.parametrize("why", REFUSED)
 def test_rows_that_are_computed_together(why):
-    with pytest.raises(ModelError, match=why):
+    with pytest.raises(UnsupportedModel, match=why):
         capture(Mixture(REFUSED[why]), (torch.randn(2, 5, WIDTH),), "net")
 
 
 def test_the_sentence_of_a_refusal():
-    with pytest.raises(ModelError) as caught:
+    with pytest.raises(UnsupportedModel) as caught:
         capture(Mixture(lambda m, x: picked(x).mean(0)), (torch.randn(2, 5, WIDTH),), "net")
     place, _, sentence = str(caught.value).partition(": ")
     assert place.split(":")[0].endswith("test_masked_rows.py")
     assert sentence == (
-        "How many rows a mask picks depends on values, so that all are computed and the others dropped in the end; "
-        "but 'mean' may join them. Compute all rows and choose with torch.where. That is in 'net'."
+        "How many rows a mask picks depends on the values of tensors, so that all are computed, the others dropped in "
+        "the end; but 'mean' may join them. Compute all rows and choose with torch.where. That is in 'net'."
     )
