@@ -96,9 +96,10 @@ def solve(
     plan = None
     for each, heard in with_shares(params.steps(), told):
         found, bound = _best(problem, ground, menus, bound, each, stop, heard)
-        plan = min(
-            (it for it in (plan, found) if it is not None), key=lambda it: _cost(problem, it), default=None
-        )
+        if found is not None and (
+            plan is None or _exact_cost(problem, menus, found) < _exact_cost(problem, menus, plan)
+        ):
+            plan = found
         if stop.asked():
             break
     if plan is None:
@@ -295,6 +296,22 @@ def _cost(problem: Problem, plan: _Plan) -> int:
     return plan.limit * prices.tick + _half_hops(problem, plan.boxes) * prices.half_hop + odd * prices.adapter
 
 
+def _exact_cost(problem: Problem, menus: Catalogue, plan: _Plan) -> int:
+    """What a plan costs; its slowest shape may be faster than its limit."""
+    slowest = max(it.time for it in _placed(menus, plan))
+    return _cost(problem, plan) - (plan.limit - slowest) * Prices.of(problem).tick
+
+
+def _placed(menus: Catalogue, plan: _Plan) -> list[Placed]:
+    """The boxes with the shapes in them."""
+    placed: list[Placed] = []
+    for block, box in enumerate(plan.boxes):
+        shape = menus.menu(block).pick(box.width, box.height, plan.limit, plan.ports[block])
+        sides = (shape.width, shape.height, shape.time, shape.payload, shape.memory, shape.ports)
+        placed.append(Placed(box.x, box.y, *sides))
+    return placed
+
+
 def _adapters(problem: Problem, ports: Sequence[tuple[int, ...]]) -> int:
     """The port entries that differ over all nets."""
     pairs = ((ports[net.source], ports[net.target]) for net in problem.nets)
@@ -312,11 +329,7 @@ def _half_hops(problem: Problem, boxes: Sequence[Box | Placed]) -> int:
 
 
 def _placement(problem: Problem, menus: Catalogue, plan: _Plan, bound: int, interrupted: bool) -> Placement:
-    placed: list[Placed] = []
-    for block, box in enumerate(plan.boxes):
-        shape = menus.menu(block).pick(box.width, box.height, plan.limit, plan.ports[block])
-        sides = (shape.width, shape.height, shape.time, shape.payload, shape.memory, shape.ports)
-        placed.append(Placed(box.x, box.y, *sides))
+    placed = _placed(menus, plan)
     slowest = max(it.time for it in placed)
     half_hops = _half_hops(problem, placed)
     adapters = _adapters(problem, [it.ports for it in placed])
