@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wsc.placement.candidates import Catalogue
 from wsc.placement.problem import Problem
 from wsc.placement.regions import Box
 from wsc.placement.result import Placed
@@ -30,6 +31,22 @@ def cost_of(problem: Problem, plan: Plan) -> int:
     return (
         plan.limit * prices.tick + half_hops_of(problem, plan.boxes) * prices.half_hop + odd * prices.adapter
     )
+
+
+def exact_cost_of(problem: Problem, menus: Catalogue, plan: Plan) -> int:
+    """What a plan costs; its slowest shape may be faster than its limit."""
+    slowest = max(it.time for it in placed_of(menus, plan))
+    return cost_of(problem, plan) - (plan.limit - slowest) * Prices.of(problem).tick
+
+
+def placed_of(menus: Catalogue, plan: Plan) -> list[Placed]:
+    """The boxes with the shapes in them."""
+    placed: list[Placed] = []
+    for block, box in enumerate(plan.boxes):
+        shape = menus.menu(block).pick(box.width, box.height, plan.limit, plan.ports[block])
+        sides = (shape.width, shape.height, shape.time, shape.payload, shape.memory, shape.ports)
+        placed.append(Placed(box.x, box.y, *sides))
+    return placed
 
 
 def adapters_of(problem: Problem, ports: Sequence[tuple[int, ...]]) -> int:

@@ -24,13 +24,13 @@ from wsc.placement.effort import Effort, SolveParams
 from wsc.placement.folded import Folded, Folder
 from wsc.placement.ground import check_ground
 from wsc.placement.layout import align, lay_out
-from wsc.placement.plan import Plan, adapters_of, cost_of, half_hops_of
+from wsc.placement.plan import Plan, adapters_of, cost_of, exact_cost_of, half_hops_of, placed_of
 from wsc.placement.polish import faster, is_small, polished, worth_polishing
 from wsc.placement.problem import Problem
 from wsc.placement.progress import Progress, Teller, Told, with_shares
 from wsc.placement.regions import Box
 from wsc.placement.reorder import reordered
-from wsc.placement.result import Placed, Placement, total_of
+from wsc.placement.result import Placement, total_of
 from wsc.placement.row import best_row
 from wsc.placement.scatter import MANY, scatter
 from wsc.placement.scene import Prices, Stage, stage_of
@@ -86,9 +86,10 @@ def solve(
     plan = None
     for each, heard in with_shares(params.steps(), told):
         found, bound = _best(problem, ground, menus, bound, each, stop, heard)
-        plan = min(
-            (it for it in (plan, found) if it is not None), key=lambda it: cost_of(problem, it), default=None
-        )
+        if found is not None and (
+            plan is None or exact_cost_of(problem, menus, found) < exact_cost_of(problem, menus, plan)
+        ):
+            plan = found
         if stop.asked():
             break
     if plan is None:
@@ -236,11 +237,7 @@ def _plan_of(problem: Problem, stage: Stage, found: Found) -> Plan:
 
 
 def _placement(problem: Problem, menus: Catalogue, plan: Plan, bound: int, interrupted: bool) -> Placement:
-    placed: list[Placed] = []
-    for block, box in enumerate(plan.boxes):
-        shape = menus.menu(block).pick(box.width, box.height, plan.limit, plan.ports[block])
-        sides = (shape.width, shape.height, shape.time, shape.payload, shape.memory, shape.ports)
-        placed.append(Placed(box.x, box.y, *sides))
+    placed = placed_of(menus, plan)
     slowest = max(it.time for it in placed)
     half_hops = half_hops_of(problem, placed)
     adapters = adapters_of(problem, [it.ports for it in placed])
