@@ -62,9 +62,15 @@ class Mesh:
         """Units along y."""
         return prod(axis.parts for axis in self.axes if axis.along == "y")
 
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {axis.name: place for place, axis in reversed(list(enumerate(self.axes)))}
+
     def index(self, name: str) -> int:
         """Position of the axis called `name`; raises ValueError."""
-        return [axis.name for axis in self.axes].index(name)
+        if name not in self._places:
+            raise ValueError(f"'{name}' is no axis of the mesh {self}")
+        return self._places[name]
 
     def __getitem__(self, name: str) -> MeshAxis:
         return self.axes[self.index(name)]

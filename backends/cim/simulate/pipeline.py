@@ -96,6 +96,7 @@ class Pipeline:
         self.flows = [Flow(costs) for costs in prepared.streams]
         self.sinks = [flow for flow in self.flows if flow.stream.target == HOST]
         self.times: list[int] = []
+        self.lacking = len(self.sinks)  # outputs that the next input still lacks
         self.done = self.env.event()
         self.round = 0
         for flow in self.flows:
@@ -144,12 +145,18 @@ class Pipeline:
             runner = self.runners[flow.stream.target]
             self._go_on(runner)
             self._look(runner)
-            return
-        complete = min(sink.arrived // sink.stream.source_chunks for sink in self.sinks)
-        if complete > len(self.times):
-            self.times.append(int(self.env.now))
-            if self.enough(self.times) and not self.done.triggered:
-                self.done.succeed()
+        elif flow.arrived == (len(self.times) + 1) * flow.stream.source_chunks:
+            self.lacking -= 1
+            if not self.lacking:
+                self._complete()
+
+    def _complete(self) -> None:
+        """The last output of an input has come; others may have come for the next one."""
+        self.times.append(int(self.env.now))
+        wanted = len(self.times) + 1
+        self.lacking = sum(sink.arrived < wanted * sink.stream.source_chunks for sink in self.sinks)
+        if self.enough(self.times) and not self.done.triggered:
+            self.done.succeed()
 
     # --- stages
 

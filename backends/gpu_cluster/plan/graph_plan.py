@@ -16,7 +16,7 @@ from wsc.backends.gpu_cluster.lowering import VIEWS
 from wsc.backends.gpu_cluster.machine import Cluster
 from wsc.backends.gpu_cluster.plan.options import WHOLE
 from wsc.backends.gpu_cluster.plan.split import split_products
-from wsc.backends.gpu_cluster.plan.spread import Spread, spread, tile
+from wsc.backends.gpu_cluster.plan.spread import Spread, find_kinds, spread, tile
 from wsc.compiler.errors import DoesNotFit, UserError
 from wsc.compiler.ir.graph import Graph
 
@@ -72,7 +72,8 @@ def make_plan(graph: Graph, cluster: Cluster, mesh: MeshSize | None = None) -> G
         _check_mesh(mesh, cluster)
         return _planned(graph, cluster, mesh, ())
     sizes = [t for t in range(1, min(cluster.gpus, cluster.system.domain_gpus) + 1) if cluster.gpus % t == 0]
-    spreads = {t: spread(graph, cluster, t) for t in sizes}
+    kinds = find_kinds(graph)
+    spreads = {t: spread(graph, cluster, t, kinds) for t in sizes}
     found: list[Candidate] = []
     for stages in (s for s in range(1, cluster.gpus + 1) if cluster.gpus % s == 0):
         for t in sizes:
@@ -148,6 +149,8 @@ def _judged(graph: Graph, cluster: Cluster, mesh: MeshSize, chosen: Spread) -> C
 def cut(graph: Graph, chosen: Spread, stages: int) -> dict[str, int]:
     """The stage of each computed node: stretches of the graph's order, the slowest as fast as can be."""
     names = [node.name for node in graph.nodes if not node.is_source]
+    if stages == 1:
+        return dict.fromkeys(names, 0)
     seconds = [chosen.seconds[name] for name in names]
     limit = _least_limit(seconds, stages)
     found: dict[str, int] = {}
@@ -187,6 +190,8 @@ def is_weight_view(graph: Graph, name: str) -> bool:
 
 def crossings(graph: Graph, stage_of: Mapping[str, int]) -> Iterator[tuple[str, int, int]]:
     """(value, from, to) for each later stage that reads a value of an earlier one."""
+    if len(set(stage_of.values())) < 2:
+        return
     for name, stage in stage_of.items():
         if is_weight_view(graph, name):
             continue

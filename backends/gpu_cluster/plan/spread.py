@@ -15,6 +15,7 @@ from wsc.backends.gpu_cluster.plan.assign import Table, cheapest
 from wsc.backends.gpu_cluster.plan.options import PARTIAL, WHOLE, Option, options
 from wsc.compiler.ir.graph import Graph, Node
 from wsc.compiler.ir.types import TensorType
+from wsc.compiler.ops import Op
 
 
 @dataclass(frozen=True)
@@ -47,36 +48,59 @@ def conversion(have: int, want: int) -> CollectiveKind | None:
     return "all_gather" if want == WHOLE else "all_to_all"
 
 
-def spread(graph: Graph, cluster: Cluster, parts: int) -> Spread:
+@dataclass(frozen=True)
+class Kinds:
+    """The computed nodes of a graph by kind: op, types of operands and type. What is of one kind costs the same."""
+
+    nodes: tuple[Node, ...]
+    place: Mapping[str, int]
+    of: tuple[int, ...]  # the kind of each computed node
+    operands: tuple[tuple[TensorType, ...], ...]  # types of the operands, by kind
+    examples: tuple[Node, ...]  # the first node of each kind
+
+
+def find_kinds(graph: Graph) -> Kinds:
+    """Number the kinds of a graph's computed nodes in the order in which they come."""
+    nodes = tuple(node for node in graph.nodes if not node.is_source)
+    numbers: dict[tuple[Op, tuple[TensorType, ...], TensorType], int] = {}
+    first: list[Node] = []
+    of = []
+    for node in nodes:
+        key = (node.op, graph.operand_types(node), node.type)
+        number = numbers.setdefault(key, len(numbers))
+        if number == len(first):
+            first.append(node)
+        of.append(number)
+    operands = tuple(types for _, types, _ in numbers)
+    return Kinds(nodes, {node.name: i for i, node in enumerate(nodes)}, tuple(of), operands, tuple(first))
+
+
+def spread(graph: Graph, cluster: Cluster, parts: int, kinds: Kinds | None = None) -> Spread:
     """The spread of least estimated time; results that leave the graph are no addends."""
-    nodes = [node for node in graph.nodes if not node.is_source]
-    place = {node.name: i for i, node in enumerate(nodes)}
-    tables = _Tables(graph, cluster, parts)
-    choices, kernels = [tables.choices(n) for n in nodes], [tables.kernels(n) for n in nodes]
-    single = [table.copy() for table in kernels]
-    for name in graph.outputs:
-        if name in place:
-            moved = [
-                _moved(graph[name].type, o.result, _final(o.result), cluster, parts)
-                for o in choices[place[name]]
-            ]
-            single[place[name]] += np.array(moved)
+    kinds = kinds or find_kinds(graph)
+    nodes, place, of = kinds.nodes, kinds.place, kinds.of
+    tables = _Tables(kinds, cluster, parts)
+    kernels = [tables.kernels[kind] for kind in of]
+    single = list(kernels)
+    for v in {place[name]: None for name in graph.outputs if name in place}:
+        single[v] = tables.leaving(of[v], graph.outputs.count(nodes[v].name))
     pairs: dict[tuple[int, int], Table] = {}
     for v, node in enumerate(nodes):
         for operand in dict.fromkeys(node.inputs):
             if operand in place:
                 u = place[operand]
-                pairs[u, v] = tables.pair(operand, node, choices[u], choices[v])
+                places = tuple(i for i, name in enumerate(node.inputs) if name == operand)
+                pairs[u, v] = tables.pair(of[u], of[v], places)
     chosen = cheapest(single, pairs)
     seconds = _told(nodes, kernels, pairs, chosen)
-    return Spread(parts, {n.name: choices[v][chosen[v]] for v, n in enumerate(nodes)}, seconds)
+    return Spread(parts, {n.name: tables.choices[of[v]][chosen[v]] for v, n in enumerate(nodes)}, seconds)
 
 
 def _told(
-    nodes: list[Node],
-    kernels: list[Table],
+    nodes: Sequence[Node],
+    kernels: Sequence[Table],
     pairs: Mapping[tuple[int, int], Table],
-    chosen: list[int],
+    chosen: Sequence[int],
 ) -> dict[str, float]:
     seconds = [float(table[chosen[v]]) for v, table in enumerate(kernels)]
     for (u, v), table in pairs.items():
@@ -89,31 +113,22 @@ def _final(share: int) -> int:
 
 
 class _Tables:
-    """The options of nodes and what they cost; what nodes of equal ops and types share is worked out once."""
+    """The options of each kind and what they cost; equal costs are one table, so that layers alike bring the same."""
 
-    def __init__(self, graph: Graph, cluster: Cluster, parts: int) -> None:
-        self._graph, self._cluster, self._parts = graph, cluster, parts
-        self._choices: dict[object, tuple[Option, ...]] = {}
-        self._kernels: dict[object, Table] = {}
-        self._pairs: dict[object, Table] = {}
-
-    def choices(self, node: Node) -> tuple[Option, ...]:
-        """Every option of a node."""
-        types = self._graph.operand_types(node)
-        key = (node.op, types, node.type)
-        if key not in self._choices:
-            self._choices[key] = options(node.op, types, node.type, self._parts)
-        return self._choices[key]
-
-    def kernels(self, node: Node) -> Table:
-        """Estimated time of a node's kernel on one rank, for each of its options."""
-        types = self._graph.operand_types(node)
-        key = (node.op, types, node.type)
-        if key not in self._kernels:
-            self._kernels[key] = np.array([self._seconds(node, types, o) for o in self.choices(node)])
-        return self._kernels[key]
+    def __init__(self, kinds: Kinds, cluster: Cluster, parts: int) -> None:
+        self._cluster, self._parts = cluster, parts
+        self._types = [node.type for node in kinds.examples]
+        told = list(zip(kinds.examples, kinds.operands, strict=True))
+        self.choices = [options(node.op, types, node.type, parts) for node, types in told]
+        self.kernels = [
+            np.array([self._seconds(node, types, o) for o in choices])
+            for (node, types), choices in zip(told, self.choices, strict=True)
+        ]
+        self._leaving: dict[tuple[int, int], Table] = {}
+        self._pairs: dict[tuple[int, int, tuple[int, ...]], Table] = {}
 
     def _seconds(self, node: Node, types: Sequence[TensorType], option: Option) -> float:
+        """Estimated time of a node's kernel on one rank."""
         if isinstance(node.op, VIEWS):
             return 0.0
         operands = [
@@ -122,13 +137,24 @@ class _Tables:
         kernel = kernel_of(node.op, operands, tile(node.type, option.result, self._parts))
         return kernel_estimate(kernel, self._cluster.gpu)
 
-    def pair(self, operand: str, node: Node, given: tuple[Option, ...], taken: tuple[Option, ...]) -> Table:
+    def leaving(self, kind: int, times: int) -> Table:
+        """Time of a kernel whose result leaves the graph as so many outputs, for each option."""
+        if (kind, times) not in self._leaving:
+            results = [option.result for option in self.choices[kind]]
+            type, parts = self._types[kind], self._parts
+            moved = np.array([_moved(type, have, _final(have), self._cluster, parts) for have in results])
+            total = self.kernels[kind]
+            for _ in range(times):
+                total = total + moved
+            self._leaving[kind, times] = total
+        return self._leaving[kind, times]
+
+    def pair(self, given: int, taken: int, places: tuple[int, ...]) -> Table:
         """Time of bringing an operand into the share that a node reads, for each option of both."""
-        places = tuple(i for i, name in enumerate(node.inputs) if name == operand)
-        type = self._graph[operand].type
-        key = (type, places, given, taken)
+        key = (given, taken, places)
         if key not in self._pairs:
-            rows = [[self._brought(type, have.result, want, places) for want in taken] for have in given]
+            type, wants = self._types[given], self.choices[taken]
+            rows = [[self._brought(type, have.result, want, places) for want in wants] for have in self.choices[given]]
             self._pairs[key] = np.array(rows, dtype=np.float64)
         return self._pairs[key]
 

@@ -36,9 +36,12 @@ Price = Callable[[Cuts], float]
 def search(dims: Dims, nodes: Sequence[Node], mesh: Mesh, price: Price) -> tuple[Cuts, float]:
     """The cheapest cuts found for the atoms of some nodes; the price is infinite where even no cut serves."""
     known: dict[tuple[tuple[int, Axes], ...], float] = {}
+    cutting = {axis.name for axis in mesh.axes if axis.parts > 1}
 
     def priced(cuts: Cuts) -> float:
-        key = tuple(sorted((a, axes) for a, axes in cuts.items() if axes))
+        # An axis of one part cuts nothing: with it or without it the kernel is the same.
+        told = ((a, tuple(axis for axis in axes if axis in cutting)) for a, axes in cuts.items())
+        key = tuple(sorted((a, axes) for a, axes in told if axes))
         if key not in known:
             known[key] = price(dict(key))
         return known[key]

@@ -34,8 +34,15 @@ class Tilings:
     @cached_property
     def _found(self) -> list[_Tiling]:
         pieces = cut_layers(self.task.rolled)
-        ways = range(1, min(_MOST_COLUMNS, self.full[0]) + 1) if pieces else ()
-        return [t for columns in ways if (t := _Tiling.of(self.task, pieces, self.full, columns))]
+        if not pieces or (ends := self._ends(pieces)) is None:
+            return []
+        ways = range(1, min(_MOST_COLUMNS, self.full[0]) + 1)
+        return [t for columns in ways if (t := _Tiling.of(self.task, pieces, self.full, columns, ends))]
+
+    def _ends(self, pieces: Sequence[Segment]) -> tuple[Laid, Laid] | None:
+        """What comes before the layers and after them, on whole rows: the same for every number of columns."""
+        first, last = (_lowest(self.task, pieces[end], *self.full) for end in (0, -1))
+        return (first, last) if first and last else None
 
     def placed(self, wafers: int) -> tuple[PlacedSegment, ...] | None:
         """All parts on so many wafers, the cheapest way found; None where there is none."""
@@ -55,19 +62,19 @@ class _Tiling:
     parts: tuple[Laid, ...]
 
     @staticmethod
-    def of(task: Task, pieces: Sequence[Segment], full: tuple[int, int], columns: int) -> _Tiling | None:
+    def of(
+        task: Task, pieces: Sequence[Segment], full: tuple[int, int], columns: int, ends: tuple[Laid, Laid]
+    ) -> _Tiling | None:
         """None where some part does not fit, however high its rectangle is."""
-        head, *layers, tail = pieces
-        count = len(layers) // task.rolled.count
+        layers = pieces[1:-1]
         width, height = full[0] // columns, full[1]
-        found: list[Laid] = []
-        for piece, across in (*((part, width) for part in layers[:count]), (head, full[0]), (tail, full[0])):
-            laid = _lowest(task, piece, across, height)
+        parts: list[Laid] = []
+        for piece in layers[: len(layers) // task.rolled.count]:
+            laid = _lowest(task, piece, width, height)
             if laid is None:
                 return None
-            found.append(laid)
-        *parts, first, last = found
-        return _Tiling(task, pieces, full, width, (first, last), tuple(parts))
+            parts.append(laid)
+        return _Tiling(task, pieces, full, width, ends, tuple(parts))
 
     @property
     def cycles(self) -> float:
