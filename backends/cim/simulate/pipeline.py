@@ -37,14 +37,22 @@ class Flow:
     released: int = 0
     blocked_cycles: int = 0
 
-    @property
-    def stream(self) -> Stream:
-        """What flows."""
-        return self.costs.stream
+    def __post_init__(self) -> None:
+        # Asked for at every event: read once.
+        self.stream: Stream = self.costs.stream
+        self.chunks = self.stream.source_chunks
+        self.capacity = inf if self.stream.target == HOST else self.stream.capacity
+        told = range(self.stream.target_chunks if self.stream.target != HOST else 0)
+        self.needed = [self.stream.needed(chunk) for chunk in told]
+        self.freed = [self.stream.freed(chunk) for chunk in told]
 
     def has_room(self) -> bool:
         """Whether the target could take the next chunk."""
-        return self.stream.target == HOST or self.sent < self.released + self.stream.capacity
+        return self.sent < self.released + self.capacity
+
+    def is_there(self, number: int, chunk: int) -> bool:
+        """Whether what a chunk of the target reads of an input has come."""
+        return self.arrived >= number * self.chunks + self.needed[chunk]
 
 
 @dataclass(eq=False)
@@ -64,11 +72,26 @@ class Runner:
     def __post_init__(self) -> None:
         self.arrays_free = np.zeros(len(self.costs.tiles), np.int64)
         self.last_end = 0
+        self.chunks = self.costs.stage.chunks
+        self.issues = bool(self.costs.issue.any())
+        self.longest_issue = int(self.costs.issue.max()) if self.issues else 0
 
     @property
     def position(self) -> tuple[int, int]:
         """(input, chunk) that is next."""
-        return divmod(self.fired, self.costs.stage.chunks)
+        return divmod(self.fired, self.chunks)
+
+    def gives(self, flow: Flow, number: int) -> bool:
+        """Whether a chunk of the stage gives a chunk of a stream: each does, or the last of an input."""
+        return flow.chunks > 1 or self.chunks == 1 or number % self.chunks == self.chunks - 1
+
+    def may_book(self, flow: Flow) -> bool:
+        """Whether a stream has room for what the next chunk gives."""
+        if not self.gives(flow, self.fired):
+            return True
+        number, chunk = self.position
+        index = number * flow.chunks + (chunk if flow.chunks > 1 else 0)
+        return index < flow.released + flow.capacity
 
 
 class Pipeline:
@@ -128,7 +151,7 @@ class Pipeline:
 
     def _feed(self, flow: Flow) -> None:
         """The host sends while there is room."""
-        while flow.sent < self.inputs * flow.stream.source_chunks and flow.has_room():
+        while flow.sent < self.inputs * flow.chunks and flow.has_room():
             self._send(flow)
 
     def _send(self, flow: Flow) -> None:
@@ -145,7 +168,7 @@ class Pipeline:
             runner = self.runners[flow.stream.target]
             self._go_on(runner)
             self._look(runner)
-        elif flow.arrived == (len(self.times) + 1) * flow.stream.source_chunks:
+        elif flow.arrived == (len(self.times) + 1) * flow.chunks:
             self.lacking -= 1
             if not self.lacking:
                 self._complete()
@@ -154,7 +177,7 @@ class Pipeline:
         """The last output of an input has come; others may have come for the next one."""
         self.times.append(int(self.env.now))
         wanted = len(self.times) + 1
-        self.lacking = sum(sink.arrived < wanted * sink.stream.source_chunks for sink in self.sinks)
+        self.lacking = sum(sink.arrived < wanted * sink.chunks for sink in self.sinks)
         if self.enough(self.times) and not self.done.triggered:
             self.done.succeed()
 
@@ -162,34 +185,16 @@ class Pipeline:
 
     def _look(self, runner: Runner) -> None:
         """Start the next chunk of a stage if it can."""
-        if runner.loading or runner.fired >= self.inputs * runner.costs.stage.chunks:
+        if runner.loading or runner.waiting or runner.fired >= self.inputs * runner.chunks:
             return
-        if runner.waiting or runner.costs.stage.round != self.round:
+        if runner.costs.stage.round != self.round or not _are_there(runner.inputs, *runner.position):
             return
-        if not self._are_there(runner.inputs, *runner.position):
-            return
-        if not all(self._may_book(runner, flow) for flow in runner.outputs):
-            if runner.blocked_since is None:
-                runner.blocked_since = int(self.env.now)
-            return
+        for flow in runner.outputs:
+            if not runner.may_book(flow):
+                if runner.blocked_since is None:
+                    runner.blocked_since = int(self.env.now)
+                return
         self._fire(runner)
-
-    def _are_there(self, flows: list[Flow], number: int, chunk: int) -> bool:
-        return all(
-            flow.arrived >= number * flow.stream.source_chunks + flow.stream.needed(chunk) for flow in flows
-        )
-
-    def _gives(self, runner: Runner, flow: Flow, fired: int) -> bool:
-        """Whether a chunk of the stage gives a chunk of a stream: each does, or the last of an input."""
-        chunks = runner.costs.stage.chunks
-        return flow.stream.source_chunks > 1 or chunks == 1 or fired % chunks == chunks - 1
-
-    def _may_book(self, runner: Runner, flow: Flow) -> bool:
-        if flow.stream.target == HOST or not self._gives(runner, flow, runner.fired):
-            return True
-        number, chunk = runner.position
-        index = number * flow.stream.source_chunks + (chunk if flow.stream.source_chunks > 1 else 0)
-        return index < flow.released + flow.stream.capacity
 
     def _fire(self, runner: Runner) -> None:
         costs, now = runner.costs, int(self.env.now)
@@ -203,7 +208,7 @@ class Pipeline:
         tiles = costs.tiles
         begun = np.maximum(self.bus[tiles], now)
         loaded, free = begun + costs.load, runner.arrays_free
-        if costs.rewrite and number % costs.stage.chunks == 0:
+        if costs.rewrite and number % runner.chunks == 0:
             # The matrix comes over the bus first; rows are written as they come, once the last input is done.
             loaded = loaded + costs.rewrite_load
             free = np.maximum(begun, free) + costs.rewrite
@@ -213,14 +218,13 @@ class Pipeline:
         end = runner.arrays_free + costs.tail
         if self.watch is not None:
             self._tell(runner, begun, start, number)
-        if costs.issue.any():
-            self.turns[tiles] = np.maximum(self.turns[tiles], loaded) + costs.issue
-            end = np.maximum(end, self.turns[tiles])
+        next_load = int(start.max())
+        if runner.issues:
+            turns = np.maximum(self.turns[tiles], loaded) + costs.issue
+            self.turns[tiles] = turns
+            end = np.maximum(end, turns)
+            next_load = max(next_load, int(turns.max()) - runner.longest_issue)
         # The next chunk loads from when the slowest tile begins to multiply this one, and has its turns.
-        next_load = max(
-            int(start.max()),
-            int(self.turns[tiles].max()) - int(costs.issue.max()) if costs.issue.any() else 0,
-        )
         Call(self.env, max(0, next_load - now), lambda _: self._loaded(runner))
         Call(self.env, max(0, int(end.max()) - now), lambda _: self._multiplied(runner, number))
 
@@ -231,7 +235,7 @@ class Pipeline:
         name, first = costs.stage.name, int(begun[slowest])
         if loads := int(costs.load[slowest]):
             self.watch(name, "load", first, loads)
-        if costs.rewrite and number % costs.stage.chunks == 0:
+        if costs.rewrite and number % runner.chunks == 0:
             self.watch(name, "write", int(start[slowest]) - costs.rewrite, costs.rewrite)
         if costs.product:
             self.watch(name, "product", int(start[slowest]), costs.product + costs.tail)
@@ -254,9 +258,9 @@ class Pipeline:
 
     def _release(self, runner: Runner, flows: list[Flow], number: int) -> None:
         """Give back the room of what no later chunk reads."""
-        input_number, chunk = divmod(number, runner.costs.stage.chunks)
+        input_number, chunk = divmod(number, runner.chunks)
         for flow in flows:
-            flow.released = input_number * flow.stream.source_chunks + flow.stream.freed(chunk)
+            flow.released = input_number * flow.chunks + flow.freed[chunk]
             if flow.stream.source == HOST:
                 self._feed(flow)
             else:
@@ -270,8 +274,7 @@ class Pipeline:
     def _go_on(self, runner: Runner) -> None:
         """Lanes take the chunks whose sums wait, as soon as what the steps read besides is there."""
         while runner.waiting:
-            position = divmod(runner.waiting[0], runner.costs.stage.chunks)
-            if not self._are_there(runner.late, *position):
+            if runner.late and not _are_there(runner.late, *divmod(runner.waiting[0], runner.chunks)):
                 return
             self._steps(runner, runner.waiting.popleft())
             self._look(runner)
@@ -285,17 +288,18 @@ class Pipeline:
             slowest = int(end.argmax())
             self.watch(costs.stage.name, "lanes", int(begun[slowest]), int(costs.digital[slowest]))
         self.lanes[tiles] = end
-        Call(self.env, max(0, int(end.max()) - now), lambda _: self._release(runner, runner.late, number))
+        done = int(end.max())
+        Call(self.env, max(0, done - now), lambda _: self._release(runner, runner.late, number))
         # Chunks leave in order.
-        runner.last_end = max(runner.last_end, int(end.max()))
+        runner.last_end = max(runner.last_end, done)
         Call(self.env, runner.last_end - now, lambda _: self._finished(runner, number))
 
     def _finished(self, runner: Runner, number: int) -> None:
         for flow in runner.outputs:
-            if self._gives(runner, flow, number):
+            if runner.gives(flow, number):
                 self._send(flow)
-        if self.prepared.reloads and (number + 1) % runner.costs.stage.chunks == 0:
-            self._end_of_round(number // runner.costs.stage.chunks)
+        if self.prepared.reloads and (number + 1) % runner.chunks == 0:
+            self._end_of_round(number // runner.chunks)
 
     # --- rounds of a program that is larger than its arrays
 
@@ -313,17 +317,24 @@ class Pipeline:
 
     def _end_of_round(self, input_number: int) -> None:
         members = [r for r in self.runners.values() if r.costs.stage.round == self.round]
-        if all(r.fired >= (input_number + 1) * r.costs.stage.chunks for r in members):
+        if all(r.fired >= (input_number + 1) * r.chunks for r in members):
             self._begin_round((self.round + 1) % self.prepared.program.rounds)
 
     def _stuck(self) -> str:
         """Who waits, and which streams have no room for what is next."""
-        waiting = [name for name, r in self.runners.items() if r.fired < r.costs.stage.chunks]
+        waiting = [name for name, r in self.runners.items() if r.fired < r.chunks]
         told = f"stages {', '.join(waiting[:4]) or 'of the second input'} wait for each other"
         full = [
             f"{flow.stream.name} to '{flow.stream.target}' (capacity {flow.stream.capacity})"
             for runner in self.runners.values()
             for flow in runner.outputs
-            if runner.fired < self.inputs * runner.costs.stage.chunks and not self._may_book(runner, flow)
+            if runner.fired < self.inputs * runner.chunks and not runner.may_book(flow)
         ]
         return f"{told}; full: {', '.join(full[:4])}" if full else told
+
+
+def _are_there(flows: list[Flow], number: int, chunk: int) -> bool:
+    for flow in flows:
+        if not flow.is_there(number, chunk):
+            return False
+    return True
