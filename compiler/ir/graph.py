@@ -90,10 +90,10 @@ class Graph:
     @cached_property
     def inputs(self) -> tuple[Node, ...]:
         """Input nodes in the order of the program's arguments."""
-        found = [(n.op.index, n) for n in self.nodes if isinstance(n.op, Input)]
+        found = [(n.op.index, n) for n in self.nodes if n.is_source and isinstance(n.op, Input)]
         return tuple(n for _, n in sorted(found, key=lambda pair: pair[0]))
 
-    @property
+    @cached_property
     def weights(self) -> tuple[Node, ...]:
         """Parameter and constant nodes."""
         return tuple(n for n in self.nodes if n.is_weight)
@@ -109,7 +109,7 @@ class Graph:
 
     def operand_types(self, node: Node) -> tuple[TensorType, ...]:
         """Types of a node's inputs."""
-        return tuple(self[name].type for name in node.inputs)
+        return tuple([self._by_name[name].type for name in node.inputs])
 
     def node_work(self, node: Node) -> Work:
         """Work of one node; bytes of parameters it reads also count as weight bytes."""

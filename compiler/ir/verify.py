@@ -15,29 +15,63 @@ from wsc.compiler.ir.graph import Graph, Node
 from wsc.compiler.ir.types import TensorType
 from wsc.compiler.ops import Input, Op
 
-# What an op infers from types: asked once for all the nodes of a graph that say the same, as those of its layers do.
-_Known = dict[tuple[Op, tuple[TensorType, ...]], TensorType]
+_Types = tuple[TensorType, ...]
 
 
-def verify(graph: Graph) -> None:
-    """Raise VerificationError naming the first invariant that the graph breaks."""
-    seen: set[str] = set()
-    known: _Known = {}
+class Verified:
+    """What was found right before: a node, unchanged and with operands of the same types, is not asked again.
+
+    Passes leave most nodes as they are, and layers say the same: each op is asked once for what it infers from types.
+    """
+
+    def __init__(self) -> None:
+        self._nodes: dict[int, tuple[Node, _Types]] = {}  # by identity; each is held, so that its own stays its own
+        self._inferred: dict[tuple[Op, _Types], TensorType] = {}
+
+    def has(self, node: Node, types: _Types) -> bool:
+        """Whether the node's name and type were found right with operands of these types."""
+        found = self._nodes.get(id(node))
+        return found is not None and found[1] == types
+
+    def add(self, node: Node, types: _Types) -> None:
+        """Remember a node that is right."""
+        self._nodes[id(node)] = (node, types)
+
+    def infer(self, op: Op, types: _Types) -> TensorType:
+        """What an op infers from types; raises ValueError."""
+        asked = (op, types)
+        if asked not in self._inferred:
+            self._inferred[asked] = op.infer(types)
+        return self._inferred[asked]
+
+
+def verify(graph: Graph, verified: Verified | None = None) -> None:
+    """Raise VerificationError naming the first invariant that the graph breaks; `verified` is of graphs before it."""
+    verified = verified or Verified()
+    seen: dict[str, TensorType] = {}
     for node in graph.nodes:
         if node.name in seen or node.name.split() != [node.name]:
             raise VerificationError(f"graph '{graph.name}': bad or repeated name '{node.name}'")
-        _verify_node(graph, node, seen, known)
-        seen.add(node.name)
-    indices = sorted(n.op.index for n in graph.nodes if isinstance(n.op, Input))
+        try:
+            types = tuple([seen[name] for name in node.inputs])
+        except KeyError:
+            late = [name for name in node.inputs if name not in seen]
+            raise VerificationError(
+                f"node '{node.name}' reads {late} before they are computed, at {node.location}"
+            ) from None
+        if not verified.has(node, types):
+            _verify_node(node, types, verified)
+        seen[node.name] = node.type
+    indices = [node.op.index for node in graph.inputs if isinstance(node.op, Input)]
     if indices != list(range(len(indices))):
         raise VerificationError(f"graph '{graph.name}': input indices are {indices}")
-    if not graph.outputs or not seen.issuperset(graph.outputs):
+    if not graph.outputs or not all(name in seen for name in graph.outputs):
         raise VerificationError(f"graph '{graph.name}': outputs {graph.outputs} are not all nodes")
     _verify_state(graph)
 
 
 def _verify_state(graph: Graph) -> None:
-    inputs = {node.op.index: node for node in graph.nodes if isinstance(node.op, Input)}
+    inputs = dict(enumerate(graph.inputs))
     for state in graph.state:
         if state.input not in inputs or not 0 <= state.output < len(graph.outputs):
             raise VerificationError(f"graph '{graph.name}': {state} names no input, or no output")
@@ -53,21 +87,17 @@ def _verify_state(graph: Graph) -> None:
             )
 
 
-def _verify_node(graph: Graph, node: Node, seen: set[str], known: _Known) -> None:
-    if late := [name for name in node.inputs if name not in seen]:
-        raise VerificationError(
-            f"node '{node.name}' reads {late} before they are computed, at {node.location}"
-        )
+def _verify_node(node: Node, types: _Types, verified: Verified) -> None:
     if node.is_source:
         if node.inputs:
             raise VerificationError(f"source '{node.name}' has inputs {node.inputs}")
-        return
-    asked = (node.op, graph.operand_types(node))
-    try:
-        inferred = known[asked] if asked in known else known.setdefault(asked, node.op.infer(asked[1]))
-    except ValueError as error:
-        raise VerificationError(f"node '{node.name}' at {node.location}: {error}") from error
-    if inferred != node.type:
-        raise VerificationError(
-            f"node '{node.name}' says {node.type}, its op infers {inferred}, at {node.location}"
-        )
+    else:
+        try:
+            inferred = verified.infer(node.op, types)
+        except ValueError as error:
+            raise VerificationError(f"node '{node.name}' at {node.location}: {error}") from error
+        if inferred != node.type:
+            raise VerificationError(
+                f"node '{node.name}' says {node.type}, its op infers {inferred}, at {node.location}"
+            )
+    verified.add(node, types)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from wsc.compiler.errors import VerificationError
 from wsc.compiler.ir.model import Model
-from wsc.compiler.ir.verify import verify
+from wsc.compiler.ir.verify import Verified, verify
 from wsc.compiler.ops import Constant
 from wsc.compiler.passes.bypass_broadcast import bypass_broadcast
 from wsc.compiler.passes.causal_mask import causal_mask
@@ -60,16 +60,18 @@ RECOMPUTING = (
 
 def run_pipeline(model: Model, passes: Sequence[Step] = DEFAULT) -> Model:
     """The model after the passes in order; raises VerificationError, naming the pass that broke an invariant."""
-    _verify(model, "before the passes")
+    verified = Verified()
+    _verify(model, "before the passes", verified)
     for step in passes:
-        model = step.apply(model)
-        _verify(model, f"after pass '{step.name}'")
+        before, model = model, step.apply(model)
+        if model is not before:
+            _verify(model, f"after pass '{step.name}'", verified)
     return model
 
 
-def _verify(model: Model, when: str) -> None:
+def _verify(model: Model, when: str, verified: Verified) -> None:
     try:
-        verify(model.graph)
+        verify(model.graph, verified)
         _verify_weights(model)
     except VerificationError as error:
         raise VerificationError(f"{when}: {error}") from error

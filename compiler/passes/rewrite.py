@@ -38,7 +38,7 @@ def rewrite(graph: Graph, rule: Rule) -> Graph:
 
 
 def _rename_inputs(node: Node, stands_for: Mapping[str, str]) -> Node:
-    inputs = tuple(stands_for.get(name, name) for name in node.inputs)
+    inputs = tuple([stands_for.get(name, name) for name in node.inputs])
     return node if inputs == node.inputs else replace(node, inputs=inputs)
 
 
