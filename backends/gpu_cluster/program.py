@@ -34,7 +34,7 @@ class Buffer:
     key: str = ""
     views: tuple[Op, ...] = ()
 
-    @property
+    @cached_property
     def tile(self) -> TensorType:
         """Type of what one rank holds."""
         return self.layout.tile_type(self.type)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from wsc.backends.gpu_cluster.instructions import (
     Alloc,
@@ -48,6 +49,11 @@ class StageWriter:
     buffers: dict[str, Buffer] = field(default_factory=dict)
     out: list[Instruction] = field(default_factory=list)
     _open: _Open = field(default_factory=_Open)
+    _layouts: dict[tuple[int, int, int], Layout] = field(default_factory=dict)
+
+    @cached_property
+    def _leaving(self) -> frozenset[str]:
+        return frozenset(self.graph.outputs)
 
     @property
     def graph(self) -> Graph:
@@ -56,17 +62,18 @@ class StageWriter:
 
     def ranks(self) -> RankClass:
         """All of the stage."""
-        sends = {(name, b) for name, a, b in crossings(self.graph, self.plan.stage_of) if a == self.stage}
+        sends: dict[str, set[int]] = {}
         for name, source, target in crossings(self.graph, self.plan.stage_of):
             if target == self.stage:
                 self._receive(name, source)
+            if source == self.stage:
+                sends.setdefault(name, set()).add(target)
         for node in self.graph.nodes:
             if self.plan.stage_of.get(node.name) != self.stage:
                 continue
             self._node(node)
-            for name, target in sorted(sends):
-                if name == node.name:
-                    self._send(name, target)
+            for target in sorted(sends.get(node.name, ())):
+                self._send(node.name, target)
         outputs = tuple(self._outputs())
         self._close()
         where = (("stage", self.stage),)
@@ -76,9 +83,12 @@ class StageWriter:
     # -- values and their shares
 
     def _layout(self, rank: int, share: int, extent: int) -> Layout:
-        parts = self.plan.mesh.tensor
-        cuts = tuple((Cut(TENSOR, extent // parts),) if d == share else () for d in range(rank))
-        return Layout(cuts, (), (TENSOR,) if share == PARTIAL else ())
+        key = (rank, share, extent)
+        if key not in self._layouts:
+            parts = self.plan.mesh.tensor
+            cuts = tuple((Cut(TENSOR, extent // parts),) if d == share else () for d in range(rank))
+            self._layouts[key] = Layout(cuts, (), (TENSOR,) if share == PARTIAL else ())
+        return self._layouts[key]
 
     def _buffer(self, name: str, value: str, share: int, role: str = "local", key: str = "") -> str:
         """Make a buffer for a value in a share."""
@@ -194,7 +204,7 @@ class StageWriter:
 
     def _leaves(self, name: str, inside: set[str]) -> bool:
         users = self.graph.users[name]
-        return name in self.graph.outputs or any(user.name not in inside for user in users)
+        return name in self._leaving or any(user.name not in inside for user in users)
 
     def _work(self, step: Step) -> int:
         types = [self.buffers[name].tile for name in step.operands]

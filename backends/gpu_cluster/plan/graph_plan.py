@@ -19,6 +19,7 @@ from wsc.backends.gpu_cluster.plan.split import split_products
 from wsc.backends.gpu_cluster.plan.spread import Spread, find_kinds, spread, tile
 from wsc.compiler.errors import DoesNotFit, UserError
 from wsc.compiler.ir.graph import Graph
+from wsc.compiler.ir.types import TensorType
 
 RESERVED = 0.06  # of a GPU's memory, for the runtime, its communicators and fragmentation; an assumption
 
@@ -213,6 +214,13 @@ def parts_of_stages(
     alive: list[list[int]] = [[] for _ in range(stages)]
     last = {name: i for i, node in enumerate(graph.nodes) for name in node.inputs}
     births: list[dict[int, int]] = [{} for _ in range(stages)]
+    tiles: dict[tuple[TensorType, int], int] = {}
+
+    def held_bytes(type: TensorType, share: int) -> int:
+        if (type, share) not in tiles:
+            tiles[type, share] = tile(type, share, chosen.parts).bytes
+        return tiles[type, share]
+
     for i, node in enumerate(graph.nodes):
         if node.is_source:
             continue
@@ -220,13 +228,13 @@ def parts_of_stages(
         for name, share in zip(node.inputs, option.operands, strict=True):
             if graph[name].is_weight:
                 weights[stage].add((name, share))
-        size = tile(node.type, option.result, chosen.parts).bytes
+        size = held_bytes(node.type, option.result)
         births[stage][i] = births[stage].get(i, 0) + size
         end = last.get(node.name, len(graph.nodes))
         births[stage][end + 1] = births[stage].get(end + 1, 0) - size
     for stage in range(stages):
         alive[stage] = list(accumulate(change for _, change in sorted(births[stage].items())))
-    held = [sum(tile(graph[n].type, share, chosen.parts).bytes for n, share in w) for w in weights]
+    held = [sum(held_bytes(graph[n].type, share) for n, share in w) for w in weights]
     return [(h, max(a, default=0)) for h, a in zip(held, alive, strict=True)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from wsc.backends.gpu_cluster.estimate import collective_estimate, kernel_estima
 from wsc.backends.gpu_cluster.kernels import CollectiveKind
 from wsc.backends.gpu_cluster.lowering import VIEWS, kernel_of
 from wsc.backends.gpu_cluster.machine import Cluster
-from wsc.backends.gpu_cluster.plan.assign import Table, cheapest
+from wsc.backends.gpu_cluster.plan.assign import Step, Table, cheapest, elimination
 from wsc.backends.gpu_cluster.plan.options import PARTIAL, WHOLE, Option, options
 from wsc.compiler.ir.graph import Graph, Node
 from wsc.compiler.ir.types import TensorType
@@ -50,13 +50,18 @@ def conversion(have: int, want: int) -> CollectiveKind | None:
 
 @dataclass(frozen=True)
 class Kinds:
-    """The computed nodes of a graph by kind: op, types of operands and type. What is of one kind costs the same."""
+    """The computed nodes of a graph by kind: op, types of operands and type. What is of one kind costs the same.
+
+    `reads` are (node, reader, places among its operands), by place; `steps` the order in which to choose.
+    """
 
     nodes: tuple[Node, ...]
     place: Mapping[str, int]
     of: tuple[int, ...]  # the kind of each computed node
     operands: tuple[tuple[TensorType, ...], ...]  # types of the operands, by kind
     examples: tuple[Node, ...]  # the first node of each kind
+    reads: tuple[tuple[int, int, tuple[int, ...]], ...]
+    steps: tuple[Step, ...]
 
 
 def find_kinds(graph: Graph) -> Kinds:
@@ -71,8 +76,19 @@ def find_kinds(graph: Graph) -> Kinds:
         if number == len(first):
             first.append(node)
         of.append(number)
+    place = {node.name: i for i, node in enumerate(nodes)}
+    reads = tuple(_reads(nodes, place))
+    steps = elimination(len(nodes), [(u, v) for u, v, _ in reads])
     operands = tuple(types for _, types, _ in numbers)
-    return Kinds(nodes, {node.name: i for i, node in enumerate(nodes)}, tuple(of), operands, tuple(first))
+    return Kinds(nodes, place, tuple(of), operands, tuple(first), reads, steps)
+
+
+def _reads(nodes: Sequence[Node], place: Mapping[str, int]) -> Iterator[tuple[int, int, tuple[int, ...]]]:
+    for v, node in enumerate(nodes):
+        for operand in dict.fromkeys(node.inputs):
+            if operand in place:
+                places = tuple([i for i, name in enumerate(node.inputs) if name == operand])
+                yield place[operand], v, places
 
 
 def spread(graph: Graph, cluster: Cluster, parts: int, kinds: Kinds | None = None) -> Spread:
@@ -84,14 +100,8 @@ def spread(graph: Graph, cluster: Cluster, parts: int, kinds: Kinds | None = Non
     single = list(kernels)
     for v in {place[name]: None for name in graph.outputs if name in place}:
         single[v] = tables.leaving(of[v], graph.outputs.count(nodes[v].name))
-    pairs: dict[tuple[int, int], Table] = {}
-    for v, node in enumerate(nodes):
-        for operand in dict.fromkeys(node.inputs):
-            if operand in place:
-                u = place[operand]
-                places = tuple(i for i, name in enumerate(node.inputs) if name == operand)
-                pairs[u, v] = tables.pair(of[u], of[v], places)
-    chosen = cheapest(single, pairs)
+    pairs = {(u, v): tables.pair(of[u], of[v], places) for u, v, places in kinds.reads}
+    chosen = cheapest(single, pairs, kinds.steps)
     seconds = _told(nodes, kernels, pairs, chosen)
     return Spread(parts, {n.name: tables.choices[of[v]][chosen[v]] for v, n in enumerate(nodes)}, seconds)
 

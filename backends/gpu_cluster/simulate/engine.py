@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from heapq import heappop, heappush
 
 PORTS = ("nvlink", "nic")
@@ -33,10 +34,14 @@ class Work:
     nvlink_load: float = 0.0
     nic_load: float = 0.0
 
-    @property
+    @cached_property
     def seconds(self) -> float:
         """The whole, undisturbed."""
         return self.arithmetic + self.memory + self.nvlink + self.nic + self.latency
+
+    def alone(self, slowdown: float) -> float:
+        """Seconds where nothing else is active on a GPU whose kernels take `slowdown` times as long."""
+        return (self.arithmetic + self.memory) * slowdown + self.nvlink + self.nic + self.latency
 
     def times(self, count: int) -> Work:
         """The same `count` times in a row."""
@@ -79,7 +84,7 @@ class Activity:
     def _on(self, gpu: Gpu) -> float:
         work = self.work
         if len(gpu.active) == 1:
-            return (work.arithmetic + work.memory) * gpu.slowdown + work.nvlink + work.nic + work.latency
+            return work.alone(gpu.slowdown)
         sms = hbm = nvlink = nic = 0.0
         for other in gpu.active:
             if other is not self:

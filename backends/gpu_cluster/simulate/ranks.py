@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from wsc.backends.gpu_cluster.instructions import (
@@ -57,6 +57,15 @@ class Spent:
     memory: float = 0.0
     exposed: float = 0.0
 
+    def add(self, work: Work, elapsed: float) -> None:
+        """Something on the stream took so long."""
+        if not (whole := work.seconds):
+            return
+        scale = elapsed / whole
+        self.arithmetic += work.arithmetic * scale
+        self.memory += work.memory * scale
+        self.exposed += (work.nvlink + work.nic + work.latency) * scale
+
 
 class SimulatedRank:
     """One rank that stands for its colour."""
@@ -87,6 +96,22 @@ class SimulatedRank:
             if not isinstance(instruction, Alloc | Free | Keep):
                 self._hand_on(instruction)
         self._walking = False
+
+    def pass_through(
+        self, line: Sequence[tuple[Instruction, Work]], rounds: int, watch: Watch | None
+    ) -> float:
+        """Do what takes time, one after another and alone on the GPU, `rounds` times; returns the time at the end."""
+        now = 0.0
+        spans = [(instruction, work, work.alone(self.gpu.slowdown)) for instruction, work in line]
+        for _ in range(rounds):
+            for instruction, work, duration in spans:
+                end = now + duration
+                if watch:
+                    watch(Task(self, instruction, COMPUTE), now, end)
+                self.spent.add(work, end - now)
+                now = end
+            self.rounds.append(now)
+        return now
 
     def _held_up(self) -> bool:
         head = self._tails.get(COMPUTE)
@@ -228,9 +253,5 @@ class Exchange:
 
 def _account(task: Task, work: Work, elapsed: float) -> None:
     """Note what a task took of the stream "compute"."""
-    if task.stream != COMPUTE or not work.seconds:
-        return
-    scale, spent = elapsed / work.seconds, task.rank.spent
-    spent.arithmetic += work.arithmetic * scale
-    spent.memory += work.memory * scale
-    spent.exposed += (work.nvlink + work.nic + work.latency) * scale
+    if task.stream == COMPUTE:
+        task.rank.spent.add(work, elapsed)

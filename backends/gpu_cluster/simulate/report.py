@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import ceil
 
-from wsc.backends.gpu_cluster.instructions import Communicate, Launch, Send
+from wsc.backends.gpu_cluster.instructions import Communicate, Launch, Send, Step
 from wsc.backends.gpu_cluster.kernels import Attention, Gemm, Kernel
 from wsc.backends.gpu_cluster.machine import Cluster
 from wsc.backends.gpu_cluster.program import Program, RankClass, class_of_ranks, flat
@@ -15,6 +15,8 @@ from wsc.backends.gpu_cluster.simulate.energy import energies, parts
 from wsc.backends.gpu_cluster.simulate.fold import fold
 from wsc.backends.gpu_cluster.simulate.run import RankTrace, simulate_program
 from wsc.backends.gpu_cluster.text import print_instruction
+from wsc.compiler.ir.types import TensorType
+from wsc.compiler.ops.base import Op
 from wsc.simulation.trace import KernelTrace, StepTrace, StreamTrace, Trace
 
 ROUNDS = 12  # runs in a row for the interval, beside two for each stage that has to fill
@@ -71,6 +73,7 @@ class _Reporter:
         self.folding = fold(program, machine, {})
         self.costs = Costs(program, machine, self.folding)
         self.classes = class_of_ranks(program)
+        self._known_macs: dict[tuple[Op, tuple[TensorType, ...], TensorType], int] = {}
 
     def _color(self, number: int) -> int:
         return int(self.folding.colors[self.classes == number][0])
@@ -101,10 +104,14 @@ class _Reporter:
         """Multiply-adds of one rank: of the steps, where the program has them."""
         if not launch.steps:
             return kernel_macs(launch.kernel)
-        return sum(
-            step.op.arithmetic([ranks[name].tile for name in step.operands], ranks[step.result].tile)[0]
-            for step in launch.steps
-        )
+        return sum(self._macs_of(ranks, step) for step in launch.steps)
+
+    def _macs_of(self, ranks: RankClass, step: Step) -> int:
+        types = tuple([ranks[name].tile for name in step.operands])
+        key = (step.op, types, ranks[step.result].tile)
+        if key not in self._known_macs:
+            self._known_macs[key] = step.op.arithmetic(*key[1:])[0]
+        return self._known_macs[key]
 
     def _collective(self, number: int, instruction: Communicate) -> KernelTrace:
         runs = self.program.runs

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from wsc.backends.gpu_cluster.instructions import Call, Communicate, Host, Instruction, Launch, Recv, Send
+from wsc.backends.gpu_cluster.instructions import (
+    COMPUTE,
+    Alloc,
+    Call,
+    Communicate,
+    Free,
+    Host,
+    Instruction,
+    Keep,
+    Launch,
+    Recv,
+    Send,
+    Wait,
+)
 from wsc.backends.gpu_cluster.machine import Cluster
 from wsc.backends.gpu_cluster.program import (
     Block,
@@ -74,11 +87,13 @@ def simulate_program(
     slowdown: Mapping[int, float] | None = None,
     rounds: int = 1,
     watch: Watch | None = None,
+    in_line: bool = True,
 ) -> ClusterTrace:
     """Run the program `rounds` times in a row; `slowdown` makes stragglers: rank to the factor its kernels take longer,
     beside those that the cluster's file names.
 
-    `watch` is told of everything that takes time on a kind of rank, a block that is taken as a whole as one.
+    `watch` is told of everything that takes time on a kind of rank, a block that is taken as a whole as one. Ranks that
+    all do one thing after another need no queue of events: with `in_line` there is none, and the times are the same.
     Raises SimulationError where the cluster is too small, a rank's memory overflows, collectives do not match, or
     ranks wait for each other for ever.
     """
@@ -89,7 +104,7 @@ def simulate_program(
         raise SimulationError(
             f"stragglers are ranks from 0 to {program.ranks - 1} with factors above 0: {slow}"
         )
-    return _Run(program, cluster, fold(program, cluster, slow), slow, rounds, watch).trace()
+    return _Run(program, cluster, fold(program, cluster, slow), slow, rounds, watch, in_line).trace()
 
 
 def _check(program: Program, cluster: Cluster) -> None:
@@ -114,10 +129,13 @@ class _Run:
         slow: Mapping[int, float],
         rounds: int,
         watch: Watch | None,
+        in_line: bool,
     ) -> None:
         self.program = program
         self.folding = folding
         self.rounds = rounds
+        self.watch = watch
+        self.in_line = in_line
         self.costs = Costs(program, cluster, folding)
         self.classes = class_of_ranks(program)
         self.engine = Engine()
@@ -132,6 +150,11 @@ class _Run:
 
     def trace(self) -> ClusterTrace:
         """Run to the end and say what was spent."""
+        line = self._in_line()
+        if line is not None:
+            (rank,) = self.simulated
+            seconds = rank.pass_through(line, self.rounds, self.watch)
+            return ClusterTrace(seconds, tuple(rank.rounds), (self._told(rank, seconds),))
         for rank in self.simulated:
             rank.walk()
         seconds = self.engine.run()
@@ -143,6 +166,25 @@ class _Run:
         ends = [max(ends) for ends in zip(*(rank.rounds for rank in self.simulated), strict=True)]
         told = tuple(self._told(rank, seconds) for rank in self.simulated)
         return ClusterTrace(seconds, (*ends[:-1], seconds), told)
+
+    def _in_line(self) -> list[tuple[Instruction, Work]] | None:
+        """What takes time in one round, where all ranks do one thing after another; None where they wait for more."""
+        if len(self.simulated) != 1 or not self.in_line:
+            return None
+        (rank,) = self.simulated
+        found: list[tuple[Instruction, Work]] = []
+        for instruction in self._round(rank.color):
+            match instruction:
+                case Launch() | Call() | Host() | Communicate():
+                    task = Task(rank, instruction, getattr(instruction, "stream", COMPUTE))
+                    if task.stream != COMPUTE:
+                        return None
+                    found.append((instruction, self._work(task)))
+                case Alloc() | Free() | Keep() | Wait():
+                    pass  # on one stream, what an event is set by has ended
+                case _:
+                    return None
+        return found
 
     def _told(self, rank: SimulatedRank, seconds: float) -> RankTrace:
         members = self.folding.members[rank.color]
@@ -156,10 +198,13 @@ class _Run:
 
     def _instructions(self, color: int) -> Iterator[Instruction]:
         """What a rank does in all rounds; calls that cannot be taken as a whole are written out."""
-        body = self.program.classes[int(self.classes[self.folding.members[color][0]])].body
         for _ in range(self.rounds):
-            yield from self._written_out(body, color)
+            yield from self._round(color)
             yield END_OF_ROUND
+
+    def _round(self, color: int) -> Iterator[Instruction]:
+        body = self.program.classes[int(self.classes[self.folding.members[color][0]])].body
+        yield from self._written_out(body, color)
 
     def _written_out(self, body: tuple[Instruction, ...], color: int) -> Iterator[Instruction]:
         for instruction in flat(body):
