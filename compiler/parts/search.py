@@ -17,6 +17,7 @@ class Search:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self.leaving = frozenset(graph.outputs)
         self.place = {node.name: place for place, node in enumerate(graph.nodes)}
 
     @cached_property
@@ -67,7 +68,7 @@ class Search:
         """Those of the nodes that are read within alone, or are outputs."""
         kept = set(nodes)
         for name in sorted(kept, key=self.place.__getitem__, reverse=True):
-            outside = name in self.graph.outputs or any(u.name not in kept for u in self.graph.users[name])
+            outside = name in self.leaving or any(u.name not in kept for u in self.graph.users[name])
             if outside and name not in outputs:
                 kept.discard(name)
         return kept
@@ -86,7 +87,7 @@ class Search:
             found.add(node.name)
             if self.place[node.name] >= last and node.name not in starts:
                 return found
-            if node.name in self.graph.outputs:
+            if node.name in self.leaving:
                 return None
             last = max(last, self._last_use(node.name))
         return None

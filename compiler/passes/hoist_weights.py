@@ -43,10 +43,11 @@ def hoist_weights(model: Model) -> Model:
 def _roots(graph: Graph) -> tuple[str, ...]:
     """Nodes over weights alone that something else reads, in order."""
     weights = weight_only(graph)
-    spread = _spread(graph, weights)
-    folded = {node.name for node in graph.nodes if node.name in weights - spread and not node.is_source}
+    computed = weights - _spread(graph, weights)
+    folded = {node.name for node in graph.nodes if node.name in computed and not node.is_source}
     kept = set(graph.outputs).union(*(node.inputs for node in graph.nodes if node.name not in folded))
-    return tuple(node.name for node in graph.nodes if node.name in folded & kept)
+    roots = folded & kept
+    return tuple(node.name for node in graph.nodes if node.name in roots)
 
 
 def _spread(graph: Graph, weights: Set[str]) -> set[str]:

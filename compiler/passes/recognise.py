@@ -25,8 +25,9 @@ from wsc.compiler.passes.rewrite import apply_op, fresh_name, rewrite
 def recognise(model: Model) -> Model:
     """The model with attentions and norms that were spelled out as one node each."""
     graph = model.graph
+    leaving = set(graph.outputs)
     private = frozenset(
-        name for name, users in graph.users.items() if len(users) == 1 and name not in graph.outputs
+        name for name, users in graph.users.items() if len(users) == 1 and name not in leaving
     )
     taken = {node.name for node in graph.nodes}
 
