@@ -82,6 +82,15 @@ class Mesh:
 
     def folded(self, *names: str) -> Mesh:
         """The mesh with each "a*b" of `names` as one axis: neighbouring axes of one direction; raises ValueError."""
+        if names not in self._folds:
+            self._folds[names] = self._folded(names)
+        return self._folds[names]
+
+    @cached_property
+    def _folds(self) -> dict[tuple[str, ...], Mesh]:
+        return {}
+
+    def _folded(self, names: tuple[str, ...]) -> Mesh:
         axes = list(self.axes)
         for name in dict.fromkeys(n for n in names if "*" in n):
             parts = name.split("*")

@@ -125,10 +125,12 @@ def _first_word(
         stride = strides[level - 1]
         others = (parts - 1) // stride
         step = stride * hop + message
+        if level == 1:  # groups of one: the last to come passes all the others
+            leaves = others * step
+            return leaves if other_side is None else max(leaves, other_side + words + startup + 1)
         leaves = first(parts - others * stride, level - 1) + others * step
-        if level > 1:
-            received = first(stride, level - 1) + words + startup + 1
-            leaves = max(leaves, received + (others - 1) * step)
+        received = first(stride, level - 1) + words + startup + 1
+        leaves = max(leaves, received + (others - 1) * step)
         if other_side is None:
             return leaves
         return max(leaves, first(stride, level - 1, other_side) + words + startup + 1)

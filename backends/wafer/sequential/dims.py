@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from functools import singledispatchmethod
 from typing import Any
 
@@ -51,7 +52,16 @@ class Dims:
 
     def atoms(self, node: str) -> Atoms:
         """All atoms of a value, in the order of its dimensions."""
-        return tuple(a for atoms in self.of[node] for a in atoms)
+        return self._all[node]
+
+    @cached_property
+    def _all(self) -> dict[str, Atoms]:
+        return {name: tuple(a for atoms in found for a in atoms) for name, found in self.of.items()}
+
+    @cached_property
+    def repeating(self) -> frozenset[str]:
+        """The values of which some atom walks two dimensions."""
+        return frozenset(name for name, atoms in self._all.items() if len(set(atoms)) < len(atoms))
 
 
 def find_dims(rolled: Rolled) -> Dims:

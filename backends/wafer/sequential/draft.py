@@ -55,6 +55,9 @@ class Draft:
     buffers: dict[str, Buffer] = field(default_factory=dict)
     sections: list[list[Instruction]] = field(default_factory=lambda: [[]])
     blocks: dict[int, int] = field(default_factory=dict)  # extents of atoms that are a tile of another
+    _axes: dict[int, Axes] = field(default_factory=dict)
+    _types: dict[tuple[DType, tuple[int | None, ...]], TensorType] = field(default_factory=dict)
+    _layouts: dict[tuple[int | None, ...], Layout] = field(default_factory=dict)
 
     # ---- shapes and layouts
 
@@ -91,20 +94,32 @@ class Draft:
 
     def axes(self, atom: int | None) -> Axes:
         """The axes of more than one part that cut an atom."""
-        found = self.cuts.get(atom, ()) if atom is not None else ()
-        return tuple(a for a in found if self.mesh[a].parts > 1)
+        if atom is None:
+            return ()
+        if atom not in self._axes:
+            self._axes[atom] = tuple(a for a in self.cuts.get(atom, ()) if self.mesh[a].parts > 1)
+        return self._axes[atom]
 
     def type(self, dtype: DType, slots: Sequence[int | None]) -> TensorType:
         """The type of a buffer with these slots."""
-        return TensorType(dtype, tuple(1 if a is None else self.extent(a) for a in slots))
+        key = (dtype, tuple(slots))
+        if key not in self._types:
+            self._types[key] = TensorType(dtype, tuple(1 if a is None else self.extent(a) for a in slots))
+        return self._types[key]
 
     def layout(self, slots: Sequence[int | None], other: Mapping[int, Axes] | None = None) -> Layout:
         """The layout of a buffer with these slots, cut as everywhere but for `other`; raises Conflict."""
+        if other:
+            return self._layout(slots, other)
+        key = tuple(slots)
+        if key not in self._layouts:
+            self._layouts[key] = self._layout(slots, {})
+        return self._layouts[key]
+
+    def _layout(self, slots: Sequence[int | None], other: Mapping[int, Axes]) -> Layout:
         cuts = []
         for slot in slots:
-            axes = self.axes(slot)
-            if other is not None and slot is not None and slot in other:
-                axes = other[slot]
+            axes = other[slot] if slot is not None and slot in other else self.axes(slot)
             cuts.append(self._cut(slot, axes))
         names = [c.axis for found in cuts for c in found]
         if len(set(names)) < len(names):
@@ -113,6 +128,8 @@ class Draft:
 
     def _cut(self, slot: int | None, axes: Axes) -> tuple[Cut, ...]:
         """Cuts as if the axes were one: tiles come out full from the first part on, for movements along the line."""
+        if not axes:
+            return ()
         extent = 1 if slot is None else self.extent(slot)
         tile = -(-extent // prod(self.mesh[axis].parts for axis in axes))
         found = []

@@ -50,10 +50,9 @@ class Lowering:
     def _check_apart(self, node: Node) -> None:
         """Values know their dimensions by atoms: only a mask of queries by keys may have one twice."""
         names = node.inputs[:3] if isinstance(node.op, Attention) else node.inputs
-        for name in names if isinstance(node.op, Expand) else (node.name, *names):
-            atoms = self.draft.dims.atoms(name)
-            if len(set(atoms)) < len(atoms):
-                raise Conflict("two dimensions of a tensor are walked alike")
+        told = names if isinstance(node.op, Expand) else (node.name, *names)
+        if not self.draft.dims.repeating.isdisjoint(told):
+            raise Conflict("two dimensions of a tensor are walked alike")
 
     def value(self, name: str) -> Value:
         """The value of a node, or a source that lies as its dimensions are cut."""
