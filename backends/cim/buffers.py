@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from math import ceil
 
 from wsc.backends.cim.program import HOST, Stream
@@ -76,10 +77,7 @@ def _take(room: list[int], near: tuple[int, ...], wanted: int) -> tuple[int, ...
     share = ceil(wanted / len(near))
     if all(room[tile] >= share for tile in near):
         return _taken(room, near, share)
-    order = sorted(
-        range(len(room)),
-        key=lambda tile: (tile not in near, min(abs(tile - near[0]), abs(tile - near[-1])), tile),
-    )
+    order = _by_distance(len(room), near)
     count = 1
     while count <= len(order):
         share = ceil(wanted / count)
@@ -88,6 +86,18 @@ def _take(room: list[int], near: tuple[int, ...], wanted: int) -> tuple[int, ...
             return _taken(room, tuple(fit), share)
         count = max(count + 1, count * 5 // 4)
     return None
+
+
+@lru_cache(maxsize=4096)
+def _by_distance(tiles: int, near: tuple[int, ...]) -> tuple[int, ...]:
+    """The tiles of a stage, then the others, the nearest first."""
+    own = frozenset(near)
+    return tuple(
+        sorted(
+            range(tiles),
+            key=lambda tile: (tile not in own, min(abs(tile - near[0]), abs(tile - near[-1])), tile),
+        )
+    )
 
 
 def _taken(room: list[int], tiles: tuple[int, ...], share: int) -> tuple[int, ...]:

@@ -26,7 +26,9 @@ class DType(Enum):
     U8 = "u8"
     BOOL = "bool"
 
-    __hash__ = object.__hash__  # each is one object; an Enum's own hash is a call of Python in every key with a type
+    __hash__ = (
+        object.__hash__
+    )  # each is one object; an Enum's own hash is a call of Python in every key with a type
 
     @property
     def bytes(self) -> int:

@@ -25,7 +25,9 @@ class Verified:
     """
 
     def __init__(self) -> None:
-        self._nodes: dict[int, tuple[Node, _Types]] = {}  # by identity; each is held, so that its own stays its own
+        self._nodes: dict[
+            int, tuple[Node, _Types]
+        ] = {}  # by identity; each is held, so that its own stays its own
         self._inferred: dict[tuple[Op, _Types], TensorType] = {}
 
     def has(self, node: Node, types: _Types) -> bool:

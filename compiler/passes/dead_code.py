@@ -20,5 +20,6 @@ def dead_code(model: Model) -> Model:
     for node in reversed(graph.nodes):
         if node.name in needed:
             needed.update(node.inputs)
-    nodes = tuple(node for node in graph.nodes if node.name in needed or (node.is_source and isinstance(node.op, Input)))
+    needed.update(node.name for node in graph.nodes if node.is_source and isinstance(node.op, Input))
+    nodes = tuple(node for node in graph.nodes if node.name in needed)
     return with_weights(replace(graph, nodes=nodes), model.weights)

@@ -334,7 +334,4 @@ class Pipeline:
 
 
 def _are_there(flows: list[Flow], number: int, chunk: int) -> bool:
-    for flow in flows:
-        if not flow.is_there(number, chunk):
-            return False
-    return True
+    return all(flow.is_there(number, chunk) for flow in flows)

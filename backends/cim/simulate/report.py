@@ -26,18 +26,25 @@ class Busy:
 
 def report(prepared: Prepared, latency: int, interval: int, blocked: Mapping[str, int]) -> Trace:
     """The trace; `blocked` are the cycles an input that each stream's source waits for room at the target."""
+    waiting: dict[str, int] = {}
+    for costs in prepared.streams:
+        s = costs.stream
+        waiting[s.target] = waiting.get(s.target, 0) + s.capacity * s.chunk_bytes
     return Trace(
         clock_hz=prepared.machine.chip.clock_hz,
         latency_cycles=latency,
         interval_cycles=interval,
-        kernels=tuple(_kernel(costs, prepared, interval) for costs in prepared.stages),
+        kernels=tuple(
+            _kernel(costs, interval, waiting.get(costs.stage.name, 0)) for costs in prepared.stages
+        ),
         streams=tuple(_stream(costs) for costs in prepared.streams),
         bounded_by=_bound(prepared, interval, blocked),
         energy=energy(prepared, interval),
     )
 
 
-def _kernel(costs: StageCosts, prepared: Prepared, interval: int) -> KernelTrace:
+def _kernel(costs: StageCosts, interval: int, waiting: int) -> KernelTrace:
+    """A stage's row; `waiting` are the bytes that all its inputs' buffers hold, on its own tiles or on others'."""
     stage = costs.stage
     # Arrays and lanes of a stage work side by side: what is told is the busier of them, and loads besides.
     compute = min(float(interval), _compute(costs))
@@ -50,7 +57,7 @@ def _kernel(costs: StageCosts, prepared: Prepared, interval: int) -> KernelTrace
         movement_cycles=movement,
         idle_cycles=interval - compute - movement,
         macs=costs.macs,
-        bytes_per_unit=_buffer_bytes(prepared, stage),
+        bytes_per_unit=waiting // max(1, len(stage.tiles)),
         steps=tuple(_steps(costs)),
     )
 
@@ -76,12 +83,6 @@ def _steps(costs: StageCosts) -> Iterator[StepTrace]:
     if costs.partial.arrival:
         busy = float(stage.chunks * costs.partial.drain)
         yield StepTrace("partial sums", "movement", busy, float(costs.partial.arrival))
-
-
-def _buffer_bytes(prepared: Prepared, stage: Stage) -> int:
-    """What waits for a stage in buffers, a tile of its own; where it is much, other tiles' buffers keep some of it."""
-    streams = [s.stream for s in prepared.streams if s.stream.target == stage.name]
-    return sum(s.capacity * s.chunk_bytes for s in streams) // max(1, len(stage.tiles))
 
 
 def _stream(costs: StreamCosts) -> StreamTrace:

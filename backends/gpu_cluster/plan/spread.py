@@ -164,7 +164,10 @@ class _Tables:
         key = (given, taken, places)
         if key not in self._pairs:
             type, wants = self._types[given], self.choices[taken]
-            rows = [[self._brought(type, have.result, want, places) for want in wants] for have in self.choices[given]]
+            rows = [
+                [self._brought(type, have.result, want, places) for want in wants]
+                for have in self.choices[given]
+            ]
             self._pairs[key] = np.array(rows, dtype=np.float64)
         return self._pairs[key]
 
