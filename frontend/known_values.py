@@ -45,6 +45,8 @@ class KnownValues(TorchFunctionMode):
             args = (args[0], self._spelled(args[1]), *args[2:])
         elif name in _SIZED:
             args, kwargs = pytree.tree_map(self._number, (args, kwargs))
+        elif name == "repeat_interleave" and self._is_held(repeats := _repeats(args, kwargs)):
+            kwargs = {**kwargs, "output_size": int(self._known[repeats].sum())}
         elif name in ("where", "nonzero") and len(args) == 1 and self._is_mask(args[0]):
             as_tuple = name == "where" or kwargs.get("as_tuple")
             found = self._places(args[0])
@@ -77,6 +79,9 @@ class KnownValues(TorchFunctionMode):
 
     def _is_mask(self, value: object) -> bool:
         return isinstance(value, Tensor) and value.dim() > 0 and value in self._known
+
+    def _is_held(self, value: object) -> bool:
+        return isinstance(value, Tensor) and value in self._known
 
     def _places(self, mask: Tensor) -> tuple[Tensor, ...]:
         """The places along each dimension where a known mask is true."""
@@ -128,6 +133,11 @@ class KnownValues(TorchFunctionMode):
         if isinstance(leaf, Tensor):
             return self._known[leaf]
         return torch.device("cpu") if isinstance(leaf, torch.device) else leaf
+
+
+def _repeats(args: Any, kwargs: Any) -> object:
+    """How often each element is repeated: the second argument, or the only one."""
+    return kwargs.get("repeats", args[1] if len(args) > 1 else args[0] if args else None)
 
 
 def _has_no_data(leaf: object) -> bool:

@@ -170,9 +170,9 @@ REFUSED = {
         "does not know how to make the 'inputs' that PerceiverModel takes",
     ),
     "no model of its own": (
-        {"model_type": "clap_audio_model"},
+        {"model_type": "t5_gemma_module"},
         {},
-        "transformers has no model of its own for the model type 'clap_audio_model'",
+        "transformers has no model of its own for the model type 't5_gemma_module'",
     ),
     "does not build": ({**LLAMA, "hidden_size": "wide"}, {}, "cannot be built from its configuration"),
 }
