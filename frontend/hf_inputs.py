@@ -86,7 +86,7 @@ def _other_sounds(sound: Tensor) -> Iterator[Tensor]:
         yield sound[:, 0]
     else:
         yield sound.transpose(1, 2).contiguous()
-        yield torch.randn(*sound.shape[:2], 400)
+        yield torch.randn(len(sound), min(sound.shape[1:]), 400)
         yield sound[:, None]
 
 

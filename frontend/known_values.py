@@ -46,7 +46,8 @@ class KnownValues(TorchFunctionMode):
         elif name in _SIZED:
             args, kwargs = pytree.tree_map(self._number, (args, kwargs))
         elif name == "repeat_interleave" and self._is_held(repeats := _repeats(args, kwargs)):
-            kwargs = {**kwargs, "output_size": int(self._known[repeats].sum())}
+            with _disable_current_modes():
+                kwargs = {**kwargs, "output_size": int(self._known[repeats].sum())}
         elif name in ("where", "nonzero") and len(args) == 1 and self._is_mask(args[0]):
             as_tuple = name == "where" or kwargs.get("as_tuple")
             found = self._places(args[0])

@@ -31,7 +31,15 @@ def by_places_that_are_known(x):
     return y.repeat(1, even.sum()) + y[0, where.max()]
 
 
-@pytest.mark.parametrize("function", [by_a_mask_of_ones, by_what_is_listed, by_places_that_are_known])
+def by_numbers_of_repeats(x):
+    counts = torch.tensor([1, 3], device=x.device).cumsum(0)
+    starts = torch.repeat_interleave(counts, counts)
+    return x.sum() * torch.repeat_interleave(counts) + starts[: counts.sum()]
+
+
+@pytest.mark.parametrize(
+    "function", [by_a_mask_of_ones, by_what_is_listed, by_places_that_are_known, by_numbers_of_repeats]
+)
 def test_constants_decide(check, function):
     check(function, torch.randn(2, 3))
 
