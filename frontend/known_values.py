@@ -19,7 +19,20 @@ from torch.utils.weak import WeakIdKeyDictionary
 _READS = frozenset({"item", "tolist", "__bool__", "__int__", "__float__", "__index__", "__format__"})
 _RANDOM = ("rand", "normal", "bernoulli", "dropout", "multinomial", "empty", "uniform", "exponential")
 _SIZED = frozenset(
-    {"repeat", "expand", "view", "reshape", "arange", "zeros", "ones", "full", "narrow", "split", "pad"}
+    {
+        "repeat",
+        "expand",
+        "view",
+        "reshape",
+        "arange",
+        "zeros",
+        "ones",
+        "full",
+        "narrow",
+        "split",
+        "pad",
+        "interpolate",
+    }
 )
 _UNKNOWN = object()
 _LARGEST = 2**20  # elements of a value that is kept
@@ -41,6 +54,8 @@ class KnownValues(TorchFunctionMode):
         if name in _READS and args and args[0] in self._known:
             with _disable_current_modes():
                 return func(self._known[args[0]], *args[1:], **kwargs)
+        if name == "__iter__" and self._is_held(args[0]):
+            return iter(self.__torch_function__(torch.unbind, types, (args[0],)))
         if name in ("__getitem__", "__setitem__"):
             args = (args[0], self._spelled(args[1]), *args[2:])
         elif name in _SIZED:
