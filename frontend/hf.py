@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from wsc.compiler.errors import ModelError
-from wsc.frontend.diffusion_inputs import diffusion_inputs
+from wsc.frontend.diffusion_inputs import diffusion_call
 from wsc.frontend.export import quiet
 from wsc.frontend.hf_classes import architecture
 from wsc.frontend.hf_inputs import example_call
@@ -226,5 +226,5 @@ def _diffusion(
     with sizes.device:
         model: nn.Module = getattr(diffusers, kind).from_config(config)
     _filled(model.eval(), sizes)
-    inputs = diffusion_inputs(model, sizes.batch, sizes.seq or 77)
-    return ModelSource(name, model, inputs, partial(of_diffusers, model, inputs))
+    module, inputs = diffusion_call(model, sizes.batch, sizes.seq or 77)
+    return ModelSource(name, module, inputs, partial(of_diffusers, module, inputs))

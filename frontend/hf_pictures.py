@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from math import isqrt
 from typing import Any
@@ -68,8 +69,9 @@ def with_pictures(model: Any, config: Any, made: dict[str, Tensor]) -> Tensor:
     tokens = made["input_ids"]
     if mark is None or not hasattr(model, "get_image_features"):
         return tokens
+    wanted = inspect.signature(model.get_image_features).parameters
     with torch.no_grad():
-        found = model.get_image_features(pixel_values=made["pixel_values"])
+        found = model.get_image_features(**{key: made[key] for key in wanted if key in made})
     found = getattr(found, "pooler_output", found)
     rows = sum(part.shape[:-1].numel() for part in ([found] if isinstance(found, Tensor) else found))
     marks = torch.full((len(tokens), rows // len(tokens)), mark, device=tokens.device)

@@ -182,6 +182,32 @@ def test_sizes_of_pictures_are_fixed(spec):
         np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
 
 
+MOCHI = {
+    "_class_name": "MochiTransformer3DModel",
+    "num_attention_heads": 2,
+    "attention_head_dim": 8,
+    "num_layers": 1,
+    "pooled_projection_dim": 8,
+    "in_channels": 4,
+    "text_embed_dim": 8,
+    "time_embed_dim": 4,
+    "sample_size": 4,
+    "max_sequence_length": 4,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:In CPU autocast")
+def test_masks_that_decide_what_is_computed_are_fixed(spec):
+    """Where a model counts what its mask lets through, the mask leaves nothing out and is no input."""
+    pytest.importorskip("diffusers")
+    source = load_hf(spec(MOCHI), {"weights": "random", "seq": "4"})
+    assert not any("mask" in key for key in source.example_inputs)
+    found = captured(source)
+    ours = interpret(found.model.graph, found.example_inputs, found.model.weights)
+    np.testing.assert_allclose(ours[0], found.reference(found.example_inputs)[0], rtol=1e-4, atol=1e-5)
+
+
 def test_a_part_of_a_model_by_the_type_of_its_configuration(spec):
     """The library's tables name no class for it."""
     part = {**SIZES, "model_type": "owlv2_vision_model", "image_size": 8, "patch_size": 4}
