@@ -124,7 +124,9 @@ def _patches(call: _Call) -> int:
 def _condition(call: _Call) -> Tensor | None:
     width = next((call.get(name) for name in (*_WIDTHS, *_LAST_WIDTHS) if call.get(name)), 0)
     width = max(width) if isinstance(width, list | tuple) else width
-    return torch.randn(call.batch, call.seq, width) if width else None
+    # Every frame of the videos of a motion model is conditioned by itself.
+    rows = call.batch * (call.frames if "Motion" in call.kind else 1)
+    return torch.randn(rows, call.seq, width) if width else None
 
 
 def _time(call: _Call) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -27,7 +28,8 @@ def example_call(model: nn.Module, config: Any, batch: int, seq: int) -> tuple[n
     call = Call.of(model, config, batch, seq)
     main = str(getattr(model, "main_input_name", "input_ids"))
     made = _made(model, call, main)
-    ways = [_placed(model, config, way) for way in (Way(made), *_other_ways(call, made))]
+    others = () if _plain(model, call, made) else _other_ways(call, made)
+    ways = [_placed(model, config, way) for way in (Way(made), *others)]
     taken = [way for way in ways if way is not None and not _missing(call, main, way)]
     chosen = first_taken(model, taken) if len(taken) > 1 else None
     chosen = chosen or next(iter(taken), None)
@@ -35,6 +37,11 @@ def example_call(model: nn.Module, config: Any, batch: int, seq: int) -> tuple[n
         missing = next(iter(_missing(call, main, Way(made))), main)
         raise ModelError(f"wsc does not know how to make the '{missing}' that {type(model).__name__} takes.")
     return chosen.of(model), dict(chosen.inputs)
+
+
+def _plain(model: Any, call: Call, made: dict[str, Tensor]) -> bool:
+    """Whether it continues a text, so that nothing needs to be tried."""
+    return made.keys() == {"input_ids"} and model.can_generate() and not call.entry("num_codebooks")
 
 
 def _made(model: nn.Module, call: Call, main: str) -> dict[str, Tensor]:
@@ -76,6 +83,21 @@ def _other_ways(call: Call, made: dict[str, Tensor]) -> Iterator[Way]:
             yield from (
                 Way({**made, **_masked(call, sound), name: sound}) for sound in _other_sounds(made[name])
             )
+    yield from _more(call, made)
+
+
+def _more(call: Call, made: dict[str, Tensor]) -> Iterator[Way]:
+    """With an argument more that has a default, or embedded tokens in place of tokens."""
+    width = call.entry("encoder_hidden_size", "cross_attention_dim") or call.width
+    if "encoder_hidden_states" in call.takes and "encoder_hidden_states" not in made:
+        yield Way({**made, "encoder_hidden_states": torch.randn(call.batch, call.seq, width)})
+    if "inputs_embeds" in call.takes:
+        others = {key: value for key, value in made.items() if key != "input_ids"}
+        yield Way({**others, "inputs_embeds": torch.randn(call.batch, call.seq, call.width)})
+    for name in _OPTIONAL:
+        if name in call.takes and name not in made:
+            with suppress(AttributeError):  # the configuration says nothing of such
+                yield Way({**made, name: _MAKERS[name](call)})
 
 
 def _other_sounds(sound: Tensor) -> Iterator[Tensor]:
@@ -203,6 +225,8 @@ _MAKERS: dict[str, Callable[[Call], Tensor]] = {
     "noise_sequence": lambda call: torch.randn(call.batch, _FRAMES, call.config.model_in_channels),
     "input_values": _samples,
 }
+# What a model may be unable to do without, though its forward has a default for it.
+_OPTIONAL = ("input_ids", "pixel_values", "decoder_input_ids")
 # What required arguments of other names hold, by how these end, the longest ending first.
 _ENDINGS: dict[str, Callable[[Call], Tensor]] = {
     "attention_mask": lambda call: torch.ones(call.batch, call.seq, dtype=torch.int64),

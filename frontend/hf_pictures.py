@@ -33,10 +33,8 @@ def other_pixels(call: Call, made: dict[str, Tensor]) -> Iterator[Way]:
     name = next((name for name in ("pixel_values", "hidden_states") if name in made), None)
     if name is None:
         return
-    grids = [key for key in call.takes if key.endswith(("grid_thw", "grid_hw"))]
-    for grid in grids:
-        fixed = {grid: _grid(call, grid)}
-        yield from (Way({**made, name: patches}, fixed) for patches in _packed(call, fixed[grid]))
+    for grid in (key for key in call.takes if key.endswith(("grid_thw", "grid_hw"))):
+        yield from _packed_ways(call, {grid: _grid(call, grid)}, made, name)
     if name == "hidden_states":
         return
     if "spatial_shapes" in call.takes:
@@ -52,6 +50,15 @@ def other_pixels(call: Call, made: dict[str, Tensor]) -> Iterator[Way]:
         yield Way({**made, name: _pictures(call, count), **more})
     if "input_ids" in made and name not in call.asked:
         yield Way({key: value for key, value in made.items() if key != name})
+
+
+def _packed_ways(
+    call: Call, fixed: dict[str, list[list[int]]], made: dict[str, Tensor], name: str
+) -> Iterator[Way]:
+    """Patches of all pictures in one row, with their grids fixed, and how many are merged where that is asked for."""
+    (grid,) = fixed.values()
+    merged = {"merge_sizes": [2] * call.batch} if "merge_sizes" in call.takes else {}
+    yield from (Way({**made, name: patches}, {**fixed, **merged}) for patches in _packed(call, grid))
 
 
 def flattened_patches(call: Call) -> Tensor:
