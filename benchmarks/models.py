@@ -201,8 +201,10 @@ def answer(model: Model, machine: str, seconds: float) -> str:
     signal.signal(signal.SIGPROF, stop)
     signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
-        trace = compile_model(model, select(machine)).trace
-        return f"{trace.interval_cycles:,} cycles"
+        compiled = compile_model(model, select(machine))
+        wafers = getattr(compiled.plan, "wafers", 1)
+        where = f" on {wafers} wafers" if wafers > 1 else ""
+        return f"{compiled.trace.interval_cycles:,} cycles{where}"
     except UserError as error:
         return f"{type(error).__name__}: {first_sentence(str(error))}"
     except _TooLong:

@@ -80,18 +80,34 @@ def capture(module: nn.Module, example_inputs: ExampleInputs, name: str) -> Capt
     arguments = Arguments.of(module, example_inputs)
     if tensors and all(tensor.is_meta for tensor in tensors.values()):
         arguments = arguments.on_meta()
-    program = export_program(module, arguments, name)
-    # Export takes tensors of several parts, such as quantised weights, apart: the parts are known to it alone.
-    tensors = {**program.state_dict, **tensors}
     try:
-        model, state_buffers = lower(program, name, tensors)
+        tensors, model, state_buffers = _lowered(module, arguments, name, tensors)
     except UnsupportedModel:
-        run_once(module, arguments, name)
-        raise
+        if not _changed_by_running(module, arguments, name):
+            raise
+        # It has put its weights in order, as modules do in their first call, and will not again.
+        tensors, model, state_buffers = _lowered(module, arguments, name, tensors)
     names = tuple(node.name for node in model.graph.inputs)
     examples = (*arguments.tensors, *(tensors[key] for key in state_buffers))
     arrays = tuple(map(to_numpy, examples)) if all(map(has_data, examples)) else None
     return Captured(model, arrays, names, module, arguments, state_buffers)
+
+
+def _lowered(
+    module: nn.Module, arguments: Arguments, name: str, tensors: Mapping[str, torch.Tensor]
+) -> tuple[Mapping[str, torch.Tensor], Model, tuple[str, ...]]:
+    """The tensors of the program, its model, and the buffers that are inputs."""
+    program = export_program(module, arguments, name)
+    # Export takes tensors of several parts, such as quantised weights, apart: the parts are known to it alone.
+    known = {**program.state_dict, **tensors}
+    return known, *lower(program, name, known)
+
+
+def _changed_by_running(module: nn.Module, arguments: Arguments, name: str) -> bool:
+    """Whether a call of the module changes its weights in place; raises ModelError where it does not run."""
+    before = {key: weight._version for key, weight in module.named_parameters()}
+    run_once(module, arguments, name)
+    return any(weight._version != before[key] for key, weight in module.named_parameters())
 
 
 def module_tensors(module: nn.Module) -> Mapping[str, torch.Tensor]:

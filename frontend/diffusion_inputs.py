@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from wsc.frontend.hf_inputs import placed
+from wsc.frontend.hf_trials import masks_fixed
 
 _FRAMES = 5  # of a video, where the configuration does not say
 # Entries that give the width of what a model is conditioned on, the first that there is.
@@ -26,8 +27,16 @@ _OF_VIDEOS = {
 }
 
 
-def diffusion_inputs(model: nn.Module, batch: int, seq: int) -> dict[str, object]:
-    """A noisy latent, the time step, and what the model is conditioned on; what has a default is left out."""
+def diffusion_call(model: nn.Module, batch: int, seq: int) -> tuple[nn.Module, dict[str, object]]:
+    """The module to call, a noisy latent, the time step, and what the model is conditioned on.
+
+    What has a default is left out. A model that decides by a mask of its text what to compute has the mask fixed.
+    """
+    way = masks_fixed(model, _inputs(model, batch, seq))
+    return way.of(model), dict(way.inputs)
+
+
+def _inputs(model: nn.Module, batch: int, seq: int) -> dict[str, object]:
     takes = inspect.signature(model.forward).parameters
     asked = {name for name, taken in takes.items() if taken.default is taken.empty}
     call = _Call(model.config, set(takes), asked, type(model).__name__, batch, seq)
@@ -115,7 +124,9 @@ def _patches(call: _Call) -> int:
 def _condition(call: _Call) -> Tensor | None:
     width = next((call.get(name) for name in (*_WIDTHS, *_LAST_WIDTHS) if call.get(name)), 0)
     width = max(width) if isinstance(width, list | tuple) else width
-    return torch.randn(call.batch, call.seq, width) if width else None
+    # Every frame of the videos of a motion model is conditioned by itself.
+    rows = call.batch * (call.frames if "Motion" in call.kind else 1)
+    return torch.randn(rows, call.seq, width) if width else None
 
 
 def _time(call: _Call) -> Tensor:

@@ -21,9 +21,10 @@ import torch
 from torch import nn
 
 from wsc.compiler.errors import ModelError
-from wsc.frontend.diffusion_inputs import diffusion_inputs
+from wsc.frontend.diffusion_inputs import diffusion_call
 from wsc.frontend.export import quiet
-from wsc.frontend.hf_inputs import example_inputs
+from wsc.frontend.hf_classes import architecture
+from wsc.frontend.hf_inputs import example_call
 from wsc.frontend.hf_phases import decode_step, prefill
 from wsc.frontend.losses import of_diffusers, of_transformers
 from wsc.frontend.model_file import ModelSource
@@ -142,10 +143,11 @@ def _transformer(
         raise ModelError(f"transformers {transformers.__version__} does not know the model type '{kind}'.")
     config = transformers.CONFIG_MAPPING[kind].from_dict(values)
     _replace(config, entries)
+    _mark_pictures(config)
     for part in (config, config.get_text_config(decoder=True)):
         part.use_cache = bool(sizes.phase)
     with sizes.device:
-        model = _architecture(transformers, config)._from_config(config, dtype=_dtype(config, sizes))
+        model = architecture(transformers, config)._from_config(config, dtype=_dtype(config, sizes))
     _filled(model.eval(), sizes)
     seq, context = _lengths(config, sizes)
     if sizes.phase and config.is_encoder_decoder:
@@ -154,10 +156,10 @@ def _transformer(
         raise ModelError(f"'{name}' generates no tokens: it has no phases.")
     if sizes.phase == "decode":
         return ModelSource(name, *decode_step(model, sizes.batch, context))
-    inputs = example_inputs(model, config, sizes.batch, seq)
+    module, inputs = example_call(model, config, sizes.batch, seq)
     if sizes.phase == "prefill":
         return ModelSource(name, prefill(model), (inputs["input_ids"],))
-    return ModelSource(name, model, inputs, partial(of_transformers, model, inputs))
+    return ModelSource(name, module, inputs, partial(of_transformers, module, inputs))
 
 
 def _lengths(config: Any, sizes: _Sizes) -> tuple[int, int]:
@@ -185,21 +187,12 @@ def _replace(config: Any, entries: Mapping[str, object]) -> None:
         config.layer_types = config.layer_types[: config.num_hidden_layers]
 
 
-def _architecture(transformers: Any, config: Any) -> Any:
-    """The class that the configuration names, that of the model without a head, or the first for any task."""
-    for name in config.architectures or ():
-        if hasattr(transformers, name):
-            return getattr(transformers, name)
-    mappings = vars(transformers.models.auto.modeling_auto)
-    tasks = [mapping for name, mapping in mappings.items() if name.endswith("_MAPPING")]
-    for mapping in (transformers.MODEL_MAPPING, *tasks):
-        if type(config) in mapping:
-            found = mapping[type(config)]
-            return found[0] if isinstance(found, tuple) else found
-    raise ModelError(
-        f"transformers has no model of its own for the model type '{config.model_type}': "
-        "name a class of it under 'architectures' in the configuration."
-    )
+def _mark_pictures(config: Any) -> None:
+    """The last token of the vocabulary stands for pictures, where the configuration leaves that open."""
+    if getattr(config, "image_token_id", 0) is None and (
+        size := getattr(config.get_text_config(), "vocab_size", 0)
+    ):
+        config.image_token_id = size - 1
 
 
 def _filled(model: nn.Module, sizes: _Sizes) -> None:
@@ -233,5 +226,5 @@ def _diffusion(
     with sizes.device:
         model: nn.Module = getattr(diffusers, kind).from_config(config)
     _filled(model.eval(), sizes)
-    inputs = diffusion_inputs(model, sizes.batch, sizes.seq or 77)
-    return ModelSource(name, model, inputs, partial(of_diffusers, model, inputs))
+    module, inputs = diffusion_call(model, sizes.batch, sizes.seq or 77)
+    return ModelSource(name, module, inputs, partial(of_diffusers, module, inputs))

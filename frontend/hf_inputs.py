@@ -3,90 +3,148 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from wsc.compiler.errors import ModelError
+from wsc.frontend.hf_call import Call
+from wsc.frontend.hf_pictures import flattened_patches, other_pixels, pixels, with_pictures
+from wsc.frontend.hf_trials import Way, first_taken
 
 _FRAMES = 128  # of a spectrogram, where nothing says how many a model takes
 
 
-@dataclass(frozen=True)
-class _Call:
-    """What is known of a call: configuration, names of arguments, inputs at once, tokens of a text."""
-
-    config: Any
-    takes: Collection[str]
-    batch: int
-    seq: int
-
-    def entry(self, *names: str) -> Any:
-        """The first of these entries that the configuration, or else one of its parts, has."""
-        parts = [part for name, part in vars(self.config).items() if name.endswith(("_config", "encoder"))]
-        for part in (self.config, *parts):
-            for name in names:
-                if (value := getattr(part, name, None)) is not None:
-                    return value
-        return None
-
-    @property
-    def pictures(self) -> Any:
-        """The part of the configuration that says what pictures are like."""
-        parts = (getattr(self.config, name, None) for name in ("vision_config", "image_config"))
-        return next(filter(None, parts), self.config)
-
-    def tokens(self, config: Any) -> Tensor:
-        """Random tokens of the vocabulary of a configuration."""
-        return torch.randint(0, config.vocab_size, (self.batch, self.seq))
-
-
-def example_inputs(model: nn.Module, config: Any, batch: int, seq: int) -> dict[str, Tensor]:
+def example_call(model: nn.Module, config: Any, batch: int, seq: int) -> tuple[nn.Module, dict[str, Tensor]]:
     """Tokens, pixels, videos, spectrograms, samples or series, as keyword arguments; random, on the model's device.
 
-    Raises ModelError where the model cannot be called without an argument that nothing here makes.
+    With them the module to call: the model, or it with sizes of pictures fixed. Where a model may be called in several
+    ways, the first that it takes is chosen by trying, without computing. Raises ModelError where the model cannot be
+    called without an argument that nothing here makes.
     """
-    takes = inspect.signature(model.forward).parameters
-    call = _Call(config, takes.keys(), batch, seq)
+    call = Call.of(model, config, batch, seq)
     main = str(getattr(model, "main_input_name", "input_ids"))
-    device, dtype = next((p.device, p.dtype) for p in model.parameters())
-    asked = [name for name, taken in takes.items() if _is_asked(taken)]
-    wanted = {main, *asked, *_wanted(model, call, main)}
+    made = _made(model, call, main)
+    others = () if _plain(model, call, made) else _other_ways(call, made)
+    ways = [_placed(model, config, way) for way in (Way(made), *others)]
+    taken = [way for way in ways if way is not None and not _missing(call, main, way)]
+    chosen = first_taken(model, taken) if len(taken) > 1 else None
+    chosen = chosen or next(iter(taken), None)
+    if chosen is None:
+        missing = next(iter(_missing(call, main, Way(made))), main)
+        raise ModelError(f"wsc does not know how to make the '{missing}' that {type(model).__name__} takes.")
+    return chosen.of(model), dict(chosen.inputs)
+
+
+def _plain(model: Any, call: Call, made: dict[str, Tensor]) -> bool:
+    """Whether it continues a text, so that nothing needs to be tried."""
+    return made.keys() == {"input_ids"} and model.can_generate() and not call.entry("num_codebooks")
+
+
+def _made(model: nn.Module, call: Call, main: str) -> dict[str, Tensor]:
+    wanted = {main, *call.asked, *_wanted(model, call, main)}
     made: dict[str, Tensor] = _series(call) if main == "past_values" else {}
-    made |= {name: _MAKERS[name](call) for name in takes if name in wanted - made.keys() and name in _MAKERS}
-    if missing := [name for name in dict.fromkeys([*asked, main]) if name not in made]:
-        raise ModelError(
-            f"wsc does not know how to make the '{missing[0]}' that {type(model).__name__} takes."
-        )
-    made = {key: placed(tensor, device, dtype) for key, tensor in made.items()}
-    if {"input_ids", "pixel_values"} <= made.keys():
-        made["input_ids"] = _with_pictures(model, config, made)
+    for name in call.takes:
+        if name in wanted - made.keys() and (tensor := _argument(call, name)) is not None:
+            made[name] = tensor
     return made
 
 
-def _is_asked(taken: inspect.Parameter) -> bool:
-    """Whether an argument has a name and no default."""
-    return taken.default is taken.empty and taken.kind not in (taken.VAR_POSITIONAL, taken.VAR_KEYWORD)
+def _argument(call: Call, name: str) -> Tensor | None:
+    """By its name, or else by how the names of such arguments end; nothing where that tells nothing."""
+    if name in _MAKERS:
+        return _MAKERS[name](call)
+    ending = next((ending for ending in _ENDINGS if name.endswith(ending)), None)
+    return _ENDINGS[ending](call) if ending and name in call.asked else None
 
 
-def _wanted(model: Any, call: _Call, main: str) -> set[str]:
+def _missing(call: Call, main: str, way: Way) -> list[str]:
+    """What the forward cannot do without, and is not there."""
+    needed = dict.fromkeys([*call.asked, *([main] if main in call.takes else [])])
+    return [name for name in needed if name not in way.inputs and name not in way.fixed]
+
+
+def _other_ways(call: Call, made: dict[str, Tensor]) -> Iterator[Way]:
+    """Other calls that models with such arguments take, the likelier first."""
+    yield from other_pixels(call, made)
+    if (books := call.entry("num_codebooks")) and "input_ids" in made:
+        text = call.config.get_text_config()
+        for shape in (
+            (books * call.batch, call.seq),
+            (call.batch, call.seq, books),
+            (call.batch, books, call.seq),
+        ):
+            yield Way({**made, "input_ids": call.tokens(text, *shape)})
+    for name in ("input_values", "input_features"):
+        if name in made:
+            yield from (
+                Way({**made, **_masked(call, sound), name: sound}) for sound in _other_sounds(made[name])
+            )
+    yield from _more(call, made)
+
+
+def _more(call: Call, made: dict[str, Tensor]) -> Iterator[Way]:
+    """With an argument more that has a default, or embedded tokens in place of tokens."""
+    width = call.entry("encoder_hidden_size", "cross_attention_dim") or call.width
+    if "encoder_hidden_states" in call.takes and "encoder_hidden_states" not in made:
+        yield Way({**made, "encoder_hidden_states": torch.randn(call.batch, call.seq, width)})
+    if "inputs_embeds" in call.takes:
+        others = {key: value for key, value in made.items() if key != "input_ids"}
+        yield Way({**others, "inputs_embeds": torch.randn(call.batch, call.seq, call.width)})
+    for name in _OPTIONAL:
+        if name in call.takes and name not in made:
+            with suppress(AttributeError):  # the configuration says nothing of such
+                yield Way({**made, name: _MAKERS[name](call)})
+
+
+def _other_sounds(sound: Tensor) -> Iterator[Tensor]:
+    """With a channel or without; a spectrogram the other way round, of many windows, or with a channel."""
+    if sound.dim() == 2:
+        yield sound[:, None]
+    elif sound.shape[1] == 1:
+        yield sound[:, 0]
+    else:
+        yield sound.transpose(1, 2).contiguous()
+        yield torch.randn(len(sound), min(sound.shape[1:]), 400)
+        yield sound[:, None]
+
+
+def _masked(call: Call, sound: Tensor) -> dict[str, Tensor]:
+    """The mask that a spectrogram with time last has to have, where one is asked for."""
+    names = [name for name in call.asked if name.endswith("_features_mask")]
+    return {name: torch.ones(call.batch, sound.shape[-1], dtype=torch.int64) for name in names}
+
+
+def _placed(model: nn.Module, config: Any, way: Way) -> Way | None:
+    """On the model's device, with the tokens of pictures among the others; nothing where the model takes no such."""
+    device, dtype = next((p.device, p.dtype) for p in model.parameters())
+    inputs = {key: placed(tensor, device, dtype) for key, tensor in way.inputs.items()}
+    if {"input_ids", "pixel_values"} <= inputs.keys():
+        try:
+            inputs["input_ids"] = with_pictures(model, config, inputs)
+        except Exception:  # the model makes nothing of such pictures
+            return None
+    return Way(inputs, way.fixed)
+
+
+def _wanted(model: Any, call: Call, main: str) -> set[str]:
     """What is made of arguments that have defaults: what the model is for."""
     wanted = {"bbox", "qformer_input_ids", "noise_sequence"}
-    if main == "input_ids" or {"input_ids", "pixel_values"} <= set(call.takes):
+    if main == "input_ids" or {"input_ids", "pixel_values"} <= call.takes.keys():
         wanted.add("input_ids")
-    if not _of_any_size(model, call.takes):
+    if not _of_any_size(model, call):
         wanted.add("pixel_values")
     if call.config.is_encoder_decoder:
         wanted.add("decoder_input_ids")
     return wanted
 
 
-def _of_any_size(model: Any, takes: Collection[str]) -> bool:
+def _of_any_size(model: Any, call: Call) -> bool:
     """Whether its pictures are of any size and cut by the caller, so that only words are made for it."""
-    if "image_grid_thw" in takes:
+    if "image_grid_thw" in call.takes:
         return True
     features = getattr(model, "get_image_features", None)
     sizes = inspect.signature(features).parameters.get("image_sizes") if features else None
@@ -98,47 +156,13 @@ def placed(tensor: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
     return tensor.to(device, dtype) if tensor.is_floating_point() else tensor.to(device)
 
 
-def _pixels(call: _Call) -> Tensor:
-    """Pictures; with one dimension more for the frames of a video, or where a text may have several pictures."""
-    config = call.pictures
-    sizes = (getattr(config, name, None) for name in ("image_size", "crop_size", "input_size"))
-    size = next(filter(None, sizes), 224)  # what most are trained on
-    height, width = (size, size) if isinstance(size, int) else size
-    frames = getattr(config, "num_frames", None) or getattr(config, "frames_per_clip", None)
-    several = {"pixel_attention_mask", "input_ids"} <= set(call.takes) and "spatial_shapes" not in call.takes
-    of_each = (frames,) if frames else (1,) if several else ()
-    return torch.randn(call.batch, *of_each, getattr(config, "num_channels", 3), height, width)
-
-
-def _with_pictures(model: Any, config: Any, made: dict[str, Tensor]) -> Tensor:
-    """Tokens after as many tokens of a picture as the model makes of one, where it puts them among the others."""
-    mark = getattr(config, "image_token_id", None) or getattr(config, "image_token_index", None)
-    tokens = made["input_ids"]
-    if mark is None or not hasattr(model, "get_image_features"):
-        return tokens
-    with torch.no_grad():
-        found = model.get_image_features(pixel_values=made["pixel_values"])
-    found = getattr(found, "pooler_output", found)
-    rows = sum(part.shape[:-1].numel() for part in ([found] if isinstance(found, Tensor) else found))
-    marks = torch.full((len(tokens), rows // len(tokens)), mark, device=tokens.device)
-    return torch.cat([marks, tokens.where(tokens != mark, 0 if mark else 1)], 1)
-
-
-def _patches(call: _Call) -> Tensor:
-    """Patches of pictures of any size, each with its row and column before its pixels."""
-    side = max(int(call.seq**0.5), 1)
-    places = torch.arange(call.seq)
-    grid = torch.stack([places // side + 1, places % side + 1], 1).expand(call.batch, -1, -1)
-    return torch.cat([grid, torch.randn(call.batch, call.seq, call.entry("patch_embed_hidden_size"))], 2)
-
-
-def _boxes(call: _Call) -> Tensor:
+def _boxes(call: Call) -> Tensor:
     """Left, top, right and bottom of every token's box, in thousandths of the page."""
     corner, extent = torch.randint(0, 500, (2, call.batch, call.seq, 2))
     return torch.cat([corner, corner + extent], 2)
 
 
-def _features(call: _Call) -> Tensor:
+def _features(call: Call) -> Tensor:
     """A spectrogram: frequencies over time, twice as many frames as the encoder has positions (Whisper halves them).
 
     Models without a limit of positions, and those of speech to text, have time first.
@@ -155,7 +179,7 @@ def _features(call: _Call) -> Tensor:
     return torch.randn(call.batch, width, 2 * positions)
 
 
-def _samples(call: _Call) -> Tensor:
+def _samples(call: Call) -> Tensor:
     """A second of sound at 16 kHz; a spectrogram where the model says how long; with a channel where none is masked."""
     config = call.config
     if hasattr(config, "num_mel_bins") and hasattr(config, "max_length"):
@@ -165,7 +189,7 @@ def _samples(call: _Call) -> Tensor:
     return torch.randn(call.batch, getattr(config, "audio_channels", None) or 1, 16000)
 
 
-def _series(call: _Call) -> dict[str, Tensor]:
+def _series(call: Call) -> dict[str, Tensor]:
     """Past values of time series; where a model looks back by lags, also what is known of every time."""
     config, batch = call.config, call.batch
     channels, length = getattr(config, "num_input_channels", 0), config.context_length
@@ -186,18 +210,29 @@ def _series(call: _Call) -> dict[str, Tensor]:
     return {key: value for key, value in made.items() if key in call.takes}
 
 
-_MAKERS: dict[str, Callable[[_Call], Tensor]] = {
+_MAKERS: dict[str, Callable[[Call], Tensor]] = {
     "input_ids": lambda call: call.tokens(call.config.get_text_config()),
     "decoder_input_ids": lambda call: call.tokens(call.config.get_text_config(decoder=True)),
     "qformer_input_ids": lambda call: call.tokens(call.config.qformer_config),
     "bbox": _boxes,
-    "pixel_values": _pixels,
-    "pixel_values_videos": _pixels,
-    "prompt_pixel_values": _pixels,
-    "prompt_masks": _pixels,
-    "flattened_patches": _patches,
+    "pixel_values": pixels,
+    "pixel_values_videos": pixels,
+    "prompt_pixel_values": pixels,
+    "prompt_masks": pixels,
+    "flattened_patches": flattened_patches,
     "input_features": _features,
     "spectrogram": lambda call: torch.randn(call.batch, _FRAMES, call.config.model_in_dim),
     "noise_sequence": lambda call: torch.randn(call.batch, _FRAMES, call.config.model_in_channels),
     "input_values": _samples,
+}
+# What a model may be unable to do without, though its forward has a default for it.
+_OPTIONAL = ("input_ids", "pixel_values", "decoder_input_ids")
+# What required arguments of other names hold, by how these end, the longest ending first.
+_ENDINGS: dict[str, Callable[[Call], Tensor]] = {
+    "attention_mask": lambda call: torch.ones(call.batch, call.seq, dtype=torch.int64),
+    "_features_mask": lambda call: torch.ones(call.batch, _FRAMES, dtype=torch.int64),
+    "position_ids": lambda call: torch.arange(call.seq).expand(call.batch, -1),
+    "hidden_states": lambda call: torch.randn(call.batch, call.seq, call.width),
+    "embeds": lambda call: torch.randn(call.batch, call.seq, call.width),
+    "_ids": lambda call: call.tokens(call.config.get_text_config()),
 }

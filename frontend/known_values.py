@@ -19,7 +19,20 @@ from torch.utils.weak import WeakIdKeyDictionary
 _READS = frozenset({"item", "tolist", "__bool__", "__int__", "__float__", "__index__", "__format__"})
 _RANDOM = ("rand", "normal", "bernoulli", "dropout", "multinomial", "empty", "uniform", "exponential")
 _SIZED = frozenset(
-    {"repeat", "expand", "view", "reshape", "arange", "zeros", "ones", "full", "narrow", "split", "pad"}
+    {
+        "repeat",
+        "expand",
+        "view",
+        "reshape",
+        "arange",
+        "zeros",
+        "ones",
+        "full",
+        "narrow",
+        "split",
+        "pad",
+        "interpolate",
+    }
 )
 _UNKNOWN = object()
 _LARGEST = 2**20  # elements of a value that is kept
@@ -41,10 +54,15 @@ class KnownValues(TorchFunctionMode):
         if name in _READS and args and args[0] in self._known:
             with _disable_current_modes():
                 return func(self._known[args[0]], *args[1:], **kwargs)
+        if name == "__iter__" and self._is_held(args[0]):
+            return iter(self.__torch_function__(torch.unbind, types, (args[0],)))
         if name in ("__getitem__", "__setitem__"):
             args = (args[0], self._spelled(args[1]), *args[2:])
         elif name in _SIZED:
             args, kwargs = pytree.tree_map(self._number, (args, kwargs))
+        elif name == "repeat_interleave" and self._is_held(repeats := _repeats(args, kwargs)):
+            with _disable_current_modes():
+                kwargs = {**kwargs, "output_size": int(self._known[repeats].sum())}
         elif name in ("where", "nonzero") and len(args) == 1 and self._is_mask(args[0]):
             as_tuple = name == "where" or kwargs.get("as_tuple")
             found = self._places(args[0])
@@ -77,6 +95,9 @@ class KnownValues(TorchFunctionMode):
 
     def _is_mask(self, value: object) -> bool:
         return isinstance(value, Tensor) and value.dim() > 0 and value in self._known
+
+    def _is_held(self, value: object) -> bool:
+        return isinstance(value, Tensor) and value in self._known
 
     def _places(self, mask: Tensor) -> tuple[Tensor, ...]:
         """The places along each dimension where a known mask is true."""
@@ -128,6 +149,11 @@ class KnownValues(TorchFunctionMode):
         if isinstance(leaf, Tensor):
             return self._known[leaf]
         return torch.device("cpu") if isinstance(leaf, torch.device) else leaf
+
+
+def _repeats(args: Any, kwargs: Any) -> object:
+    """How often each element is repeated: the second argument, or the only one."""
+    return kwargs.get("repeats", args[1] if len(args) > 1 else args[0] if args else None)
 
 
 def _has_no_data(leaf: object) -> bool:

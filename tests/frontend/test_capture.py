@@ -6,7 +6,7 @@ import torch
 from torch import fx, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from wsc.compiler.errors import InputMismatch, ModelError
+from wsc.compiler.errors import InputMismatch, ModelError, UnsupportedModel
 from wsc.compiler.ir.interpret import interpret
 from wsc.compiler.ir.text import print_graph
 from wsc.compiler.ops import Constant, Parameter
@@ -47,6 +47,47 @@ def test_tied_weights_have_one_key():
     model = capture(Tied(), (torch.tensor([1, 2]),), "m").model
     assert keys(model.graph) == ["embed.weight"]
     assert set(model.weights) == {"embed.weight"}
+
+
+class PutInOrder(nn.Module):
+    """Scales its weight in its first call, as RWKV does for inference."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(3, 3))
+        self.ordered = False
+
+    def forward(self, x):
+        if not self.ordered:
+            with torch.no_grad():
+                self.weight.div_(2)
+            self.ordered = True
+        return x @ self.weight
+
+
+def test_weights_put_in_order_by_the_first_call(check):
+    module = PutInOrder()
+    before = module.weight.detach().clone()
+    check(module, torch.randn(2, 3))
+    assert torch.equal(module.weight, before / 2)
+
+
+class Counting(nn.Module):
+    """Changes its weight in every call."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(3, 3))
+
+    def forward(self, x):
+        with torch.no_grad():
+            self.weight.add_(1)
+        return x @ self.weight
+
+
+def test_weights_changed_by_every_call_are_refused():
+    with pytest.raises(UnsupportedModel, match="a change of 'weight' in place"):
+        capture(Counting(), (torch.randn(2, 3),), "m")
 
 
 class Tables(nn.Module):

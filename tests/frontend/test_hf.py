@@ -122,7 +122,42 @@ PATCHES = {
     **SIZES,
 }
 BACKBONE = {"model_type": "rt_detr_resnet", "embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1]}
+TOWER = {
+    **{key: SIZES[key] for key in ("hidden_size", "intermediate_size")},
+    "model_type": "qwen3_5_vision",
+    "depth": 1,
+    "num_heads": 2,
+    "patch_size": 4,
+    "out_hidden_size": 8,
+    "num_position_embeddings": 16,
+    "temporal_patch_size": 2,
+    "spatial_merge_size": 2,
+}
+SIDES = {
+    "model_type": "siglip2",
+    "text_config": {**SIZES, "projection_size": 32},
+    "vision_config": {**SIZES, "patch_size": 4, "num_patches": 16},
+}
+HEARD = {
+    "model_type": "qwen3_asr_encoder",
+    "num_mel_bins": 16,
+    "d_model": 32,
+    "encoder_layers": 1,
+    "encoder_attention_heads": 2,
+    "encoder_ffn_dim": 16,
+    "downsample_hidden_size": 8,
+    "output_dim": 8,
+}
 KINDS = {
+    "patches of all pictures in one row": (TOWER, {"hidden_states": (32, 96)}),
+    "patches of pictures with sides of their own": (
+        SIDES,
+        {"input_ids": (2, 6), "pixel_values": (2, 16, 48), "pixel_attention_mask": (2, 16)},
+    ),
+    "a spectrogram of whole windows": (
+        HEARD,
+        {"input_features": (2, 16, 400), "input_features_mask": (2, 400)},
+    ),
     "frames of a video": (VIDEO, {"pixel_values": (2, 4, 3, 16, 16)}),
     "a spectrogram, time first": (SPEECH, {"input_features": (2, 128, 80)}),
     "what a vocoder is given": (VOCODER, {"spectrogram": (2, 128, 20)}),
@@ -136,6 +171,47 @@ def test_example_inputs_by_what_a_model_takes(spec, kind):
     config, shapes = KINDS[kind]
     source = load_hf(spec(config), {"batch": "2", "seq": "6"})
     assert {key: tuple(tensor.shape) for key, tensor in source.example_inputs.items()} == shapes
+
+
+def test_sizes_of_pictures_are_fixed(spec):
+    """They decide what is computed, so that a program has them as numbers, and its pictures alone as inputs."""
+    found = captured(load_hf(spec(TOWER), {"weights": "random"}))
+    assert [str(node.type) for node in found.model.graph.inputs] == ["f32[16,96]"]
+    ours = interpret(found.model.graph, found.example_inputs, found.model.weights)
+    for result, expected in zip(ours, found.reference(found.example_inputs), strict=True):
+        np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
+
+
+MOCHI = {
+    "_class_name": "MochiTransformer3DModel",
+    "num_attention_heads": 2,
+    "attention_head_dim": 8,
+    "num_layers": 1,
+    "pooled_projection_dim": 8,
+    "in_channels": 4,
+    "text_embed_dim": 8,
+    "time_embed_dim": 4,
+    "sample_size": 4,
+    "max_sequence_length": 4,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:In CPU autocast")
+def test_masks_that_decide_what_is_computed_are_fixed(spec):
+    """Where a model counts what its mask lets through, the mask leaves nothing out and is no input."""
+    pytest.importorskip("diffusers")
+    source = load_hf(spec(MOCHI), {"weights": "random", "seq": "4"})
+    assert not any("mask" in key for key in source.example_inputs)
+    found = captured(source)
+    ours = interpret(found.model.graph, found.example_inputs, found.model.weights)
+    np.testing.assert_allclose(ours[0], found.reference(found.example_inputs)[0], rtol=1e-4, atol=1e-5)
+
+
+def test_a_part_of_a_model_by_the_type_of_its_configuration(spec):
+    """The library's tables name no class for it."""
+    part = {**SIZES, "model_type": "owlv2_vision_model", "image_size": 8, "patch_size": 4}
+    assert type(load_hf(spec(part), {}).module).__name__ == "Owlv2VisionModel"
 
 
 def test_random_weights_are_no_zeros(spec):
@@ -170,9 +246,9 @@ REFUSED = {
         "does not know how to make the 'inputs' that PerceiverModel takes",
     ),
     "no model of its own": (
-        {"model_type": "clap_audio_model"},
+        {"model_type": "t5_gemma_module"},
         {},
-        "transformers has no model of its own for the model type 'clap_audio_model'",
+        "transformers has no model of its own for the model type 't5_gemma_module'",
     ),
     "does not build": ({**LLAMA, "hidden_size": "wide"}, {}, "cannot be built from its configuration"),
 }

@@ -31,7 +31,29 @@ def by_places_that_are_known(x):
     return y.repeat(1, even.sum()) + y[0, where.max()]
 
 
-@pytest.mark.parametrize("function", [by_a_mask_of_ones, by_what_is_listed, by_places_that_are_known])
+def by_walking_through_numbers(x):
+    sides = torch.ones(x.shape[-2:], device=x.device).sum(0).long()
+    picture = x[None, None]
+    found = [nn.functional.interpolate(picture, size=(2 * side, side)) for side in sides]
+    return torch.cat(found, -1)
+
+
+def by_numbers_of_repeats(x):
+    counts = torch.tensor([1, 3], device=x.device).cumsum(0)
+    starts = torch.repeat_interleave(counts, counts)
+    return x.sum() * torch.repeat_interleave(counts) + starts[: counts.sum()]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        by_a_mask_of_ones,
+        by_what_is_listed,
+        by_places_that_are_known,
+        by_numbers_of_repeats,
+        by_walking_through_numbers,
+    ],
+)
 def test_constants_decide(check, function):
     check(function, torch.randn(2, 3))
 

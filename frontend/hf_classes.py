@@ -1,0 +1,59 @@
+"""Which class of transformers a configuration is for."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+from wsc.compiler.errors import ModelError
+
+
+def architecture(transformers: Any, config: Any) -> Any:
+    """The class that the configuration names, that of the model without a head, the first for any task, or its own.
+
+    Raises ModelError where the library has none.
+    """
+    for name in config.architectures or ():
+        if hasattr(transformers, name):
+            return getattr(transformers, name)
+    mappings = vars(transformers.models.auto.modeling_auto)
+    tasks = [mapping for name, mapping in mappings.items() if name.endswith("_MAPPING")]
+    for mapping in (transformers.MODEL_MAPPING, *tasks):
+        try:
+            found = mapping.get(type(config), None)
+        except ValueError:  # some entries name classes that the library lacks
+            found = None
+        if found is not None:
+            return found[0] if isinstance(found, tuple) else found
+    if own := list(_beside(transformers, config)):
+        return min(own, key=lambda found: _distance(found.__name__, type(config).__name__))
+    raise ModelError(
+        f"transformers has no model of its own for the model type '{config.model_type}': "
+        "name a class of it under 'architectures' in the configuration."
+    )
+
+
+def _beside(transformers: Any, config: Any) -> Iterator[Any]:
+    """Models that take this kind of configuration, in the module beside that of the configuration: parts of others."""
+    place = type(config).__module__.replace(".configuration_", ".modeling_")
+    try:
+        found = vars(import_module(place)).values()
+    except ImportError:
+        return
+    for value in found:
+        model = inspect.isclass(value) and issubclass(value, transformers.PreTrainedModel)
+        if model and value.config_class is type(config) and value.__module__ == place and _runs(value):
+            yield value
+
+
+def _runs(model: Any) -> bool:
+    """Whether it can be called: what only gathers what others share cannot."""
+    return bool(model.forward.__qualname__ != "_forward_unimplemented")
+
+
+def _distance(model: str, config: str) -> tuple[bool, int]:
+    """How far a name is from that of the configuration's plain model."""
+    stem = config.removesuffix("Config")
+    return not model.startswith(stem), abs(len(model) - len(f"{stem}Model"))
