@@ -1,82 +1,107 @@
 """Bars in rows whose neighbours agree on their port tuples, where an adapter costs so much that they had better.
 
-Rows of equal height hold the blocks in the order of the flow, one row running back where the last one came. Along a
-row a block costs its length for every net over it, as in snake.py, and a net costs an adapter for each entry that
-its ends do not share. What a core of length is worth beyond that is found by halving, so that the bars fill the rows
-and no more. More time makes no choice dearer, so that ranges of times can be halved as for a single row (row.py),
-though the choices are only as good as their moves (potts.py) and nothing is proven.
+Rows of equal height are filled one after the other; rows of other heights begin as the snakes of snake.py have them,
+and ends and heights go on moving while that helps. More time makes no choice dearer, so that ranges of times can be
+halved as for a single row (row.py), though the choices are only as good as their moves (potts.py) and nothing is
+proven.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain, repeat
 
 import numpy as np
 
-from wsc.placement.agreeing import FAR, can_group, codes_of
+from wsc.placement.agreeing import FAR, can_group
+from wsc.placement.bars import Bars, Laid
 from wsc.placement.bounds import by_bound
-from wsc.placement.candidates import Catalogue, Menu, least_limit
-from wsc.placement.potts import Labels
+from wsc.placement.candidates import Catalogue, least_limit
+from wsc.placement.effort import Agreeing
+from wsc.placement.potts import Bools
 from wsc.placement.problem import Ints, Problem
-from wsc.placement.regions import Box
 from wsc.placement.scene import Prices
 from wsc.placement.search import WORKERS
-from wsc.placement.snake import Spans
+from wsc.placement.snake import Snake
 
-_HALVINGS = 6
-_DEAREST = 4  # adapters: what a core of length may be thought to be worth
-
-
-@dataclass(frozen=True)
-class Agreed:
-    """Bars in rows: the cost of time, wire and adapters as they lie."""
-
-    cost: int
-    limit: int
-    boxes: list[Box]
-    ports: list[tuple[int, ...] | None]
+_MOST_ROWS = 2  # of equal height
+_STEPS = (1, 2, 4)  # places that the end of a row moves by
+_SHIFTS = (2, 8, 32)  # cores of height that a row gives to the next
 
 
 def agreed_rows(
-    problem: Problem, menus: Catalogue, prices: Prices, order: Sequence[int], time: int, looks: int, most: int
-) -> list[Agreed]:
-    """The best for each number of rows up to `most`, the cheapest first; none where adapters cost nothing.
+    problem: Problem,
+    menus: Catalogue,
+    prices: Prices,
+    order: Sequence[int],
+    time: int,
+    snakes: Sequence[Snake],
+    work: Agreeing,
+) -> list[Laid]:
+    """The best for each number of equal rows and of each snake, the cheapest first; none where adapters cost nothing.
 
-    `time` is a bound on the slowest time, and about `looks` times are looked at for each number of rows.
+    `time` is a bound on the slowest time; of the snakes those of more than one row count, the first of those whose
+    rows end at the same places.
     """
-    if not prices.adapter or not looks or problem.fabric.blocked or not can_group(menus, prices):
+    if not work.looks or not prices.adapter or problem.fabric.blocked or not can_group(menus, prices):
         return []
+    bars = Bars(problem, menus, prices, tuple(order))
+    equal = [_Equal(bars, count) for count in range(1, _MOST_ROWS + 1)]
+    ends: dict[tuple[int, ...], Snake] = {}
+    for snake in snakes:
+        if len(snake.stops) > 1 and sum(snake.heights) <= problem.fabric.height:
+            ends.setdefault(snake.stops, snake)
+    some = list(ends.values())[: work.snakes]
+    cut = [_Cut(bars, it.stops, _spread(it.heights, problem.fabric.height)) for it in some]
     with ThreadPoolExecutor(WORKERS) as pool:
-        rows = [_Rows(problem, menus, prices, order, count) for count in range(1, most + 1)]
-        found = list(pool.map(lambda it: it.best(time, looks), rows))
-    return sorted((it for it in found if it is not None), key=lambda it: it.cost)
+        found = list(pool.map(lambda it: it.best(time, work.looks), [*equal, *cut]))
+        best = min((it for it in found[len(equal) :] if it is not None), key=_cheapness, default=None)
+        if best is not None and work.steps:
+            found.append(_climbed(cut[found.index(best) - len(equal)], best, time, work.steps, pool))
+    return sorted((it for it in found if it is not None), key=_cheapness)
 
 
+def _cheapness(laid: Laid) -> tuple[int, int]:
+    return laid.cost, laid.limit
+
+
+def _spread(heights: Sequence[int], most: int) -> tuple[int, ...]:
+    """The heights with a share each in what is left."""
+    return tuple(height + (most - sum(heights)) // len(heights) for height in heights)
+
+
+@dataclass(frozen=True)
 class _Rows:
-    """So many rows of equal height, by limit on time."""
+    """Rows of bars, by limit on time."""
 
-    def __init__(
-        self, problem: Problem, menus: Catalogue, prices: Prices, order: Sequence[int], rows: int
-    ) -> None:
-        self._problem, self._menus, self._prices, self._order = problem, menus, prices, list(order)
-        self._rows, self._height = rows, problem.fabric.height // rows
-        self._over = Spans.of(order, problem.nets).over
-        place = {block: at for at, block in enumerate(order)}
-        self._nets = [(place[net.source], place[net.target]) for net in problem.nets]
-        self._kinds = [menus.of_block[block] for block in order]
-        self._known: dict[int, Agreed | None] = {}
+    bars: Bars
+    known: dict[int, Laid | None] = field(default_factory=dict, init=False, compare=False)
 
-    def best(self, time: int, looks: int) -> Agreed | None:
+    def fit(self, limit: int) -> bool:
+        """Whether the shortest bars within a limit do."""
+        raise NotImplementedError
+
+    def found(self, limit: int) -> Laid | None:
+        """The best that is found within a limit; None where nothing fits."""
+        raise NotImplementedError
+
+    def at(self, limit: int) -> Laid | None:
+        """The same, remembered."""
+        if limit not in self.known:
+            self.known[limit] = self.found(limit)
+        return self.known[limit]
+
+    def best(self, time: int, looks: int) -> Laid | None:
         """The cheapest at any limit from `time`; None where nothing fits."""
-        tick = self._prices.tick
-        start = self._least_time(time)
+        tick, menus = self.bars.prices.tick, self.bars.menus
+        start = least_limit(time, max(time, menus.slowest()), self.fit)
         if start is None:
             return None
         first = self.at(start)
-        last = self._menus.slowest() if first is None else min(self._menus.slowest(), first.cost // tick)
-        times = [start, *(it for it in self._menus.times(start, last) if it > start)]
+        last = menus.slowest() if first is None else min(menus.slowest(), first.cost // tick)
+        times = [start, *(it for it in menus.times(start, last) if it > start)]
 
         def rest(limit: int) -> int:
             found = self.at(limit)
@@ -84,118 +109,116 @@ class _Rows:
 
         for _ in by_bound(times, tick, rest, looks):
             break
-        found = [it for it in self._known.values() if it is not None]
-        return min(found, key=lambda it: (it.cost, it.limit), default=None)
+        return min((it for it in self.known.values() if it is not None), key=_cheapness, default=None)
 
-    def _least_time(self, time: int) -> int | None:
-        """The least time at which the shortest bars fit the rows."""
 
-        def fits(limit: int) -> bool:
-            found = [self._bars(menu, limit)[0] for menu in self._menus.menus]
-            if not all(map(len, found)):
-                return False
-            shortest = np.array([width.min() for width in found])
-            return self._stops(shortest[self._kinds]) is not None
+@dataclass(frozen=True)
+class _Equal(_Rows):
+    """So many rows of equal height, filled one after the other."""
 
-        return least_limit(time, max(time, self._menus.slowest()), fits)
+    rows: int
 
-    def _bars(self, menu: Menu, limit: int) -> tuple[Ints, Ints]:
-        """The lengths and port tuples of the bars that are no higher than a row."""
-        table = menu.within(limit)
-        fits = table.height <= self._height
-        return table.width[fits], table.ports[fits]
+    @property
+    def _height(self) -> int:
+        return self.bars.problem.fabric.height // self.rows
 
-    def _own(self, limit: int) -> tuple[Ints, Ints]:
-        """The least length of a bar by [place, label], FAR where there is none, and the labels' entries."""
-        bars = [self._bars(menu, limit) for menu in self._menus.menus]
-        ports = np.concatenate([ports for _, ports in bars])
-        _, first, label = np.unique(codes_of(ports), return_index=True, return_inverse=True)
-        own = np.full((len(bars), len(first)), FAR)
-        at = 0
-        for kind, (width, _) in enumerate(bars):
-            np.minimum.at(own[kind], label[at : at + len(width)], width)
-            at += len(width)
-        return own[self._kinds], ports[first]
+    def fit(self, limit: int) -> bool:
+        """Whether the shortest bars within a limit do."""
+        return self._stops(self.bars.shortest(limit, self._height)) is not None
 
-    def at(self, limit: int) -> Agreed | None:
-        """The best that is found within a limit."""
-        if limit not in self._known:
-            self._known[limit] = self._found(limit)
-        return self._known[limit]
+    def found(self, limit: int) -> Laid | None:
+        """The best that is found within a limit; None where nothing fits."""
+        lengths, labels = self.bars.lengths(limit, [self._height])
 
-    def _found(self, limit: int) -> Agreed | None:
-        length, entries = self._own(limit)
-        if self._stops(length.min(axis=1)) is None:
+        room = np.array([self.rows * self.bars.problem.fabric.width])
+
+        def fits(length: Ints) -> Bools:
+            return np.array([self._stops(length) is not None])
+
+        found = self.bars.agreed(lengths[0], labels, np.zeros(lengths.shape[1], np.int64), room, fits)
+        if found is None:
             return None
-        labels = Labels.of(entries, self._nets, self._prices.adapter)
-        places = np.arange(len(self._order))
-        wire = self._over[:, None] * self._prices.half_hop
-        chosen = length.argmin(axis=1)
-        best, low, high = chosen, 0, _DEAREST * self._prices.adapter
-        active = None
-        for turn in range(_HALVINGS + 1):
-            worth = low if not turn else (low + high) // 2
-            own = np.where(length < FAR, length * (wire + worth), FAR)
-            chosen, helped = labels.agreed(own, best, active)
-            active = helped if active is None else active | helped
-            if self._stops(length[places, chosen]) is None:
-                low = worth
-                continue
-            high, best = worth, chosen
-            if not turn:
-                break
-        return self._laid(limit, labels, best, length[places, best])
+        stops = self._stops(found.length) or []
+        return self.bars.laid(limit, found, stops, [self._height] * len(stops))
 
     def _stops(self, length: Ints) -> list[int] | None:
-        """Where each row ends, filled one after the other; None where there are too few rows."""
-        stops, used = list[int](), 0
+        """Where each row ends; None where there are too few rows."""
+        stops, used, width = list[int](), 0, self.bars.problem.fabric.width
         for place, each in enumerate(length.tolist()):
-            if used + each > self._problem.fabric.width:
+            if used + each > width:
                 stops.append(place)
                 used = 0
             used += each
-            if each > self._problem.fabric.width or len(stops) == self._rows:
+            if each > width or len(stops) == self.rows:
                 return None
         return [*stops, len(length)]
 
-    def _laid(self, limit: int, labels: Labels, chosen: Ints, length: Ints) -> Agreed:
-        """The bars in their rows, in the middle of each, the rows ending where the next begin."""
-        stops = self._stops(length) or []
-        boxes = [Box(0, 0, 1, 1)] * len(self._order)
-        ports: list[tuple[int, ...] | None] = [None] * len(self._order)
-        first, bottom, edge = 0, 0, 0
-        for row, stop in enumerate(stops):
-            across = [
-                self._across(limit, at, int(length[at]), labels.entries[chosen[at]])
-                for at in range(first, stop)
-            ]
-            wide = int(length[first:stop].sum())
-            x = max(0, edge - wide) if row % 2 else min(edge, self._problem.fabric.width - wide)
-            places = range(first, stop) if row % 2 == 0 else range(stop - 1, first - 1, -1)
-            for at in places:
-                high = across[at - first]
-                boxes[self._order[at]] = Box(x, bottom + (max(across) - high) // 2, int(length[at]), high)
-                ports[self._order[at]] = tuple(map(int, labels.entries[chosen[at]]))
-                x += int(length[at])
-            edge = x if row % 2 == 0 else x - wide
-            bottom, first = bottom + max(across), stop
-        return Agreed(self._cost(limit, boxes, ports), limit, boxes, ports)
 
-    def _across(self, limit: int, at: int, length: int, entries: Ints) -> int:
-        """How high the bar of this length and port tuple is."""
-        table = self._menus.menu(self._order[at]).within(limit)
-        same = (table.width == length) & (table.ports == entries).all(axis=1) & (table.height <= self._height)
-        return int(table.height[same].min())
+@dataclass(frozen=True)
+class _Cut(_Rows):
+    """Rows of these heights that end at these places."""
 
-    def _cost(self, limit: int, boxes: Sequence[Box], ports: Sequence[tuple[int, ...] | None]) -> int:
-        """Time, wire and adapters."""
-        prices, total = self._prices, limit * self._prices.tick
-        for net in self._problem.nets:
-            a, b = boxes[net.source], boxes[net.target]
-            apart = abs(2 * a.x + a.width - 2 * b.x - b.width) + abs(2 * a.y + a.height - 2 * b.y - b.height)
-            odd = sum(
-                one != other
-                for one, other in zip(ports[net.source] or (), ports[net.target] or (), strict=True)
-            )
-            total += net.weight * apart * prices.half_hop + odd * prices.adapter
-        return total
+    stops: tuple[int, ...]
+    heights: tuple[int, ...]
+
+    @property
+    def _row(self) -> Ints:
+        return np.searchsorted(self.stops, np.arange(len(self.bars.order)), side="right")
+
+    def _fits(self, length: Ints) -> Bools:
+        width = self.bars.problem.fabric.width
+        sums = np.zeros(len(self.stops), np.int64)
+        np.add.at(sums, self._row, np.minimum(length, width + 1))
+        return np.less_equal(sums, width)
+
+    def fit(self, limit: int) -> bool:
+        """Whether the shortest bars within a limit do."""
+        if sum(self.heights) > self.bars.problem.fabric.height:
+            return False
+        each = np.array([self.bars.shortest(limit, height) for height in self.heights])
+        return bool(self._fits(each[self._row, np.arange(each.shape[1])]).all())
+
+    def found(self, limit: int) -> Laid | None:
+        """The best that is found within a limit; None where nothing fits."""
+        lengths, labels = self.bars.lengths(limit, self.heights)
+        row, room = self._row, np.full(len(self.stops), self.bars.problem.fabric.width)
+        found = self.bars.agreed(lengths[row, np.arange(len(row))], labels, row, room, self._fits)
+        return None if found is None else self.bars.laid(limit, found, self.stops, self.heights)
+
+    def beside(self) -> list[_Cut]:
+        """The same but for one end or the heights of two rows."""
+        ways = [way * step for step in _STEPS for way in (-1, 1)]
+        ends = chain.from_iterable(
+            ((*self.stops[:at], stop + way, *self.stops[at + 1 :]) for way in ways)
+            for at, stop in enumerate(self.stops[:-1])
+        )
+        shifts = [way * step for step in _SHIFTS for way in (-1, 1)]
+        tall = [
+            (*self.heights[:at], self.heights[at] + way, self.heights[at + 1] - way, *self.heights[at + 2 :])
+            for at in range(len(self.heights) - 1)
+            for way in shifts
+        ]
+        rising = [it for it in ends if all(a < b for a, b in zip((0, *it), it, strict=False))]
+        return [_Cut(self.bars, it, self.heights) for it in rising] + [
+            _Cut(self.bars, self.stops, it) for it in tall if min(it) > 0
+        ]
+
+
+def _climbed(cut: _Cut, best: Laid, time: int, steps: int, pool: ThreadPoolExecutor) -> Laid:
+    """The best that comes of changing one thing at a time, at the least limit that each change allows."""
+    for _ in range(steps):
+        ways = cut.beside()
+        found = list(pool.map(_soonest, ways, repeat(time), repeat(best.cost)))
+        better = [
+            (it, way) for it, way in zip(found, ways, strict=True) if it is not None and it.cost < best.cost
+        ]
+        if not better:
+            break
+        best, cut = min(better, key=lambda pair: _cheapness(pair[0]))
+    return best
+
+
+def _soonest(cut: _Cut, time: int, cost: int) -> Laid | None:
+    """The best at the least limit at which the bars fit; None where its time alone costs so much."""
+    limit = least_limit(time, cost // cut.bars.prices.tick, cut.fit)
+    return None if limit is None else cut.at(limit)

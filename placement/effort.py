@@ -36,6 +36,24 @@ class Folding:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreeing:
+    """How thoroughly to look for rows whose neighbours agree on port tuples; raises VerificationError for figures that
+    make no sense.
+
+    So many `looks` at limits are taken for each number of equal rows and for each of the `snakes`, the best of which
+    is changed in up to so many `steps`.
+    """
+
+    looks: int = 16
+    snakes: int = 6
+    steps: int = 3
+
+    def __post_init__(self) -> None:
+        if min(self.looks, self.snakes, self.steps) < 0:
+            raise VerificationError(f"agreeing takes figures of at least 0: {self}")
+
+
+@dataclass(frozen=True, slots=True)
 class SolveParams:
     """The work to do; raises VerificationError for figures that make no sense.
 
@@ -44,8 +62,8 @@ class SolveParams:
     `moves` moves each; of the results the better half is annealed again, twice as long, until one is left (`rounds`
     at most). `splits` bounds the slicing of chains in order: it holds runs to a length (beyond about 120 blocks).
     `rows` limits are looked at for the best layout of a chain in one row; where that is far cheaper than any other
-    start and `trust_rows` is set, nothing else is tried. `agreed` limits are looked at for rows of any blocks whose
-    neighbours agree on port tuples, for each number of rows.
+    start and `trust_rows` is set, nothing else is tried. `agreeing` is how thoroughly rows of any blocks are looked for
+    whose neighbours agree on port tuples.
     `reorder` counts the splits in other orders of the chain, tried for a shorter time where there are no weights.
     Problems of up to `exact_blocks` blocks go to the exact model as a whole for `exact_effort` deterministic seconds
     of the solver; the `polished` best placements are polished for `polish_effort` each. Efforts of 0 leave the exact
@@ -62,7 +80,7 @@ class SolveParams:
     splits: int = 300_000
     reorder: int = 6_000_000
     rows: int = 60
-    agreed: int = 24
+    agreeing: Agreeing = Agreeing()
     trust_rows: bool = False
     exact_blocks: int = 8
     exact_shapes: int = 20_000
@@ -76,7 +94,6 @@ class SolveParams:
             self.splits,
             self.reorder,
             self.rows,
-            self.agreed,
             self.exact_blocks,
             self.exact_shapes,
         )
@@ -113,7 +130,7 @@ _LOW = SolveParams(
     polished=1,
     reorder=1_500_000,
     rows=30,
-    agreed=8,
+    agreeing=Agreeing(looks=8, snakes=2, steps=0),
     trust_rows=True,
     exact_effort=0.5,
     polish_effort=0.5,
@@ -138,7 +155,7 @@ _HIGH = SolveParams(
     polished=4,
     reorder=30_000_000,
     rows=150,
-    agreed=60,
+    agreeing=Agreeing(looks=32, snakes=12, steps=8),
     polish_effort=6.0,
     first=_MEDIUM,
 )

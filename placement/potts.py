@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,14 +54,14 @@ class Labels:
         """A choice that no single move of the kinds below makes cheaper, from `chosen`, and which offers helped.
 
         Offered are each label as a whole, each but for its last entry, and each last entry alone: so that a group of
-        blocks may change what it shares and keep what is its own. Where `active` is given, which is those that
-        helped at another price, others are not offered.
+        blocks may change what it shares and keep what is its own. Where `active` is given, only those are offered,
+        and what is chosen.
         """
         codes = codes_of(self.entries)
         chosen = chosen.astype(np.int64).copy()
-        offers = self._offers(codes)
-        active = np.ones(len(offers), np.bool_) if active is None else active
+        offers = self.offers
         every = np.zeros(len(offers), np.bool_)
+        active = ~every if active is None else active | np.isin(offers[:, 0], chosen)
         for _ in range(_SWEEPS):
             helped = np.zeros(len(offers), np.bool_)
             _sweep(own, self.entries, codes, self.nets, self.price, offers, active, helped, chosen)
@@ -71,8 +72,10 @@ class Labels:
             active = every | np.isin(offers[:, 0], chosen)
         return chosen, every | np.isin(offers[:, 0], chosen)
 
-    def _offers(self, codes: Ints) -> Ints:
+    @cached_property
+    def offers(self) -> Ints:
         """Rows (label, first entry taken, one past the last)."""
+        codes = codes_of(self.entries)
         last = self.entries.shape[1]
         every = np.arange(len(codes))
         kinds = {(0, last), (0, last - 1), (last - 1, last)} if last > 1 else {(0, last)}
@@ -110,26 +113,42 @@ def _sweep(
     places, last = own.shape[0], entries.shape[1]
     offered = np.empty(places, np.int64)
     before = _total(own, entries, nets, price, chosen)
+    odd = _odd(entries, nets, chosen)
     for index in range(len(offers)):
         if not active[index]:
             continue
         label, first, stop = offers[index]
+        hope = False  # no move of this offer pays where no place that takes it could gain by all nets of it agreeing
         for place in range(places):
-            if first == 0 and stop == last:
-                offered[place] = label
-                continue
-            code = 0
-            for entry in range(last):
-                source = label if first <= entry < stop else chosen[place]
-                code = code * MOST + entries[source, entry]
-            at = np.searchsorted(codes, code)
-            offered[place] = at if at < len(codes) and codes[at] == code else chosen[place]
+            offered[place] = label
+            if first != 0 or stop != last:
+                code = 0
+                for entry in range(last):
+                    source = label if first <= entry < stop else chosen[place]
+                    code = code * MOST + entries[source, entry]
+                at = np.searchsorted(codes, code)
+                offered[place] = at if at < len(codes) and codes[at] == code else chosen[place]
+            hope |= own[place, offered[place]] < own[place, chosen[place]] + price * odd[place]
+        if not hope:
+            continue
         moved = _expanded(own, entries, nets, price, chosen, offered)
         after = _total(own, entries, nets, price, moved)
         if after < before:
             before = after
             helped[index] = True
             chosen[:] = moved
+            odd = _odd(entries, nets, chosen)
+
+
+@jit
+def _odd(entries: Ints, nets: Ints, chosen: Ints) -> Ints:
+    """The entries that differ over all nets of each place."""
+    odd = np.zeros(len(chosen), np.int64)
+    for net in range(len(nets)):
+        each = _differ(entries, chosen[nets[net, 0]], chosen[nets[net, 1]])
+        odd[nets[net, 0]] += each
+        odd[nets[net, 1]] += each
+    return odd
 
 
 @jit

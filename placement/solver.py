@@ -2,7 +2,7 @@
 
 1. Lower bounds, from areas and least sides alone (bounds.py).
 2. Starts: snakes of bars over a range of limits on the slowest time, and the slicing floorplan of the shortest time
-   with the chain in order, exact for that family (starts.py); where time comes first, in other orders (reorder.py).
+   with the chain in order, exact for that family (fastest.py); where time comes first, in other orders (reorder.py).
 3. Annealing of slicing trees whose leaves keep all their shapes, the better half of them again and longer (search.py).
 4. Groups without a box are blocks first, so that they get one; then all goes on within the boxes (together.py).
 5. CP-SAT: what lies left of and below what is kept, sides and corners are free (exact.py); few blocks as a whole.
@@ -10,18 +10,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 from wsc.compiler.errors import DoesNotFit
-from wsc.placement.agreed import agreed_rows
-from wsc.placement.anneal import LOSS
 from wsc.placement.bounds import bounds_of
 from wsc.placement.candidates import Catalogue, catalogue, time_bound
 from wsc.placement.corner import corner_bound
+from wsc.placement.drafts import cheapest, flow_order, varied
 from wsc.placement.effort import Effort, SolveParams
-from wsc.placement.folded import Folded, Folder
 from wsc.placement.ground import check_ground
 from wsc.placement.layout import align, lay_out
 from wsc.placement.plan import Plan, adapters_of, cost_of, exact_cost_of, half_hops_of, placed_of
@@ -29,24 +26,12 @@ from wsc.placement.polish import faster, is_small, polished, worth_polishing
 from wsc.placement.problem import Problem
 from wsc.placement.progress import Progress, Teller, Told, with_shares
 from wsc.placement.regions import Box
-from wsc.placement.reorder import reordered
 from wsc.placement.result import Placement, total_of
-from wsc.placement.row import best_row
 from wsc.placement.scatter import MANY, scatter
 from wsc.placement.scene import Prices, Stage, stage_of
 from wsc.placement.search import WORKERS, Found, Stop, successive_halves, unmoved
-from wsc.placement.slicing import Packing
-from wsc.placement.starts import (
-    Draft,
-    cheapest,
-    drafts,
-    fastest_packing,
-    flow_order,
-    levels,
-    plain,
-    planted,
-    varied,
-)
+from wsc.placement.seeds import Seeds, seeds_of
+from wsc.placement.starts import levels, plain, planted
 from wsc.placement.together import is_open, settle
 from wsc.placement.tree import mark_all, renew_stale
 
@@ -56,7 +41,6 @@ _PASSES = 2  # as many as the annealing counted with
 _HOPEFUL = 64  # a search is not thought to save more than a sixty-fourth
 _PLAIN = 8  # drafts that are polished as they are
 _FEW = 40  # blocks: up to here that takes a fraction of a second each
-_MOST_AGREED = 3  # rows
 
 
 def solve(
@@ -129,67 +113,18 @@ def _searched(
     if len(problem.fabric.blocked) > MANY and not problem.is_bound:
         scattered = scatter(problem, menus, order, bound)
         return [] if scattered is None else [Plan(*scattered, [None] * len(problem.blocks))]
-    weighed = problem.weights is not None and not problem.fabric.blocked and not problem.is_bound
-    with ThreadPoolExecutor(1) as pool:  # beside this thread; compiled code runs free of Python's lock
-        packed = pool.submit(_packed, problem, menus, order, bound, params)
-        some = drafts(problem, menus, prices, order, bound, params.limits) if weighed else []
-        packing = packed.result()
-        if packing is None and not some:
-            return []
-        agreed = (
-            agreed_rows(problem, menus, prices, order, bound, params.agreed, _MOST_AGREED) if some else []
-        )
-        known = min([*(it.cost for it in some), *(it.cost for it in agreed)], default=LOSS)
-        rowed = pool.submit(_rows, problem, menus, prices, bound, some, params.rows)
-        folder = Folder(problem, menus, prices)
-        folds = folder.folded(order, bound, known, params.folding) if some else []
-        rows = rowed.result()
-    rows += [Plan(it.limit, it.boxes, it.ports) for it in agreed]
-    if rows and params.trust_rows and _is_far_best(problem, rows, some, folds):
-        return rows
-    stage = _stage(problem, menus, prices, bound, packing, some, folds, params)
-    starts = planted(stage, order, packing, some, folds, params.starts)
+    seeds = seeds_of(problem, menus, prices, order, bound, params)
+    if seeds.are_enough or not seeds.are_some:
+        return seeds.plans
+    stage = _stage(problem, menus, prices, bound, seeds, params)
+    starts = planted(stage, order, seeds, params.starts)
     teller = Teller(prices, problem.weights is not None, bound, params, told)
     moves = max(1, params.moves * 16 // max(16, len(problem.blocks)))
     found = successive_halves(stage, starts, moves, params.rounds, stop, teller.hear)
     few = _PLAIN if len(order) <= _FEW else 0
-    drafted = plain(stage, order, some, few) + starts[: params.polished] if some else []
+    drafted = plain(stage, order, seeds.snakes, few) + starts[: params.polished] if seeds.snakes else []
     best = found[: params.polished] + [it for it in (unmoved(stage, start) for start in drafted) if it.fits]
-    return rows + [_plan_of(problem, stage, it) for it in best]
-
-
-def _packed(
-    problem: Problem, menus: Catalogue, order: Sequence[int], bound: int, params: SolveParams
-) -> Packing | None:
-    """The slicing floorplan of the shortest time, in other orders of the chain too where time comes first."""
-    packing = fastest_packing(problem, menus, order, bound, params.splits)
-    free = problem.weights is None and not problem.fabric.blocked and not problem.is_bound
-    return (
-        reordered(problem, menus, packing, bound, params.reorder) if packing is not None and free else packing
-    )
-
-
-def _rows(
-    problem: Problem, menus: Catalogue, prices: Prices, bound: int, some: Sequence[Draft], looks: int
-) -> list[Plan]:
-    """The best row of a chain, where there is one that is not dearer than the drafts are thought to be."""
-    if not some or not looks:
-        return []
-    most = 1 + max((menu.within(bound).ports.shape[1] for menu in menus.menus), default=0)
-    slack = most * (prices.half_hop + prices.adapter) * sum(net.weight for net in problem.nets)
-    row = best_row(problem, menus, prices, bound, some[0].cost + slack, looks)
-    return [] if row is None else [Plan(row.limit, row.boxes, row.ports, row)]
-
-
-def _is_far_best(
-    problem: Problem, plans: Sequence[Plan], some: Sequence[Draft], folds: Sequence[Folded]
-) -> bool:
-    """Whether folds and drafts, but for drafts of the single row that a plan is the best of, are dearer than a plan
-    by more than a search may make good, their adapters left out."""
-    cost = min(cost_of(problem, plan) for plan in plans)
-    rows = 1 if any(plan.row for plan in plans) else 0
-    others = [it.cost for it in some if len(it.snake.stops) > rows] + [it.cost for it in folds]
-    return all((other - cost) * _HOPEFUL > cost for other in others)
+    return seeds.plans + [_plan_of(problem, stage, it) for it in best]
 
 
 def _stage(
@@ -197,22 +132,23 @@ def _stage(
     menus: Catalogue,
     prices: Prices,
     bound: int,
-    packing: Packing | None,
-    some: Sequence[Draft],
-    folds: Sequence[Folded],
+    seeds: Seeds,
     params: SolveParams,
 ) -> Stage:
     """The scene of the annealing: limits about those of the starts, and the regions that the packing fills."""
     whole = Box(0, 0, problem.fabric.width, problem.fabric.height)
+    packing = seeds.packing
     regions = packing.boxes if packing else [whole]
     zones = [piece.order for piece in packing.pieces] if packing else []
     few = _PLAIN if len(problem.blocks) <= _FEW else 0
-    middle = {it.limit for it in (*varied(some, params.starts), *cheapest(some, few))}
-    middle |= {it.limit for it in folds[: params.starts]}
-    if packing is None or not middle:
-        middle |= {packing.limit} if packing else set()
+    middle = {it.limit for it in (*varied(seeds.snakes, params.starts), *cheapest(seeds.snakes, few))}
+    middle |= {it.limit for it in seeds.folds[: params.starts]} | {
+        it.limit for it in seeds.agreed[: params.starts]
+    }
+    if packing is not None and not middle:
+        middle = {packing.limit}
     low, high = min(middle), max(middle)
-    if middle and some:
+    if seeds.snakes or seeds.agreed:
         low, high = low - low // 25, high + high // 32
         middle |= {packing.limit} if packing and low <= packing.limit <= high else set()
     limits = levels(menus, max(bound, low), sorted(middle), high, params.levels)

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsc.placement.agreed import Agreed, agreed_rows
+from wsc.placement.agreed import agreed_rows
 from wsc.placement.agreeing import FAR
+from wsc.placement.bars import Laid
 from wsc.placement.candidates import catalogue, time_bound
 from wsc.placement.check import check
-from wsc.placement.effort import Effort
+from wsc.placement.drafts import drafts
+from wsc.placement.effort import Agreeing, Effort
 from wsc.placement.potts import Labels
 from wsc.placement.problem import Block, Fabric, Ints, Net, Problem, Shape, Weights
 from wsc.placement.scene import Prices
@@ -76,11 +78,13 @@ def stair(adapter: int, blocks: int = 12) -> Problem:
     return Problem(Fabric(36, 12), named, tuple(nets), Weights(Fraction(1), Fraction(1), Fraction(adapter)))
 
 
-def rows_of(problem: Problem) -> list[Agreed]:
+def rows_of(problem: Problem) -> list[Laid]:
     menus = catalogue(problem)
     time = time_bound(menus, problem.fabric.free)
     assert time is not None
-    return agreed_rows(problem, menus, Prices.of(problem), list(range(len(problem.blocks))), time, 8, 2)
+    prices, order = Prices.of(problem), list(range(len(problem.blocks)))
+    snakes = [it.snake for it in drafts(problem, menus, prices, order, time, 4)]
+    return agreed_rows(problem, menus, prices, order, time, snakes, Agreeing(4, 2, 1))
 
 
 def test_neighbours_agree_where_adapters_are_dear() -> None:
