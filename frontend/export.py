@@ -7,7 +7,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, redirect_stderr, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stderr, suppress
 from typing import Any
 from unittest.mock import patch
 
@@ -33,6 +33,7 @@ from wsc.frontend.tensors import has_data
 # torch 2.13 warns about its own use of its own class, and about what its own recurrent modules do.
 _NOISE = (r"`isinstance\(treespec, LeafSpec\)` is deprecated", r"The tensor attributes self.*_flat_weights")
 
+_SMALL = 1024  # elements of a buffer that may hold sizes and switches
 _LEAVES = (
     torch.Tensor,
     torch.SymInt,
@@ -59,7 +60,7 @@ def export_program(module: nn.Module, arguments: Arguments, name: str) -> Export
             expand(program, repeats)
             return program
     try:
-        return _exported_either_way(module, arguments)
+        return _exported_by_values(module, arguments)
     except GuardOnDataDependentSymNode as error:
         place = place_in_traceback(error.__traceback__)
         raise ModelError(
@@ -76,6 +77,20 @@ def export_program(module: nn.Module, arguments: Arguments, name: str) -> Export
         raise ModelError(
             f"{said_by(error)} So torch.export cannot capture '{name}' called with {arguments}."
         ) from error
+
+
+def _exported_by_values(module: nn.Module, arguments: Arguments) -> ExportedProgram:
+    """The program; where a module decides by what its buffers hold, as sizes and switches, by what they hold now."""
+    try:
+        return _exported_either_way(module, arguments)
+    except GuardOnDataDependentSymNode as error:
+        try:
+            program = _exported(module, arguments, by_buffers=True)
+        except Exception:  # the first one says more
+            raise error from None
+        if program.graph_signature.buffers_to_mutate:  # the next call would decide by something else
+            raise
+        return program
 
 
 def _exported_either_way(module: nn.Module, arguments: Arguments) -> ExportedProgram:
@@ -117,11 +132,12 @@ def _conversions_left_out() -> Iterator[None]:
         yield
 
 
-def _exported(module: nn.Module, arguments: Arguments) -> ExportedProgram:
+def _exported(module: nn.Module, arguments: Arguments, by_buffers: bool = False) -> ExportedProgram:
     args, kwargs = arguments.filled(arguments.tensors)
     known = KnownValues()
     rows = MaskedRows(known.is_known)
-    with torch.no_grad(), quiet(), scans_kept(), _tensors_only(module, rows.check):
+    held = _buffers_known(module, known) if by_buffers else nullcontext()
+    with torch.no_grad(), quiet(), scans_kept(), _tensors_only(module, rows.check), held:
         with known, rows, _conversions_left_out():
             program = torch.export.export(module, args, kwargs, strict=False)
         return program.run_decompositions(decompositions())  # type: ignore[no-any-return]
@@ -160,6 +176,27 @@ def run_once(module: nn.Module, arguments: Arguments, name: str) -> None:
         raise ModelError(
             f"{said_by(error)} So '{name}' does not run on its example inputs {arguments}."
         ) from error
+
+
+@contextmanager
+def _buffers_known(module: nn.Module, known: KnownValues) -> Iterator[None]:
+    """While a module is exported: small buffers that have data are known."""
+    values = {key: buffer.clone() for key, buffer in module.named_buffers() if _is_small(buffer)}
+
+    def hold(called: nn.Module, _args: object) -> None:
+        for key, buffer in called.named_buffers():
+            if key in values:
+                known.hold(buffer, values[key])
+
+    handle = module.register_forward_pre_hook(hold)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _is_small(buffer: Tensor) -> bool:
+    return has_data(buffer) and buffer.numel() <= _SMALL
 
 
 @contextmanager

@@ -159,7 +159,7 @@ def _transformer(
     module, inputs = example_call(model, config, sizes.batch, seq)
     if sizes.phase == "prefill":
         return ModelSource(name, prefill(model), (inputs["input_ids"],))
-    return ModelSource(name, module, inputs, partial(of_transformers, module, inputs))
+    return ModelSource(name, module, inputs, partial(of_transformers, model, module, inputs))
 
 
 def _lengths(config: Any, sizes: _Sizes) -> tuple[int, int]:

@@ -91,6 +91,8 @@ def _pictures(call: Call, *of_each: int, part: Any = None) -> Tensor:
         filter(None, (getattr(config, name, None) for name in _SIZES)), 224
     )  # what most are trained on
     height, width = (size, size) if isinstance(size, int) else size
+    if "prompt_pixel_values" in call.takes:  # the size is of both, one above the other
+        height //= 2
     return torch.randn(call.batch, *of_each, _channels(config), height, width)
 
 

@@ -42,8 +42,11 @@ class OwnLoss(nn.Module):
         return loss
 
 
-def of_transformers(model: nn.Module, inputs: Mapping[str, Tensor]) -> Trainable:
-    """The model with labels: tokens for one that predicts tokens, else the first class."""
+def of_transformers(model: nn.Module, called: nn.Module, inputs: Mapping[str, Tensor]) -> Trainable:
+    """The model with labels: tokens for one that predicts tokens, else the first class.
+
+    `called` is the model, or the module around it that takes these inputs.
+    """
     if "labels" not in inspect.signature(model.forward).parameters:
         raise ModelError(
             f"{type(model).__name__} has no loss of its own: name an architecture with a head in its configuration's "
@@ -53,7 +56,7 @@ def of_transformers(model: nn.Module, inputs: Mapping[str, Tensor]) -> Trainable
     if tokens is None:
         first = next(iter(inputs.values()))
         tokens = torch.zeros(first.shape[0], dtype=torch.int64, device=first.device)
-    return OwnLoss(model), {**inputs, "labels": tokens.clone()}
+    return OwnLoss(called), {**inputs, "labels": tokens.clone()}
 
 
 def of_diffusers(model: nn.Module, inputs: Mapping[str, Any]) -> Trainable:

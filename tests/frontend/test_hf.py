@@ -208,6 +208,13 @@ def test_masks_that_decide_what_is_computed_are_fixed(spec):
     np.testing.assert_allclose(ours[0], found.reference(found.example_inputs)[0], rtol=1e-4, atol=1e-5)
 
 
+def test_the_loss_of_a_model_with_sizes_fixed(spec):
+    config = {**SIDES, "architectures": ["Siglip2ForImageClassification"]}
+    module, arguments = load_hf(spec(config), {"weights": "random"}).trainable()
+    assert "spatial_shapes" not in arguments
+    assert torch.isfinite(module(**arguments))
+
+
 def test_a_part_of_a_model_by_the_type_of_its_configuration(spec):
     """The library's tables name no class for it."""
     part = {**SIZES, "model_type": "owlv2_vision_model", "image_size": 8, "patch_size": 4}

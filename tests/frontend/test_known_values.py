@@ -117,3 +117,30 @@ class Converted(nn.Module):
 
 def test_a_conversion_to_what_it_is_is_left_out(check):
     check(Converted(), torch.randn(2, 3))
+
+
+class Switched(nn.Module):
+    """Decides by what its buffers hold."""
+
+    def __init__(self, counting=False):
+        super().__init__()
+        self.register_buffer("kernel", torch.tensor(3))
+        self.register_buffer("on", torch.tensor([0.0, 1.0]))
+        self.counting = counting
+
+    def forward(self, x):
+        if self.counting:
+            self.kernel += 1
+        left = self.kernel - 1
+        x = nn.functional.pad(x, (left, 0))
+        return x * 2 if self.on[1] > 0 else x
+
+
+def test_buffers_decide(check):
+    graph = check(Switched(), torch.randn(2, 3))
+    assert str(graph[graph.outputs[0]].type) == "f32[2,5]"
+
+
+def test_buffers_that_change_decide_nothing():
+    with pytest.raises(ModelError, match="depends on the values of its tensors"):
+        capture(Switched(counting=True), (torch.randn(2, 3),), "m")
