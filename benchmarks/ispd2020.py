@@ -1,11 +1,13 @@
 """The ISPD 2020 contest's inputs: our terms and bounds beside the published totals.
 
     python -m benchmarks.ispd2020 [--dir DIR] [--effort EFFORT] [--only A,B] [--out docs/placement.md]
+    python -m benchmarks.ispd2020 --weights 40,400 ...      # other weights of wire and adapters
 
 DIR holds `*.kgraph` files and, where published totals are to be compared with, `published.csv` with the columns case,
 winner_total and giga_total. Each input is solved in a process of its own, so that seconds and memory are its own;
 compiled code is made before, and timed apart. Each effort has a table of its own on the page; rows of inputs that were
-not run (`--only`) stay as they are there.
+not run (`--only`) stay as they are there. Under other weights than an input's own there are no published totals, and all
+efforts share a table.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ import json
 import multiprocessing
 import resource
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +44,8 @@ class Row:
     mebibytes: int
 
 
-def solve_file(path: str, effort: str) -> dict[str, Any]:
-    """Solve one input and judge it; runs in a process of its own."""
+def solve_file(path: str, effort: str, weights: tuple[str, str] | None) -> dict[str, Any]:
+    """Solve one input and judge it, by other weights of wire and adapters where asked; runs in a process of its own."""
     from wsc.placement.check import check
     from wsc.placement.effort import Effort
     from wsc.placement.ispd2020.evaluate import evaluate, faults
@@ -51,7 +54,10 @@ def solve_file(path: str, effort: str) -> dict[str, Any]:
     from wsc.placement.ispd2020.solution import spots_of
     from wsc.placement.solver import solve
 
-    graph = read_kgraph(Path(path))
+    graph, name = read_kgraph(Path(path)), Path(path).stem
+    if weights is not None:
+        graph = replace(graph, weights=(graph.weights[0], *map(Fraction, weights)))
+        name += f" {'/'.join(weights)} {effort}"
     began, cpu = time.perf_counter(), time.process_time()
     problem = problem_of(graph)
     placement = solve(problem, Effort(effort))
@@ -62,7 +68,7 @@ def solve_file(path: str, effort: str) -> dict[str, Any]:
     if wrong or score.total != placement.total:
         raise SystemExit(f"{path}: not lawful: {wrong}")
     return {
-        "name": Path(path).stem,
+        "name": name,
         "time": float(score.time),
         "wire": float(score.wire),
         "adapters": score.adapters,
@@ -125,7 +131,7 @@ def summary(lines: list[str]) -> str:
     )
 
 
-def lines(folder: Path, effort: str, only: set[str]) -> list[str]:
+def lines(folder: Path, effort: str, only: set[str], weights: tuple[str, str] | None) -> list[str]:
     """A line for each input, printed as it is solved."""
     known = published(folder)
     paths = [path for path in sorted(folder.glob("*.kgraph")) if not only or path.stem in only]
@@ -136,7 +142,7 @@ def lines(folder: Path, effort: str, only: set[str]) -> list[str]:
     print(HEAD)
     for path in paths:
         with context.Pool(1) as pool:
-            row = Row(**json.loads(json.dumps(pool.apply(solve_file, (str(path), effort)))))
+            row = Row(**json.loads(json.dumps(pool.apply(solve_file, (str(path), effort, weights)))))
         told.append(line(row, known.get(row.name)))
         print(told[-1], flush=True)
     print(f"\n{summary(told)}")
@@ -160,17 +166,17 @@ def warm_up() -> None:
     print(f"compiled or loaded in {time.perf_counter() - began:.1f} s\n")
 
 
-def write(file: Path, effort: str, told: list[str]) -> None:
-    """Puts the lines into the effort's table on a page, in place of those of the same inputs."""
-    start, end = (f"<!-- ispd2020 {effort}: {edge} -->" for edge in ("begin", "end"))
+def write(file: Path, table: str, head: str, told: list[str]) -> None:
+    """Puts the lines into a table on a page, in place of those of the same inputs."""
+    start, end = (f"<!-- ispd2020 {table}: {edge} -->" for edge in ("begin", "end"))
     page = file.read_text(encoding="utf-8")
     if start not in page or end not in page:
-        raise SystemExit(f"{file} has no place for the table of effort {effort!r}: {start} and {end}")
+        raise SystemExit(f"{file} has no place for the table {table!r}: {start} and {end}")
     before, rest = page.split(start)
     old, after = rest.split(end)
     rows = {it.split("|")[1].strip(): it for it in [*_rows_of(old), *told]}
     every = [rows[name] for name in sorted(rows)]
-    text = "\n".join([f"Effort `{effort}`.", "", HEAD, *every, "", summary(every)])
+    text = "\n".join([head, "", HEAD, *every, "", summary(every)])
     file.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
 
 
@@ -179,17 +185,27 @@ def _rows_of(text: str) -> list[str]:
     return [it for it in text.splitlines() if it.startswith("|")][2:]
 
 
+def _weights(text: str) -> tuple[str, str]:
+    wire, adapter = text.split(",")
+    return str(Fraction(wire)), str(Fraction(adapter))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="The placer on the ISPD 2020 contest's inputs.")
     parser.add_argument("--dir", type=Path, default=DIR, help="the folder of .kgraph files")
     parser.add_argument("--effort", choices=("low", "medium", "high"), default="high")
     parser.add_argument("--only", default="", help="names of inputs, separated by commas")
+    parser.add_argument(
+        "--weights", type=_weights, metavar="WIRE,ADAPTER", help="in place of the inputs' own, e.g. 40,400"
+    )
     parser.add_argument("--out", type=Path, help="write the table between the marks of this page")
     args = parser.parse_args()
     warm_up()
-    told = lines(args.dir, args.effort, set(filter(None, args.only.split(","))))
-    if args.out is not None:
-        write(args.out, args.effort, told)
+    told = lines(args.dir, args.effort, set(filter(None, args.only.split(","))), args.weights)
+    if args.out is not None and args.weights is None:
+        write(args.out, args.effort, f"Effort `{args.effort}`.", told)
+    elif args.out is not None:
+        write(args.out, "other weights", "Graphs under other weights of wire and adapters, by effort.", told)
 
 
 if __name__ == "__main__":
