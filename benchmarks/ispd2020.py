@@ -6,8 +6,8 @@
 DIR holds `*.kgraph` files and, where published totals are to be compared with, `published.csv` with the columns case,
 winner_total and giga_total. Each input is solved in a process of its own, so that seconds and memory are its own;
 compiled code is made before, and timed apart. Each effort has a table of its own on the page; rows of inputs that were
-not run (`--only`) stay as they are there. Under other weights than an input's own there are no published totals, and all
-efforts share a table.
+not run (`--only`) stay as they are there. Under other weights than an input's own nothing is published, and all efforts
+share a table.
 """
 
 from __future__ import annotations
