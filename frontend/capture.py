@@ -9,6 +9,7 @@ from itertools import chain
 
 import torch
 from torch import nn
+from torch.export import ExportedProgram
 from torch.func import functional_call
 
 from wsc.compiler.errors import ModelError, UnsupportedModel
@@ -80,13 +81,14 @@ def capture(module: nn.Module, example_inputs: ExampleInputs, name: str) -> Capt
     arguments = Arguments.of(module, example_inputs)
     if tensors and all(tensor.is_meta for tensor in tensors.values()):
         arguments = arguments.on_meta()
+    program = export_program(module, arguments, name)
     try:
-        tensors, model, state_buffers = _lowered(module, arguments, name, tensors)
+        tensors, model, state_buffers = _lowered(program, name, tensors)
     except UnsupportedModel:
         if not _changed_by_running(module, arguments, name):
             raise
         # It has put its weights in order, as modules do in their first call, and will not again.
-        tensors, model, state_buffers = _lowered(module, arguments, name, tensors)
+        tensors, model, state_buffers = _lowered(export_program(module, arguments, name), name, tensors)
     names = tuple(node.name for node in model.graph.inputs)
     examples = (*arguments.tensors, *(tensors[key] for key in state_buffers))
     arrays = tuple(map(to_numpy, examples)) if all(map(has_data, examples)) else None
@@ -94,10 +96,9 @@ def capture(module: nn.Module, example_inputs: ExampleInputs, name: str) -> Capt
 
 
 def _lowered(
-    module: nn.Module, arguments: Arguments, name: str, tensors: Mapping[str, torch.Tensor]
+    program: ExportedProgram, name: str, tensors: Mapping[str, torch.Tensor]
 ) -> tuple[Mapping[str, torch.Tensor], Model, tuple[str, ...]]:
     """The tensors of the program, its model, and the buffers that are inputs."""
-    program = export_program(module, arguments, name)
     # Export takes tensors of several parts, such as quantised weights, apart: the parts are known to it alone.
     known = {**program.state_dict, **tensors}
     return known, *lower(program, name, known)
