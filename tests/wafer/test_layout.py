@@ -86,7 +86,7 @@ def test_the_first_axis_of_a_direction_is_the_slowest() -> None:
 
 
 def test_an_axis_that_is_not_there() -> None:
-    with pytest.raises(ValueError, match="'z' is not in list"):
+    with pytest.raises(ValueError, match="'z' is no axis of the mesh"):
         Mesh((MeshAxis("a", 2, "x"),)).pitch("z")
 
 
