@@ -142,12 +142,17 @@ def staged(model: str, target: str, options: dict[str, str]) -> Stages:
         selection.target.simulate(emitted, selection.machine, None)
         times.append(clock())
     except UserError as error:
-        return Stages(model, target, error=f"{type(error).__name__}: {str(error).split('. ')[0]}")
+        return Stages(model, target, error=f"{type(error).__name__}: {_short(error)}")
     spent = [after - before for before, after in pairwise(times)]
     distinct = entries_to_say(legal.graph, repeated_blocks(legal.graph))
     capture_s, passes_s, plan_s, emit_s, simulate_s = spent
     nodes = len(legal.graph.nodes)
     return Stages(model, target, nodes, distinct, capture_s, passes_s, plan_s, emit_s, simulate_s)
+
+
+def _short(error: UserError) -> str:
+    """The first sentence, up to where a list begins."""
+    return str(error).splitlines()[0].split(". ")[0].rstrip(":")
 
 
 def _in_a_process(model: str, target: str, options: dict[str, str]) -> Stages:

@@ -44,9 +44,9 @@ class Agreeing:
     is changed in up to so many `steps`.
     """
 
-    looks: int = 16
-    snakes: int = 6
-    steps: int = 3
+    looks: int = 8
+    snakes: int = 4
+    steps: int = 2
 
     def __post_init__(self) -> None:
         if min(self.looks, self.snakes, self.steps) < 0:
@@ -58,16 +58,16 @@ class SolveParams:
     """The work to do; raises VerificationError for figures that make no sense.
 
     `limits` times are tried for snakes, `folding` is how thoroughly the chain is folded, and `levels` are open to the
-    annealing. `starts` trees are annealed for
-    `moves` moves each; of the results the better half is annealed again, twice as long, until one is left (`rounds`
-    at most). `splits` bounds the slicing of chains in order: it holds runs to a length (beyond about 120 blocks).
-    `rows` limits are looked at for the best layout of a chain in one row; where that is far cheaper than any other
-    start and `trust_rows` is set, nothing else is tried. `agreeing` is how thoroughly rows of any blocks are looked for
-    whose neighbours agree on port tuples.
-    `reorder` counts the splits in other orders of the chain, tried for a shorter time where there are no weights.
-    Problems of up to `exact_blocks` blocks go to the exact model as a whole for `exact_effort` deterministic seconds
-    of the solver; the `polished` best placements are polished for `polish_effort` each. Efforts of 0 leave the exact
-    models out. The work of `first` comes before, and what it finds counts as well, so that more work is never worse.
+    annealing. `starts` trees are annealed for `moves` moves each; of the results the better half is annealed again,
+    twice as long, until one is left (`rounds` at most). `splits` bounds the slicing of chains in order: it holds runs
+    to a length (beyond about 120 blocks). `rows` limits are looked at for the best layout of a chain in one row; where
+    that is far cheaper than any other start and `trust_rows` is set, nothing else is tried. `agreeing` is how
+    thoroughly rows of any blocks are looked for whose neighbours agree on port tuples. `reorder` counts the splits in
+    other orders of the chain, tried for a shorter time where there are no weights. Problems of up to `exact_blocks`
+    blocks go to the exact model as a whole for `exact_effort` deterministic seconds of the solver; the `polished` best
+    placements are polished for `polish_effort` each, where adapters are not dear or `polish_ports` is set. Efforts of 0
+    leave the exact models out. The work of `first` comes before, and what it finds counts as well, so that more work is
+    never worse.
     """
 
     limits: int = 24
@@ -86,6 +86,7 @@ class SolveParams:
     exact_shapes: int = 20_000
     exact_effort: float = 0.5
     polish_effort: float = 4.0
+    polish_ports: bool = True
     first: SolveParams | None = None
 
     def __post_init__(self) -> None:
@@ -134,6 +135,7 @@ _LOW = SolveParams(
     trust_rows=True,
     exact_effort=0.5,
     polish_effort=0.5,
+    polish_ports=False,
 )
 _MEDIUM = SolveParams(
     folding=Folding(looks=24, limits=6, wholes=300, rung=12, fine=(1, 2)),
@@ -155,7 +157,7 @@ _HIGH = SolveParams(
     polished=4,
     reorder=30_000_000,
     rows=150,
-    agreeing=Agreeing(looks=32, snakes=12, steps=8),
+    agreeing=Agreeing(looks=16, snakes=8, steps=6),
     polish_effort=6.0,
     first=_MEDIUM,
 )

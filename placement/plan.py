@@ -12,6 +12,8 @@ from wsc.placement.result import Placed
 from wsc.placement.row import Row
 from wsc.placement.scene import Prices
 
+_DEAR = 32  # a thirty-second
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -31,6 +33,11 @@ def cost_of(problem: Problem, plan: Plan) -> int:
     return (
         plan.limit * prices.tick + half_hops_of(problem, plan.boxes) * prices.half_hop + odd * prices.adapter
     )
+
+
+def are_adapters_dear(problem: Problem, cost: int) -> bool:
+    """Whether an adapter for each net would cost a good part of what a placement does."""
+    return Prices.of(problem).adapter * len(problem.nets) * _DEAR >= cost
 
 
 def exact_cost_of(problem: Problem, menus: Catalogue, plan: Plan) -> int:

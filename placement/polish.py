@@ -8,11 +8,12 @@ from dataclasses import replace
 from wsc.placement import exact
 from wsc.placement.candidates import Catalogue
 from wsc.placement.effort import SolveParams
-from wsc.placement.plan import Plan, cost_of
+from wsc.placement.plan import Plan, are_adapters_dear, cost_of
 from wsc.placement.problem import Problem
 from wsc.placement.scene import Prices
 
 _HOPEFUL = 64  # polishing is not thought to save more than a sixty-fourth
+_MOST_WITH_PORTS = 4  # plans: with port tuples to choose each takes seconds
 _MOST_POLISHED = 200  # blocks: every pair is a constraint
 
 
@@ -23,11 +24,14 @@ def worth_polishing(problem: Problem, plans: Sequence[Plan]) -> list[Plan]:
     costs = [cost_of(problem, replace(it, ports=[])) for it in plans]
     least = min(costs)
     pairs = zip(plans, costs, strict=True)
-    return [
+    worth = [
         it
         for it, cost in pairs
         if it is best or max((cost - known) * _HOPEFUL - known, (cost - least) * _HOPEFUL - least) <= 0
     ]
+    if Prices.of(problem).adapter:
+        worth = sorted(worth, key=lambda it: cost_of(problem, it))[:_MOST_WITH_PORTS]
+    return worth
 
 
 def is_small(problem: Problem, menus: Catalogue, params: SolveParams) -> bool:
@@ -53,7 +57,8 @@ def faster(
 def polished(problem: Problem, menus: Catalogue, plan: Plan, params: SolveParams) -> Plan:
     """The plan after an exact model has moved its boxes for a shorter wire and fewer adapters."""
     ports = plan.ports
-    if plan.row is not None:
+    dear = plan.ports and are_adapters_dear(problem, cost_of(problem, plan))
+    if plan.row is not None or (dear and not params.polish_ports):
         return plan
     if is_small(problem, menus, params):
         whole = exact.Window.whole(problem)

@@ -14,15 +14,15 @@ from wsc.placement.drafts import Draft, drafts
 from wsc.placement.effort import SolveParams
 from wsc.placement.fastest import fastest_packing
 from wsc.placement.folded import Folded, Folder
-from wsc.placement.plan import Plan, cost_of
+from wsc.placement.plan import Plan, are_adapters_dear, cost_of
 from wsc.placement.problem import Problem
 from wsc.placement.reorder import reordered
 from wsc.placement.row import best_row
 from wsc.placement.scene import Prices
 from wsc.placement.slicing import Packing
+from wsc.placement.spread import Spread
 
 _HOPEFUL = 64  # a search is not thought to save more than a sixty-fourth
-_DEAR = 32  # adapters are dear where one for each net costs a thirty-second of all
 
 
 @dataclass(frozen=True)
@@ -56,22 +56,34 @@ def seeds_of(
     with ThreadPoolExecutor(1) as pool:  # beside this thread; compiled code runs free of Python's lock
         packed = None if prices.adapter else pool.submit(_packed, problem, menus, order, bound, params)
         some = drafts(problem, menus, prices, order, bound, params.limits)
-        snakes = [it.snake for it in some]
-        agreed = (
-            agreed_rows(problem, menus, prices, order, bound, snakes, params.agreeing)
-            if prices.adapter
-            else []
-        )
+
+        def lined() -> tuple[list[Plan], list[Folded]]:
+            """The best row, and folds."""
+            rowed = pool.submit(_rows, problem, menus, prices, bound, some, params.rows)
+            known = min((it.cost for it in some), default=LOSS)
+            folds = Folder(problem, menus, prices).folded(order, bound, known, params.folding) if some else []
+            return rowed.result(), folds
+
+        both = None
+        if (
+            params.trust_rows
+            and prices.adapter
+            and some
+            and len(some[0].snake.stops) == 1
+            and Spread.of(problem).path
+        ):
+            rows, folds = both = lined()
+            if _are_far_best(problem, rows, some, folds):
+                return Seeds(rows=rows, are_enough=True)
+        agreed = list[Laid]()
+        if prices.adapter:
+            snakes = [it.snake for it in some]
+            agreed = agreed_rows(problem, menus, prices, order, bound, snakes, params.agreeing)
         if params.trust_rows and agreed and _had_better_agree(problem, prices, some, agreed[0]):
-            single = len(agreed[0].stops) == 1
-            rows = _rows(problem, menus, prices, bound, some, params.rows) if single else []
-            return Seeds(agreed=agreed, rows=rows, are_enough=_are_far_best(problem, rows, some, ()))
+            return Seeds(agreed=agreed, rows=both[0] if both else [])
         packed = packed or pool.submit(_packed, problem, menus, order, bound, params)
         packing = packed.result()
-        known = min([*(it.cost for it in some), *(it.cost for it in agreed)], default=LOSS)
-        rowed = pool.submit(_rows, problem, menus, prices, bound, some, params.rows)
-        folds = Folder(problem, menus, prices).folded(order, bound, known, params.folding) if some else []
-        rows = rowed.result()
+        rows, folds = both or lined()
     found = Seeds(packing, some, agreed, rows, folds)
     trusted = params.trust_rows and _are_far_best(problem, found.plans, some, folds)
     return replace(found, are_enough=trusted)
@@ -81,7 +93,7 @@ def _had_better_agree(problem: Problem, prices: Prices, some: Sequence[Draft], a
     """Whether snakes cost more than rows that agree if each net takes an adapter, and adapters are dear."""
     each = len(problem.nets) * prices.adapter
     least = min((it.cost for it in some), default=LOSS)
-    return agreed.cost <= least + each and agreed.cost <= each * _DEAR
+    return agreed.cost <= least + each and are_adapters_dear(problem, agreed.cost)
 
 
 def _packed(
