@@ -9,7 +9,7 @@ from tests.compiler.graphs import graph
 from wsc.compiler.errors import VerificationError
 from wsc.compiler.ir.graph import Graph, Location, Node, State
 from wsc.compiler.ir.types import TensorType
-from wsc.compiler.ir.verify import verify
+from wsc.compiler.ir.verify import Verified, verify
 from wsc.compiler.ops import Input
 
 GOOD = graph(
@@ -61,3 +61,36 @@ def test_each_invariant_broken_once() -> None:
             verify(broken)
         messages.append(f"{what}: {caught.value}\n")
     golden.check("verify_errors.txt", "".join(messages))
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_what_was_right_in_a_graph_before_hides_nothing(what: str) -> None:
+    with pytest.raises(VerificationError) as alone:
+        verify(BROKEN[what])
+    verified = Verified()
+    verify(GOOD, verified)
+    with pytest.raises(VerificationError) as after:
+        verify(BROKEN[what], verified)
+    assert str(after.value) == str(alone.value)
+
+
+@pytest.mark.parametrize("operand", [X, W])
+def test_a_reader_is_asked_again_when_an_operand_changes_its_type(operand: Node) -> None:
+    """The reader is the very node that was right, and right again once the operand is as it was."""
+    verified = Verified()
+    verify(GOOD, verified)
+    other = replace(operand, type=TensorType.parse("f32[5,3]"))
+    changed = with_nodes(*(other if node is operand else node for node in (X, W)), Y)
+    for _ in range(2):  # what was refused is not taken for right
+        with pytest.raises(VerificationError, match=r"^node 'y' says f32\[2,4\], its op infers f32\["):
+            verify(changed, verified)
+    verify(GOOD, verified)
+
+
+def test_a_node_that_takes_the_place_of_another_in_memory_is_looked_at() -> None:
+    verified = Verified()
+    for _ in range(50):
+        verify(with_nodes(X, W, replace(Y)), verified)
+        wrong = with_nodes(X, W, replace(Y, type=TensorType.parse("f32[2,5]")))
+        with pytest.raises(VerificationError, match="its op infers"):
+            verify(wrong, verified)

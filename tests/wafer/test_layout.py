@@ -55,6 +55,22 @@ def test_what_is_no_mesh_is_refused(text: str) -> None:
         Mesh.parse(text)
 
 
+def test_lines_of_axes_are_folded_as_on_a_mesh_that_was_never_asked() -> None:
+    """Every line by itself and two at once, asked twice; what is no line is refused each time."""
+    mesh = Mesh.parse("a=2y b=3y c=2x d=5x")
+    lines = {("a*b",): "a*b=6y c=2x d=5x", ("c*d",): "a=2y b=3y c*d=10x", ("a*b", "c*d"): "a*b=6y c*d=10x"}
+    for _ in range(2):
+        assert mesh.folded("a", "d") == mesh
+        for names, text in lines.items():
+            assert str(mesh.folded(*names)) == str(mesh.folded(*reversed(names))) == text
+            assert [mesh.folded(*names).index(axis.name) for axis in mesh.folded(*names).axes] == [
+                *range(len(text.split()))
+            ]
+        for name in ("b*a", "b*c", "a*c"):
+            with pytest.raises(ValueError, match="is no line of the mesh"):
+                mesh.folded(name)
+
+
 # --- places of cores
 
 

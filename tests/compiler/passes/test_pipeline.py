@@ -7,6 +7,7 @@ from tests.compiler.graphs import model
 from tests.compiler.passes.checks import check_pass
 from wsc.compiler.errors import VerificationError
 from wsc.compiler.ir.model import Model
+from wsc.compiler.ir.types import TensorType
 from wsc.compiler.passes.pipeline import DEFAULT, Step, run_pipeline
 
 # Two residual branches as capture gives them: norms spelled out, masks built twice, weights transposed.
@@ -62,12 +63,24 @@ def careless(model: Model) -> Model:
     return Model(model.graph, {**model.weights, "b": np.zeros((6, 1), np.float32)})
 
 
+def widened(model: Model) -> Model:
+    """Gives a weight another type, and leaves its readers the nodes that they were."""
+    wide = TensorType.parse("f32[7,6]")
+    nodes = tuple(replace(n, type=wide) if n.name == "w" else n for n in model.graph.nodes)
+    weights = {**model.weights, "w": np.zeros(wide.shape, np.float32)}
+    return Model(replace(model.graph, nodes=nodes), weights)
+
+
 @pytest.mark.parametrize(
     ("apply", "message"),
     [
         (broken, "after pass 'broken': graph 'test': outputs ('gone',) are not all nodes"),
         (forgetful, "after pass 'forgetful': constant 'zero' has no bytes"),
         (careless, "after pass 'careless': weight 'b' says f32[6], its bytes are float32[6, 1]"),
+        (
+            widened,
+            "after pass 'widened': node 'wt' says f32[6,6], its op infers f32[6,7], at unknown place",
+        ),
     ],
 )
 def test_the_driver_names_the_pass_that_breaks_an_invariant(apply: object, message: str) -> None:
