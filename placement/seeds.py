@@ -124,7 +124,9 @@ def _are_far_best(
 ) -> bool:
     """Whether folds and drafts, but for drafts of the single row that a plan is the best of, are dearer than a plan
     by more than a search may make good, their adapters left out."""
-    cost = min((cost_of(problem, plan) for plan in plans), default=LOSS)
+    if not plans:
+        return False
+    cost = min(cost_of(problem, plan) for plan in plans)
     rows = 1 if any(plan.row for plan in plans) else 0
     others = [it.cost for it in some if len(it.snake.stops) > rows] + [it.cost for it in folds]
     return all((other - cost) * _HOPEFUL > cost for other in others)

@@ -1,6 +1,7 @@
 """What the solver promises: lawful, no faster than the bound, the same every time; and small cases known by hand."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from wsc.compiler.errors import DoesNotFit, VerificationError
 from wsc.placement.check import check
-from wsc.placement.problem import Block, Fabric, Net, Problem, Shape
+from wsc.placement.problem import Block, Fabric, Net, Problem, Shape, Weights
 from wsc.placement.result import from_json
 from wsc.placement.solver import SolveParams, solve
 
@@ -39,6 +40,16 @@ def test_a_chain_on_a_narrow_fabric_lies_in_a_line() -> None:
     assert placement.slowest == 5
     assert placement.wire_length == 2 * 2 * 2
     assert [at.y for at in placement.placed] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("adapter", [0, 1, 100])
+def test_what_no_rows_hold_is_found_where_costs_are_weighed(adapter: int) -> None:
+    """A tall block beside a square on a flat one: bars of rows would stick out."""
+    problem = chain(Fabric(3, 3), block("a", (1, 3, 9)), block("b", (2, 2, 9)), block("c", (2, 1, 9)))
+    weighed = replace(problem, weights=Weights(Fraction(1), Fraction(1), Fraction(adapter)))
+    placement = solve(weighed, replace(STRUCTURED, trust_rows=True))
+    assert check(weighed, placement) == []
+    assert (placement.slowest, placement.cores_used) == (9, 9)
 
 
 def test_fewest_cores_among_shapes_fast_enough() -> None:
