@@ -62,10 +62,10 @@ class Folder:
         """The chain folded at the most promising limits whose time alone costs less than `known`; the cheapest first.
 
         A coarse look at some of all limits, and then at the neighbours of the best, chooses those that are folded in
-        full. None for chains too long to be folded.
+        full. None for chains too long to be folded, and for a single block.
         """
         buckets = next((many for blocks, many in _BUCKETS if len(order) <= blocks), 0)
-        if not buckets or not work.limits:
+        if not buckets or not work.limits or len(order) < 2:
             return []
         last = min(known // self.prices.tick, bound + bound // _LATEST)
         steps = _steps(self.menus, self.problem.fabric.free, bound, last)

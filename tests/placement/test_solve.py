@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from wsc.compiler.errors import DoesNotFit, VerificationError
 from wsc.placement.check import check
+from wsc.placement.effort import Agreeing
 from wsc.placement.problem import Block, Fabric, Net, Problem, Shape, Weights
 from wsc.placement.result import from_json
 from wsc.placement.solver import SolveParams, solve
@@ -153,6 +154,38 @@ def test_any_placement_is_lawful_and_the_same_again(problem: Problem) -> None:
     assert placement.bound <= placement.slowest
     assert solve(problem, BRISK) == placement
     assert from_json(placement.to_json()) == placement
+
+
+@st.composite
+def weighed_problems(draw: st.DrawFn) -> Problem:
+    """Chains and other graphs whose shapes have port tuples, under weights of any order of magnitude."""
+    entries = st.tuples(*[st.integers(1, 3)] * draw(st.integers(0, 3)))
+    shapes = st.builds(Shape, st.integers(1, 4), st.integers(1, 4), st.integers(1, 20), ports=entries)
+    menus = draw(st.lists(st.lists(shapes, min_size=1, max_size=5).map(tuple), min_size=1, max_size=7))
+    end = st.integers(0, len(menus) - 1)
+    any_nets = st.lists(st.tuples(end, end).filter(lambda net: net[0] != net[1]), max_size=9)
+    ends = draw(st.just([(at, at + 1) for at in range(len(menus) - 1)]) | any_nets)
+    wire, adapter = draw(st.sampled_from([0, 1, 10])), draw(st.sampled_from([0, 1, 100]))
+    return Problem(
+        Fabric(10, 8),
+        tuple(Block(str(index), menu) for index, menu in enumerate(menus)),
+        tuple(Net(*net) for net in ends),
+        Weights(Fraction(1), Fraction(wire), Fraction(adapter)),
+    )
+
+
+@settings(max_examples=60)
+@given(weighed_problems(), st.booleans())
+def test_a_weighed_placement_is_lawful_and_above_its_bound(problem: Problem, trust: bool) -> None:
+    work = replace(BRISK, trust_rows=trust, polish_ports=not trust, agreeing=Agreeing(3, 2, 1))
+    try:
+        placement = solve(problem, work)
+    except DoesNotFit:
+        return
+    assert check(problem, placement) == []
+    assert placement.total is not None
+    assert placement.total_bound is not None
+    assert placement.total_bound <= placement.total
 
 
 @settings(max_examples=40)
