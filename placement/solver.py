@@ -69,7 +69,13 @@ def solve(
             stop.set()
     plan = None
     for each, heard in with_shares(params.steps(), told):
-        found, bound = _best(problem, ground, menus, bound, each, stop, heard)
+        try:
+            found, bound = _best(problem, ground, menus, bound, each, stop, heard)
+        except KeyboardInterrupt:  # outside the annealing, which hears of it by itself
+            if plan is None:
+                raise
+            stop.set()
+            break
         if found is not None and (
             plan is None or exact_cost_of(problem, menus, found) < exact_cost_of(problem, menus, plan)
         ):
@@ -96,12 +102,16 @@ def _best(
     if is_small(problem, menus, params) and (plan is None or plan.limit > bound):
         plan, bound = faster(problem, menus, bound, plan, params)
         plans = [] if plan is None else [plan]
-    if plan is None or stop.asked():
-        return plan, bound
-    worth = worth_polishing(problem, plans)
-    with ThreadPoolExecutor(WORKERS) as pool:
-        done = list(pool.map(lambda it: polished(problem, menus, it, params), worth))
-    return min(done, key=lambda it: cost_of(problem, it)), bound
+    if not plans:
+        return None, bound
+    if not stop.asked():
+        plans = worth_polishing(problem, plans)
+        try:
+            with ThreadPoolExecutor(WORKERS) as pool:
+                plans = list(pool.map(lambda it: polished(problem, menus, it, params), plans))
+        except KeyboardInterrupt:
+            stop.set()
+    return min(plans, key=lambda it: cost_of(problem, it)), bound
 
 
 def _searched(

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsc.compiler.errors import DoesNotFit, VerificationError
+from wsc.placement import solver
 from wsc.placement.check import check
 from wsc.placement.effort import Agreeing
 from wsc.placement.problem import Block, Fabric, Net, Problem, Shape, Weights
@@ -51,6 +52,29 @@ def test_what_no_rows_hold_is_found_where_costs_are_weighed(adapter: int) -> Non
     placement = solve(weighed, replace(STRUCTURED, trust_rows=True))
     assert check(weighed, placement) == []
     assert (placement.slowest, placement.cores_used) == (9, 9)
+
+
+def test_what_an_effort_found_is_not_lost_where_the_next_is_interrupted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    problem = chain(Fabric(7, 2), *(block(name, (2, 2, 5), (2, 1, 10)) for name in "abc"))
+    whole, best = solve(problem, BRISK), solver._best
+    calls = iter((best, interrupt))
+    monkeypatch.setattr(solver, "_best", lambda *args: next(calls)(*args))
+    placement = solve(problem, replace(BRISK, first=BRISK))
+    assert placement == replace(whole, interrupted=True)
+
+
+def test_what_was_found_is_not_lost_where_its_polish_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = chain(Fabric(7, 2), *(block(name, (2, 2, 5), (2, 1, 10)) for name in "abc"))
+    monkeypatch.setattr(solver, "polished", interrupt)
+    placement = solve(problem, BRISK)
+    assert placement.interrupted
+    assert check(problem, placement) == []
+
+
+def interrupt(*_: object) -> tuple[None, int]:
+    raise KeyboardInterrupt
 
 
 def test_fewest_cores_among_shapes_fast_enough() -> None:
