@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from wsc.backends.wafer.instructions import Keep, Load, Multicast, Recv, Send
 from wsc.backends.wafer.machine import Wafer
-from wsc.backends.wafer.program import Buffer, Instruction
+from wsc.backends.wafer.program import Buffer, Instruction, Loop, Repeat
+from wsc.backends.wafer.sequential.cost import Known
 from wsc.backends.wafer.sequential.dims import Dims
 from wsc.backends.wafer.sequential.draft import Axes, Conflict, Draft, Value, lines
 from wsc.backends.wafer.sequential.lower import Lowering
@@ -15,7 +16,7 @@ from wsc.backends.wafer.sequential.roll import Rolled
 from wsc.compiler.ir.graph import Graph, Node
 from wsc.compiler.ir.types import TensorType
 from wsc.compiler.layout import Cut, Layout, Mesh
-from wsc.compiler.ops import Constant, Elementwise, Parameter
+from wsc.compiler.ops import Constant, Elementwise, Parameter, Reshape
 from wsc.compiler.passes.rewrite import weight_key
 
 
@@ -235,3 +236,18 @@ class Builder:
             kept = replace(layout, cuts=tuple(cuts))
             value = self.draft.add(Keep(axis.name, dim), [value], value.dtype, value.slots, kept)
         return value
+
+
+def instructions_in(body: Iterable[Instruction]) -> int:
+    """Instructions that take code: descriptors of a reshape are those of its reader."""
+    count = 0
+    waiting = list(body)
+    while waiting:
+        op = waiting.pop().op
+        if isinstance(op, Known):
+            count += op.count
+            continue
+        count += not isinstance(op, Reshape)
+        if isinstance(op, (Loop, Repeat)):
+            waiting += op.body
+    return count
