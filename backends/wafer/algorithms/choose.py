@@ -58,9 +58,7 @@ def _by_root(options: list[tuple[str, int | None, int]]) -> list[list[tuple[str,
     return [list(found) for _, found in groupby(options, key=lambda option: option[2])]
 
 
-def _best_group(
-    groups: list[int], words: int, parts: int, machine: Wafer, root: int, pitch: int
-) -> int:
+def _best_group(groups: list[int], words: int, parts: int, machine: Wafer, root: int, pitch: int) -> int:
     """The first of the groups with which two phases take the fewest cycles."""
     sizes = np.array(groups, np.int64)
     first = _two_phases(sizes, words, parts - root, machine, pitch)

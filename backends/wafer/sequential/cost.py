@@ -23,6 +23,13 @@ from wsc.backends.wafer.program import Buffer, Instruction, Loop, Repeat
 from wsc.compiler.layout import Mesh
 from wsc.compiler.ops import Contract, Reshape
 
+_OVER = 1e3  # cycles that a byte too many counts for, while cuts are searched
+
+
+def too_large(bytes: int, machine: Wafer) -> float:
+    """Cycles that count for what a core would hold beyond its memory."""
+    return _OVER * max(0, bytes - machine.core.sram_bytes)
+
 
 @dataclass(frozen=True)
 class Known:

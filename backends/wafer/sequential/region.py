@@ -10,18 +10,16 @@ from wsc.backends.wafer.estimate import code_bytes
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import Buffer
 from wsc.backends.wafer.sequential.assign import Cuts, has_tokens, outer_parts, search
-from wsc.backends.wafer.sequential.cost import expected_cycles, known_in
+from wsc.backends.wafer.sequential.cost import expected_cycles, known_in, too_large
 from wsc.backends.wafer.sequential.dims import Dims
 from wsc.backends.wafer.sequential.draft import Conflict
 from wsc.backends.wafer.sequential.memory import placed
-from wsc.backends.wafer.sequential.priced import Pieces, PricedBuilder
+from wsc.backends.wafer.sequential.priced import Dearer, Pieces, PricedBuilder
 from wsc.backends.wafer.sequential.roll import Rolled
 from wsc.backends.wafer.sequential.segment import Builder, Drafted, Segment, instructions_in
 from wsc.compiler.errors import UnsupportedModel
 from wsc.compiler.ir.graph import Node
 from wsc.compiler.layout import Mesh, MeshAxis
-
-_OVER = 1e3  # cycles that a byte too many counts for, while cuts are searched
 
 
 @dataclass(frozen=True)
@@ -104,22 +102,23 @@ class _Price:
 
     def __init__(self, task: Task, segment: Segment, mesh: Mesh) -> None:
         self.task, self.segment, self.mesh = task, segment, mesh
-        self.pieces: Pieces = {}
+        self.pieces = Pieces()
 
-    def __call__(self, cuts: Cuts) -> float:
-        task, machine = self.task, self.task.machine
+    def __call__(self, cuts: Cuts, limit: float = inf) -> float:
+        """The price; where it is above the limit, infinite or the price."""
+        machine = self.task.machine
         try:
-            drafted = self._drafted(cuts)
-        except Conflict:
+            drafted = self._drafted(cuts, limit)
+        except (Conflict, Dearer):
             return inf
         cycles = expected_cycles(machine, self.mesh, {b.name: b for b in drafted.buffers}, drafted.body)
         held = sum(b.bytes for b in drafted.buffers if b.role != "local")
         largest = max((b.bytes for b in drafted.buffers if b.role == "local"), default=0)
-        largest = max(largest, *(known.largest for known in known_in(drafted.body)), 0)
+        largest = max([largest, *(known.largest for known in known_in(drafted.body))])
         code = code_bytes(instructions_in(drafted.body), machine) + machine.core.runtime_code_bytes
-        return cycles + _OVER * max(0, held + 2 * largest + code - machine.core.sram_bytes)
+        return cycles + too_large(held + 2 * largest + code, machine)
 
-    def _drafted(self, cuts: Cuts) -> Drafted:
+    def _drafted(self, cuts: Cuts, limit: float) -> Drafted:
         task = self.task
         return PricedBuilder(
             task.rolled,
@@ -131,6 +130,7 @@ class _Price:
             task.keys,
             task.fetch,
             pieces=self.pieces,
+            limit=limit,
         ).build()
 
 

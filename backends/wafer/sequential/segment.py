@@ -62,6 +62,20 @@ class Drafted:
     outward: tuple[tuple[str, str, Value], ...]  # stream's label, node, value
 
 
+@dataclass(frozen=True)
+class SourceKey:
+    """A weight, or a state, and how it lies; `said` tells it from others."""
+
+    name: str
+    layout: Layout
+    said: tuple[str, str]
+
+    @staticmethod
+    def of(name: str, layout: Layout) -> SourceKey:
+        """The key of a source in a layout."""
+        return SourceKey(name, layout, (name, str(layout)))
+
+
 @dataclass
 class Builder:
     """Drafts a segment on a mesh; raises Conflict where the cuts do not serve."""
@@ -134,11 +148,13 @@ class Builder:
 
     def source(self, name: str, other: Mapping[int, Axes]) -> Value:
         """The buffer of a weight, or of state, with some atoms cut otherwise than everywhere."""
-        layout = self.draft.layout(self.dims.atoms(name), other)
-        key = (name, str(layout))
-        if key not in self.known:
-            self.known[key] = self._source(self.graph[name], layout)
-        return self.known[key]
+        return self.source_at(SourceKey.of(name, self.draft.layout(self.dims.atoms(name), other)))
+
+    def source_at(self, key: SourceKey) -> Value:
+        """The buffer of a weight, or of state, that lies in a given way."""
+        if key.said not in self.known:
+            self.known[key.said] = self._source(self.graph[key.name], key.layout)
+        return self.known[key.said]
 
     def _source(self, node: Node, layout: Layout) -> Value:
         atoms = self.dims.atoms(node.name)
