@@ -36,9 +36,13 @@ def test_layers_are_alike(program):
         assert [type(i.op) for i in first.body] == [type(i.op) for i in kernel.body]
 
 
-def test_another_place_beside_dead_cores_is_another_kernel(program):
-    defects = Defects(dead_cores={"value": ((7, 7),), "source": "a test"})
-    alike = first_alike(program, WAFER.model_copy(update={"defects": defects}))
+def test_another_place_is_another_kernel_where_spare_cores_stand_in(program):
+    defects = Defects(
+        dead_cores={"value": ((3, 4),), "source": "a test"}, spare_columns={"value": 1, "source": "a test"}
+    )
+    wafer = WAFER.model_copy(update={"defects": defects})
+    assert not wafer.repair.whole
+    alike = first_alike(program, wafer)
     assert all(first.name == name for name, first in alike.items())
 
 
