@@ -275,20 +275,41 @@ def _narrow(kind: str) -> dict[str, Any]:
     """The default configuration of a model type of transformers, made small."""
     transformers = import_module("transformers")
     entries = dict(TRANSFORMERS.get(kind, {}))
-    named = entries.pop("class", None) or _class_of(kind)
-    config = narrowed(transformers.CONFIG_MAPPING[kind]().to_dict(), entries)
+    given = entries.pop("class", None)
+    default = transformers.CONFIG_MAPPING[kind]().to_dict()
+    config = narrowed(default, entries)
     left_out = {"dtype", "torch_dtype", "transformers_version"}
-    small = {key: value for key, value in config.items() if key not in left_out}
-    return {**small, "model_type": kind, "architectures": [named] if named else None}
+    small = {key: value for key, value in config.items() if key not in left_out} | {"model_type": kind}
+    names = [given] if given else _classes_of(kind, default)
+    built = (name for name in names if len(names) == 1 or _builds(small, name))
+    named = next(built, None)
+    return {**small, "architectures": [named] if named else None}
 
 
-def _class_of(kind: str) -> str | None:
-    names = import_module("transformers.models.auto.modeling_auto")
+def _classes_of(kind: str, default: dict[str, Any]) -> list[str]:
+    """The classes for the tasks that a model type is for, in their order; not those for a part of it."""
+    transformers = import_module("transformers")
+    tables = import_module("transformers.models.auto.modeling_auto")
+    parts = {value.get("model_type") for value in default.values() if isinstance(value, dict)}
+    found: dict[str, None] = {}
     for task in _TASKS:
-        found = getattr(names, f"MODEL_FOR_{task}_MAPPING_NAMES").get(kind)
-        if found:
-            return found if isinstance(found, str) else str(found[0])
-    return None
+        names = getattr(tables, f"MODEL_FOR_{task}_MAPPING_NAMES").get(kind) or ()
+        found |= dict.fromkeys((names,) if isinstance(names, str) else names)
+    return [name for name in found if getattr(transformers, name).config_class.model_type not in parts]
+
+
+def _builds(small: dict[str, Any], name: str) -> bool:
+    """Whether the library makes a model of this class of a configuration."""
+    import torch
+
+    transformers = import_module("transformers")
+    try:
+        config = transformers.CONFIG_MAPPING[small["model_type"]].from_dict(dict(small))
+        with torch.device("meta"):
+            getattr(transformers, name)._from_config(config)
+    except Exception:  # whatever it is, another may do
+        return False
+    return True
 
 
 def section(rows: Sequence[Row]) -> str:

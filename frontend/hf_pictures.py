@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import isqrt
 from typing import Any
 
@@ -13,6 +13,8 @@ from torch import Tensor
 from wsc.frontend.hf_call import Call
 from wsc.frontend.hf_trials import Way
 
+# How the names of arguments end that say how large each picture is.
+OF_SIZES = ("grid_thw", "grid_hw", "target_sizes", "image_sizes", "original_sizes", "spatial_shapes")
 _SIZES = ("image_size", "crop_size", "input_size")
 
 
@@ -83,6 +85,17 @@ def with_pictures(model: Any, config: Any, made: dict[str, Tensor]) -> Tensor:
     rows = sum(part.shape[:-1].numel() for part in ([found] if isinstance(found, Tensor) else found))
     marks = torch.full((len(tokens), rows // len(tokens)), mark, device=tokens.device)
     return torch.cat([marks, tokens.where(tokens != mark, 0 if mark else 1)], 1)
+
+
+def sizes_of(call: Call, name: str, inputs: Mapping[str, Any]) -> list[list[int]] | None:
+    """Rows and columns of each picture, of patches or of pixels as the name of the argument says; None for others."""
+    pixels = next((value for key, value in inputs.items() if key.startswith("pixel_values")), None)
+    if name not in ("target_sizes", "image_sizes", "original_sizes") or not isinstance(pixels, Tensor):
+        return None
+    size = getattr(call.of_pictures, "patch_size", None) or 1
+    rows, columns = (size, size) if isinstance(size, int) else size
+    by = (rows, columns) if name == "target_sizes" else (1, 1)
+    return [[pixels.shape[-2] // by[0], pixels.shape[-1] // by[1]]] * len(pixels)
 
 
 def _pictures(call: Call, *of_each: int, part: Any = None) -> Tensor:

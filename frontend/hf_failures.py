@@ -1,0 +1,99 @@
+"""What a call that failed says of its arguments: which it lacks, how wide they are, how many extents they have."""
+
+from __future__ import annotations
+
+import linecache
+import re
+from collections.abc import Collection, Iterator
+from itertools import islice
+from types import FrameType, TracebackType
+
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
+
+_RANK = re.compile(
+    r"Dimension out of range|values to unpack|Expected \d+D|too many indices|number of dimensions|nD"
+)
+
+
+def spoken_of(error: Exception, takes: Collection[str]) -> list[str]:
+    """The arguments of a call, of those that it takes, that its failure is about; the likeliest first."""
+    return list(dict.fromkeys([*_named(str(error), takes), *_missed(error.__traceback__, takes)]))
+
+
+def unwanted(error: Exception, given: Collection[str]) -> list[str]:
+    """The arguments, of those given, that the message says must not be there, or not with another."""
+    text = str(error)
+    if not re.search(r"\bboth\b|expected to be `?None|must be `?None|not supported|cannot", text):
+        return []
+    return list(_named(text, given))
+
+
+def of_other_widths(error: Exception, given: Tensor) -> Iterator[tuple[int, ...]]:
+    """Shapes of an argument with which the layer that stopped the call would take as much as it has weights for."""
+    for frame, _ in _innermost_first(error.__traceback__):
+        module, had = frame.f_locals.get("self"), frame.f_locals.get("input")
+        if not isinstance(module, nn.Linear | _ConvNd | nn.LayerNorm) or not isinstance(had, Tensor):
+            continue
+        place, width = _taken(module, had)
+        if had.dim() and had.shape[place] != width:
+            places = sorted(
+                range(1, given.dim()), key=lambda one: (one - given.dim() != place and one != place, -one)
+            )
+            for one in places:
+                if given.shape[one] == had.shape[place]:
+                    yield (*given.shape[:one], width, *given.shape[one + 1 :])
+        return
+
+
+def _taken(module: nn.Module, had: Tensor) -> tuple[int, int]:
+    """Which extent of its input a layer has weights for, and how many."""
+    if isinstance(module, nn.Linear):
+        return -1, module.in_features
+    if isinstance(module, _ConvNd):
+        return 1 if had.dim() == len(module.kernel_size) + 2 else 0, module.in_channels
+    shape = module.normalized_shape if isinstance(module, nn.LayerNorm) else ()
+    return -1, int(shape[-1])
+
+
+def of_other_rank(error: Exception, given: Tensor) -> Iterator[tuple[int, ...]]:
+    """Shapes of an argument with an extent of one more or less, where the call stopped because of their number."""
+    if not _RANK.search(str(error)) or given.dim() < 2:
+        return
+    if given.dim() < 5 and 1 not in given.shape[1:]:
+        yield (given.shape[0], 1, *given.shape[1:])
+    if given.dim() > 2:  # one of a single entry rather than others, else that after the batch
+        single = [one for one in range(1, given.dim()) if given.shape[one] == 1]
+        for one in single or [1]:
+            yield (*given.shape[:one], *given.shape[one + 1 :])
+
+
+def _named(text: str, takes: Collection[str]) -> Iterator[str]:
+    words = dict.fromkeys(re.findall(r"\w+", text))
+    yield from (word for word in words if word in takes)
+
+
+def _missed(trace: TracebackType | None, takes: Collection[str]) -> Iterator[str]:
+    """What was None on the line where the call stopped, or in the call that led there, the innermost first."""
+    for frame, instruction in _innermost_first(trace):
+        text = _text(frame, instruction)
+        names = [name for name, value in frame.f_locals.items() if value is None and name in takes]
+        yield from (name for name in names if re.search(rf"\b{name}\b", text))
+
+
+def _innermost_first(trace: TracebackType | None) -> list[tuple[FrameType, int]]:
+    """Frames, each with the instruction at which it is."""
+    frames: list[tuple[FrameType, int]] = []
+    while trace is not None:
+        frames.append((trace.tb_frame, trace.tb_lasti))
+        trace = trace.tb_next
+    return frames[::-1]
+
+
+def _text(frame: FrameType, instruction: int) -> str:
+    """The lines of what a frame was about."""
+    places = islice(frame.f_code.co_positions(), instruction // 2, None)
+    first, last, *_ = next(places, (None, None, None, None))
+    if first is None or last is None:
+        return ""
+    return "".join(linecache.getline(frame.f_code.co_filename, line) for line in range(first, last + 1))
