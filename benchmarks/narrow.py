@@ -11,7 +11,15 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from benchmarks.narrow_ties import Config, Layers, Ties, heads_of_stages, side_of_stages, with_sections
+from benchmarks.narrow_ties import (
+    Config,
+    Layers,
+    Ties,
+    heads_of_stages,
+    of_one_width,
+    side_of_stages,
+    with_sections,
+)
 
 _HEADS, _WIDTH, _INNER = 4, 64, 96
 # What an entry becomes where a model has it; one that is None stays so.
@@ -94,14 +102,18 @@ def _part(default: Mapping[str, Any], entries: Mapping[str, Any], ties: Ties, na
         if isinstance(value, dict):
             small[key] = _nested(key, value, ties, layers)
         else:
-            rule = None if name and key in _IN_STEP else RULES.get(key, RULES.get(names.get(key, "")))
+            rule = (
+                None
+                if name and key in _IN_STEP
+                else RULES.get(key, RULES.get(names.get(key, key.removesuffix("_per_layer"))))
+            )
             small[key] = _small(key, value, rule, ties.of_part(name), layers)
     small |= layers.told()
     if default.get("num_key_value_heads") == default.get("num_attention_heads") is not None:
         small["num_key_value_heads"] = small["num_attention_heads"]  # heads that are not grouped stay so
     small |= layers.given(default)
     small |= heads_of_stages(small) | side_of_stages(small)
-    _agree(small)
+    _agree(small, default)
     for key, value in entries.items():
         nested = isinstance(value, dict) and isinstance(default.get(key), dict)
         small[key] = _part(default[key], value, ties, key) if nested else value
@@ -123,7 +135,9 @@ def _nested(key: str, value: dict[str, Any], ties: Ties, layers: Layers) -> Any:
 def _small(key: str, value: Any, rule: Any, ties: Ties, layers: Layers) -> Any:
     if value is None or isinstance(value, bool | str | float):
         return value
-    if (value == 0 and key.endswith("dim")) or (value == 1 and "expert" in key):  # there is none, or no choice
+    if (value == 0 and key.endswith("dim")) or (
+        value == 1 and "expert" in key
+    ):  # there is none, or no choice
         return value
     if key == "depths" and isinstance(value, list | tuple):
         return [1] * len(value)
@@ -138,15 +152,9 @@ def _small(key: str, value: Any, rule: Any, ties: Ties, layers: Layers) -> Any:
     return list(rule) if of_one_kind and isinstance(rule, tuple) else rule if of_one_kind else value
 
 
-def _agree(small: Config) -> None:
+def _agree(small: Config, default: Mapping[str, Any]) -> None:
     """What must be the sum or the product of others."""
-    if (
-        small.get("mamba_n_heads")
-        and small.get("mamba_expand")
-        and isinstance(small.get("mamba_d_head"), int)
-    ):
-        wide = small.get("mamba_d_ssm") or small["mamba_expand"] * small["hidden_size"]
-        small["mamba_n_heads"] = wide // small["mamba_d_head"]
+    small |= of_one_width(small, default)
     if isinstance(sides := small.get("axial_pos_embds_dim"), list | tuple) and small.get("hidden_size"):
         small["axial_pos_embds_dim"] = [small["hidden_size"] // len(sides)] * len(sides)
     if isinstance(small.get("context_size"), int) and small.get("max_position_embeddings"):

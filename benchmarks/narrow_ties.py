@@ -19,18 +19,20 @@ _NO_WIDTHS = ("max_position_embeddings", "n_positions", "max_seq_len")  # that a
 _BY_LAYER = ("layer_types", "mlp_layer_types", "layers_block_type", "block_types")
 _STAGES = ("depths", "hidden_sizes", "conv_dims")
 OF_STAGES = ("out_features", "out_indices")  # names and numbers of layers that a backbone gives
+# Entries that say how many heads a state-space layer has, and how wide each is.
+_HEADS_OF_STATES = (("mamba_n_heads", "mamba_d_head"), ("n_mamba_heads", "mamba_headdim"))
 _PARTS_OF_HEADS = ("qk_nope_head_dim", "qk_rope_head_dim")
 _FEWEST, _MOST = 2, 5
 # Entries that say how wide something of another part is.
 _OTHER = (
     "cross|condition|cond|out|input|in|audio|speech|text|vision|image|encoder|decoder|backbone|qformer|llm|lm|"
-    "language|context|kv|projector|output|latent|feature"
+    "language|context|kv|projector|output|latent|feature|codebook"
 )
 _WIDTH_OF_OTHER = re.compile(
     rf"(^|_)({_OTHER})_(.*_)?(hidden_size|hidden_dim|dim|size|width|channels)$|_groups$"
 )
 _NO_WIDTH = re.compile(
-    r"vocab|image_size|patch|kernel|window|codebook|intermediate|ffn|^input_size$|max_|num_.*(?<!groups)$"
+    r"vocab|image_size|patch|kernel|window|codebook_size|intermediate|ffn|^input_size$|max_|num_.*(?<!groups)$"
 )
 _NUMBERS_LAYERS = re.compile(r"(index|indices|indexes|idx|idxs|layer_ids|hook_ids|layers|feature_layer)$")
 _PICTURES = ("vision_config", "image_config", "backbone_config")
@@ -243,3 +245,25 @@ def side_of_stages(small: Config) -> Config:
     if not isinstance(stages, list | tuple) or type(side) is not int or type(patch) is not int:
         return {}
     return {"image_size": max(side, patch * 2 ** (len(stages) - 1))}
+
+
+def of_one_width(small: Config, default: Mapping[str, Any]) -> Config:
+    """Heads and their widths, whose product is what is told apart by heads: a multiple of the hidden width."""
+    before, after = default.get("hidden_size"), small.get("hidden_size")
+    if not (_is_count(before) and _is_count(after)):
+        return {}
+    found: Config = {}
+    wide = default.get("attention_hidden_size")
+    if _is_count(wide) and wide % before == 0:
+        found["attention_hidden_size"] = wide // before * after
+        heads = default.get("num_attention_heads") or 1
+        if default.get("attention_head_dim") == wide // heads:
+            found["attention_head_dim"] = found["attention_hidden_size"] // small["num_attention_heads"]
+    for heads, width in _HEADS_OF_STATES:
+        if not (_is_count(small.get(heads)) and _is_count(small.get(width))):
+            continue
+        inner = small.get("mamba_d_ssm") or int(small.get("mamba_expand") or small.get("expand") or 1) * after
+        if small[heads] * small[width] != inner:
+            found[width] = max(inner // small[heads], 1)
+            found[heads] = inner // found[width]
+    return found

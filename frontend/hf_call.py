@@ -87,6 +87,16 @@ class Call:
             tokens = tokens.where(tokens != mark, word)
         return tokens
 
+    def words(self, *shape: int) -> Tensor:
+        """The same of the part that says what words are like."""
+        return self.tokens(self.text(), *shape)
+
+    @property
+    def side(self) -> int:
+        """Of a picture."""
+        side = getattr(self.of_pictures, "image_size", None) or 224
+        return int(side if isinstance(side, int) else side[0])
+
     @property
     def width(self) -> int:
         """Of the hidden states."""

@@ -12,7 +12,13 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 _RANK = re.compile(
-    r"Dimension out of range|values to unpack|Expected \d+D|too many indices|number of dimensions|nD"
+    r"Dimension out of range|values to unpack|Expected \d+D|too many indices|number of dimensions|for \d+D input"
+)
+_UNEQUAL = re.compile(
+    r"size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\) at non-singleton dimension (\d+)"
+)
+_PLACES = re.compile(
+    r"value tensor of shape \[(\d+).* cannot be broadcast to indexing result of shape \[(\d+)"
 )
 
 
@@ -46,6 +52,31 @@ def of_other_widths(error: Exception, given: Tensor) -> Iterator[tuple[int, ...]
         return
 
 
+def of_other_extents(error: Exception, given: Tensor) -> Iterator[tuple[int, ...]]:
+    """Shapes of an argument with the extent that what it met has."""
+    if found := _UNEQUAL.search(str(error)):
+        ours, theirs, place = (int(number) for number in found.groups())
+        for one, other in ((ours, theirs), (theirs, ours)):
+            if 0 < place < given.dim() and given.shape[place] == one:
+                yield (*given.shape[:place], other, *given.shape[place + 1 :])
+
+
+def longer(error: Exception) -> tuple[int, int] | None:
+    """How many places there are, and how many things for them, where these are not as many."""
+    found = _PLACES.search(str(error))
+    return (int(found[2]), int(found[1])) if found else None
+
+
+def tokens_of(error: Exception, given: Tensor) -> int:
+    """How many tokens a table knows that stopped a call because an argument, of numbers, is none of them; else 0."""
+    for frame, _ in _innermost_first(error.__traceback__):
+        table, had = frame.f_locals.get("self"), frame.f_locals.get("input")
+        if isinstance(table, nn.Embedding) and isinstance(had, Tensor):
+            same = had.is_floating_point() and had.numel() == given.numel() and given.is_floating_point()
+            return table.num_embeddings if same else 0
+    return 0
+
+
 def _taken(module: nn.Module, had: Tensor) -> tuple[int, int]:
     """Which extent of its input a layer has weights for, and how many."""
     if isinstance(module, nn.Linear):
@@ -60,12 +91,12 @@ def of_other_rank(error: Exception, given: Tensor) -> Iterator[tuple[int, ...]]:
     """Shapes of an argument with an extent of one more or less, where the call stopped because of their number."""
     if not _RANK.search(str(error)) or given.dim() < 2:
         return
-    if given.dim() < 5 and 1 not in given.shape[1:]:
-        yield (given.shape[0], 1, *given.shape[1:])
     if given.dim() > 2:  # one of a single entry rather than others, else that after the batch
         single = [one for one in range(1, given.dim()) if given.shape[one] == 1]
         for one in single or [1]:
             yield (*given.shape[:one], *given.shape[one + 1 :])
+    if given.dim() < 5 and 1 not in given.shape[1:]:
+        yield (given.shape[0], 1, *given.shape[1:])
 
 
 def _named(text: str, takes: Collection[str]) -> Iterator[str]:

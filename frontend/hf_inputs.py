@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -14,9 +13,16 @@ from torch import Tensor, nn
 
 from wsc.compiler.errors import ModelError
 from wsc.frontend.hf_call import Call
-from wsc.frontend.hf_completed import completed
-from wsc.frontend.hf_documents import from_documents
-from wsc.frontend.hf_pictures import OF_SIZES, flattened_patches, other_pixels, pixels, with_pictures
+from wsc.frontend.hf_completed import Taken, completed
+from wsc.frontend.hf_documents import from_documents, guessed
+from wsc.frontend.hf_pictures import (
+    OF_SIZES,
+    flattened_patches,
+    other_pixels,
+    pixels,
+    sizes_of,
+    with_pictures,
+)
 from wsc.frontend.hf_trials import Way, first_taken
 
 _FRAMES = 128  # of a spectrogram, where nothing says how many a model takes
@@ -43,9 +49,9 @@ def example_call(model: nn.Module, config: Any, batch: int, seq: int) -> tuple[n
         )
     chosen = taken[0]
     if not _plain(model, call, made):
+        takes = Taken(call.takes, call.asked, partial(_argument, call, wanted=True), partial(sizes_of, call))
         place = partial(_placed, model, config)
-        make = partial(_argument, call, wanted=True)
-        chosen = first_taken(model, taken) or completed(model, call, taken, make, place) or chosen
+        chosen = first_taken(model, taken) or completed(model, takes, taken, place) or chosen
     return chosen.of(model), dict(chosen.inputs)
 
 
@@ -59,7 +65,10 @@ def _made(model: nn.Module, call: Call, main: str) -> dict[str, Tensor]:
     wanted = {main, *call.asked, *_wanted(model, call, main)}
     made: dict[str, Tensor] = _series(call) if main == "past_values" else {}
     for name in call.takes:
-        if name in wanted - made.keys() and (tensor := _argument(call, name)) is not None:
+        if (
+            name in wanted - made.keys()
+            and (tensor := _argument(call, name, wanted=name == main)) is not None
+        ):
             made[name] = tensor
     return made
 
@@ -76,17 +85,9 @@ def _argument(call: Call, name: str, *, wanted: bool = False) -> Tensor | None:
     if (as_documented := from_documents(call, name)) is not None:
         return as_documented
     ending = next((ending for ending in _ENDINGS if name.endswith(ending)), None)
-    return _ENDINGS[ending](call) if ending else _guessed(call, name)
-
-
-def _guessed(call: Call, name: str) -> Tensor | None:
-    """A tensor by its annotation, as wide as the model; what it is really like is seen when it is tried."""
-    kind = re.search(r"(\w*)Tensor", str(call.takes[name].annotation)) if name in call.asked else None
-    if kind is None:
-        return None
-    if kind[1] in ("Long", "Int", "Bool"):
-        return torch.ones(call.batch, call.seq, dtype=torch.bool if kind[1] == "Bool" else torch.int64)
-    return torch.randn(call.batch, call.seq, call.width)
+    if ending:
+        return _ENDINGS[ending](call)
+    return guessed(name, call.takes[name].annotation, call.batch, call.seq, call.width)
 
 
 def _missing(call: Call, main: str, way: Way) -> list[str]:

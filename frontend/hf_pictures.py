@@ -136,6 +136,7 @@ def _packed(call: Call, grid: list[list[int]]) -> Iterator[Tensor]:
     yield torch.randn(count, channels * frames * height * width)
     yield torch.randn(count, channels, height, width)
     yield torch.randn(1, count, channels, height, width)
+    yield torch.randn(count, height, width, channels)
 
 
 def _padded(call: Call, made: dict[str, Tensor]) -> Way:

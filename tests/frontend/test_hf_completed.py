@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from wsc.frontend.hf_call import Call
-from wsc.frontend.hf_completed import completed
+from wsc.frontend.hf_completed import Taken, completed
 from wsc.frontend.hf_documents import documented, from_documents
 from wsc.frontend.hf_trials import Way
 
@@ -90,12 +90,21 @@ class Deep(nn.Module):
         self.inner = nn.Conv2d(3, 2, 1)
 
     def forward(self, sound):
-        batch, *_, columns = sound.shape
-        return self.inner(sound).reshape(batch, 2, -1, columns) + self.rows(sound)
+        _batch, _channels, _rows, _columns = sound.shape
+        return self.inner(sound)
 
-    def rows(self, sound):
-        _, _, rows, _ = sound.shape
-        return rows
+
+class Marked(nn.Module):
+    """A model that puts as many vectors as it has in the places that are marked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.own = nn.Parameter(torch.randn(5, 4))
+
+    def forward(self, input_ids, mask=None):
+        found = torch.zeros(*input_ids.shape, 4)
+        found[mask.bool()] = self.own.detach()
+        return found
 
 
 class Either(nn.Module):
@@ -117,20 +126,23 @@ class Either(nn.Module):
         (Needs(), {"sound": torch.randn(2, 7, 5)}, {"sound": (2, 7, 5), "words": (2, 3)}),
         (Needs(), {"sound": torch.randn(2, 7, 9)}, {"sound": (2, 7, 5), "words": (2, 3)}),
         (Deep(), {"sound": torch.randn(2, 3, 9)}, {"sound": (2, 3, 3, 9)}),
+        (Marked(), {"input_ids": torch.ones(1, 3, dtype=torch.int64)}, {"input_ids": (1, 5), "mask": (1, 5)}),
         (Either(), {"sound": torch.randn(2, 4)}, {"embeds": (2, 4)}),
     ],
     ids=[
         "one is missing",
         "one is missing, one has another width",
         "an extent more, and another width",
+        "more places",
         "another in its place",
     ],
 )
 def test_a_call_is_changed_by_what_its_failures_say(model, given, shapes):
     call = call_of(model.forward)
     sizes = {"words": (2, 3), "embeds": (2, 4)}
-    make = {name: torch.zeros(size) for name, size in sizes.items()}.get
-    found = completed(model, call, [Way(given)], make, lambda way: way)
+    made = {name: torch.zeros(size) for name, size in sizes.items()}
+    make = (made | {"mask": torch.ones(1, 3, dtype=torch.int64)}).get
+    found = completed(model, Taken(call.takes, call.asked, make), [Way(given)], lambda way: way)
     assert {name: tuple(value.shape) for name, value in found.inputs.items()} == shapes
 
 
@@ -143,8 +155,5 @@ def test_a_call_that_nothing_mends():
         def forward(self, sound):
             raise ValueError("no")
 
-    model = Never()
-    assert (
-        completed(model, call_of(model.forward), [Way({"sound": torch.zeros(1)})], {}.get, lambda w: w)
-        is None
-    )
+    taken = Taken(["sound"], ["sound"], {}.get)
+    assert completed(Never(), taken, [Way({"sound": torch.zeros(1)})], lambda way: way) is None
