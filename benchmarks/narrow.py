@@ -148,6 +148,8 @@ def _small(key: str, value: Any, rule: Any, ties: Ties, layers: Layers) -> Any:
         return tied
     if rule is None:
         return value
+    if key == "patch_size" and type(value) is int and isinstance(rule, int):
+        return min(value, rule)
     of_one_kind = isinstance(value, list | tuple) == isinstance(rule, tuple)
     return list(rule) if of_one_kind and isinstance(rule, tuple) else rule if of_one_kind else value
 

@@ -168,8 +168,10 @@ class Ties:
             for key, value in (*projected, *wide)
             if type(value) is int and value >= width // 2
         }
-        pictures = [Layers.of(default[name], {}) for name in _PICTURES if isinstance(default.get(name), dict)]
-        seen = (pictures[0].before, pictures[0].after) if pictures else (0, 0)
+        parts = [name for name in (*_PICTURES, *default) if isinstance(default.get(name), dict)]
+        layers = (Layers.of(default[name], {}) for name in parts if name.endswith("config"))
+        first = next((one for one in layers if one.before), None)
+        seen = (first.before, first.after) if first else (0, 0)
         return Ties(widths, _tokens(every, rules), seen, _heads(every, rules))
 
     def of_part(self, name: str) -> Ties:

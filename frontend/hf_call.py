@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from wsc.frontend.hf_documents import Documented, documented
 
+_LETTERS = 100  # tokens, where a configuration names no vocabulary
 _NOT_OF_WORDS = (
     "image",
     "video",
@@ -80,9 +81,10 @@ class Call:
 
     def tokens(self, config: Any, *shape: int) -> Tensor:
         """Random tokens of the vocabulary of a configuration, none of which stands for what is no word."""
-        tokens = torch.randint(0, config.vocab_size, shape or (self.batch, self.seq))
+        known = getattr(config, "vocab_size", None) or _LETTERS
+        tokens = torch.randint(0, known, shape or (self.batch, self.seq))
         special = {value for part in self.parts() for value in _special(part)}
-        word = next((one for one in range(3, config.vocab_size) if one not in special), 0)
+        word = next((one for one in range(3, known) if one not in special), 0)
         for mark in special:
             tokens = tokens.where(tokens != mark, word)
         return tokens

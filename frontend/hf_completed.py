@@ -123,6 +123,9 @@ def _in_place_of(value: Tensor, error: Exception) -> Iterator[Tensor]:
     if not value.is_floating_point():
         if "same dtype" in str(error):
             yield value.float()
+        for shape in of_other_extents(error, value):
+            places = [torch.arange(new) % old for new, old in zip(shape, value.shape, strict=True)]
+            yield value[torch.meshgrid(*places, indexing="ij")]
         return
     if "used as indices must be" in str(error):
         yield torch.ones(value.shape, dtype=torch.bool)

@@ -63,7 +63,7 @@ _EXTENTS: dict[str, Callable[[Known], int | None]] = {
     **dict.fromkeys(("num_choices", "num_queries", "num_points", "point_batch_size"), lambda call: 2),
     "max_num_tiles": lambda call: call.entry("max_num_tiles") or 1,
     **dict.fromkeys(("num_frames", "frames"), lambda call: call.entry("num_frames") or _FRAMES),
-    "feature_dim": lambda call: call.entry("num_mel_bins", "feature_size", "input_feat_per_channel"),
+    **dict.fromkeys(("feature_dim", "feature_size", "mel_bins", "num_mel_bins"), lambda call: _bins(call)),
 }
 
 
@@ -85,6 +85,10 @@ class Documented:
 
     kind: str
     extents: tuple[str, ...]
+
+
+def _bins(call: Known) -> int | None:
+    return call.entry("num_mel_bins", "feature_size", "input_feat_per_channel", "input_feat_size")  # type: ignore[no-any-return]
 
 
 def documented(text: str) -> Mapping[str, Documented]:

@@ -17,6 +17,8 @@ _RANK = re.compile(
 _UNEQUAL = re.compile(
     r"size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\) at non-singleton dimension (\d+)"
 )
+_MULTIPLE = re.compile(r"(?:not|be) a multiple of (\d+)")
+_SHORT = re.compile(r"greater than actual input size|must be at least one|less than the corresponding input")
 _PLACES = re.compile(
     r"value tensor of shape \[(\d+).* cannot be broadcast to indexing result of shape \[(\d+)"
 )
@@ -24,7 +26,8 @@ _PLACES = re.compile(
 
 def spoken_of(error: Exception, takes: Collection[str]) -> list[str]:
     """The arguments of a call, of those that it takes, that its failure is about; the likeliest first."""
-    return list(dict.fromkeys([*_named(str(error), takes), *_missed(error.__traceback__, takes)]))
+    missed = _missed(error.__traceback__, takes) if "None" in str(error) else ()
+    return list(dict.fromkeys([*_named(str(error), takes), *missed]))
 
 
 def unwanted(error: Exception, given: Collection[str]) -> list[str]:
@@ -54,6 +57,17 @@ def of_other_widths(error: Exception, given: Tensor) -> Iterator[tuple[int, ...]
 
 def of_other_extents(error: Exception, given: Tensor) -> Iterator[tuple[int, ...]]:
     """Shapes of an argument with the extent that what it met has."""
+    if (found := _MULTIPLE.search(str(error))) and given.dim() > 1:
+        whole = int(found[1])
+        for more in (1, 8):  # of what is halved on the way
+            yield (*given.shape[:-1], max(-(-given.shape[-1] // whole), more) * whole)
+    if _SHORT.search(str(error)) and given.dim() > 1:
+        rows = (4 * given.shape[-2],) if given.dim() > 3 else given.shape[1:-1][-1:]
+        yield (
+            *given.shape[: max(given.dim() - 2, 1)],
+            *rows,
+            (4 if given.dim() > 3 else 64) * given.shape[-1],
+        )
     if found := _UNEQUAL.search(str(error)):
         ours, theirs, place = (int(number) for number in found.groups())
         for one, other in ((ours, theirs), (theirs, ours)):

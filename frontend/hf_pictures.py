@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from math import isqrt
 from typing import Any
@@ -15,6 +16,7 @@ from wsc.frontend.hf_trials import Way
 
 # How the names of arguments end that say how large each picture is.
 OF_SIZES = ("grid_thw", "grid_hw", "target_sizes", "image_sizes", "original_sizes", "spatial_shapes")
+_PLACES_OF_PATCHES = re.compile(r"^(pixel|image|patch)_position_ids$")
 _SIZES = ("image_size", "crop_size", "input_size")
 
 
@@ -35,8 +37,7 @@ def other_pixels(call: Call, made: dict[str, Tensor]) -> Iterator[Way]:
     name = next((name for name in ("pixel_values", "hidden_states") if name in made), None)
     if name is None:
         return
-    for grid in (key for key in call.takes if key.endswith(("grid_thw", "grid_hw"))):
-        yield from _packed_ways(call, {grid: _grid(call, grid)}, made, name)
+    yield from _by_patches(call, made, name)
     if name == "hidden_states":
         return
     if "spatial_shapes" in call.takes:
@@ -52,6 +53,15 @@ def other_pixels(call: Call, made: dict[str, Tensor]) -> Iterator[Way]:
         yield Way({**made, name: _pictures(call, count), **more})
     if "input_ids" in made and name not in call.asked:
         yield Way({key: value for key, value in made.items() if key != name})
+
+
+def _by_patches(call: Call, made: dict[str, Tensor], name: str) -> Iterator[Way]:
+    """With pictures cut into patches, where an argument says how many, or where each is."""
+    for key in call.takes:
+        if key.endswith(("grid_thw", "grid_hw")):
+            yield from _packed_ways(call, {key: _grid(call, key)}, made, name)
+        elif name != "hidden_states" and _PLACES_OF_PATCHES.search(key):
+            yield _with_places(call, made, name, key)
 
 
 def _packed_ways(
@@ -116,7 +126,7 @@ def _channels(config: Any) -> int:
 
 def _side(call: Call) -> int:
     """Patches along a side of a small picture: twice as many as are merged."""
-    merged = call.entry("spatial_merge_size", "merge_size", "downsample_factor") or 1
+    merged = call.entry("spatial_merge_size", "merge_size", "downsample_factor", "pooling_kernel_size") or 1
     return 2 * max(int(merged) if isinstance(merged, int) else 2, 2)
 
 
@@ -137,6 +147,16 @@ def _packed(call: Call, grid: list[list[int]]) -> Iterator[Tensor]:
     yield torch.randn(count, channels, height, width)
     yield torch.randn(1, count, channels, height, width)
     yield torch.randn(count, height, width, channels)
+
+
+def _with_places(call: Call, made: dict[str, Tensor], name: str, places: str) -> Way:
+    """As many patches of each picture, with the column and the row of each."""
+    side, config = _side(call), call.of_pictures
+    size = getattr(config, "patch_size", None) or 16
+    patches = torch.randn(call.batch, side * side, _channels(config) * size**2)
+    rows = torch.arange(side * side)
+    grid = torch.stack([rows % side, rows // side], 1).expand(call.batch, -1, -1)
+    return Way({**made, name: patches, places: grid})
 
 
 def _padded(call: Call, made: dict[str, Tensor]) -> Way:
