@@ -28,10 +28,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from benchmarks.kept_back import DIFFUSERS, PICTURES, SECOND, THIRD, TRANSFORMERS, Tried
-from benchmarks.models import KEPT_BACK, PAGE, ROOT, first_sentence
+from benchmarks.kept_back import DIFFUSERS, LATER, PICTURES, TRANSFORMERS, Tried
+from benchmarks.models import first_sentence
 from benchmarks.narrow import narrowed
+from benchmarks.page import MODELS, ROOT, put_section
 
+HEADING = "## Models beside the list"
 TOLERANCE = 1e-4
 EXACT_TOLERANCE = 1e-9  # in 64 bits
 WORK_TOLERANCE = 1e-3
@@ -81,8 +83,7 @@ def main() -> None:
         rows = [_read(file) for pair in chosen if (file := _file(*pair, given)).exists()]
     text = section(rows)
     if not given.only:
-        before = PAGE.read_text(encoding="utf-8").partition(KEPT_BACK)[0]
-        PAGE.write_text(before + text, encoding="utf-8")
+        put_section(MODELS, text)
     print(json.dumps([asdict(row) for row in rows], indent=1) if given.json else text)
 
 
@@ -274,20 +275,41 @@ def _narrow(kind: str) -> dict[str, Any]:
     """The default configuration of a model type of transformers, made small."""
     transformers = import_module("transformers")
     entries = dict(TRANSFORMERS.get(kind, {}))
-    named = entries.pop("class", None) or _class_of(kind)
-    config = narrowed(transformers.CONFIG_MAPPING[kind]().to_dict(), entries)
+    given = entries.pop("class", None)
+    default = transformers.CONFIG_MAPPING[kind]().to_dict()
+    config = narrowed(default, entries)
     left_out = {"dtype", "torch_dtype", "transformers_version"}
-    small = {key: value for key, value in config.items() if key not in left_out}
-    return {**small, "model_type": kind, "architectures": [named] if named else None}
+    small = {key: value for key, value in config.items() if key not in left_out} | {"model_type": kind}
+    names = [given] if given else _classes_of(kind, default)
+    built = (name for name in names if len(names) == 1 or _builds(small, name))
+    named = next(built, None)
+    return {**small, "architectures": [named] if named else None}
 
 
-def _class_of(kind: str) -> str | None:
-    names = import_module("transformers.models.auto.modeling_auto")
+def _classes_of(kind: str, default: dict[str, Any]) -> list[str]:
+    """The classes for the tasks that a model type is for, in their order; not those for a part of it."""
+    transformers = import_module("transformers")
+    tables = import_module("transformers.models.auto.modeling_auto")
+    parts = {value.get("model_type") for value in default.values() if isinstance(value, dict)}
+    found: dict[str, None] = {}
     for task in _TASKS:
-        found = getattr(names, f"MODEL_FOR_{task}_MAPPING_NAMES").get(kind)
-        if found:
-            return found if isinstance(found, str) else str(found[0])
-    return None
+        names = getattr(tables, f"MODEL_FOR_{task}_MAPPING_NAMES").get(kind) or ()
+        found |= dict.fromkeys((names,) if isinstance(names, str) else names)
+    return [name for name in found if getattr(transformers, name).config_class.model_type not in parts]
+
+
+def _builds(small: dict[str, Any], name: str) -> bool:
+    """Whether the library makes a model of this class of a configuration."""
+    import torch
+
+    transformers = import_module("transformers")
+    try:
+        config = transformers.CONFIG_MAPPING[small["model_type"]].from_dict(dict(small))
+        with torch.device("meta"):
+            getattr(transformers, name)._from_config(config)
+    except Exception:  # whatever it is, another may do
+        return False
+    return True
 
 
 def section(rows: Sequence[Row]) -> str:
@@ -295,7 +317,7 @@ def section(rows: Sequence[Row]) -> str:
     passed = [row for row in rows if not row.error]
     share = len(passed) / max(len(rows), 1)
     lines = [
-        KEPT_BACK,
+        HEADING,
         "",
         "Written by `python -m benchmarks.models_kept`: other models of the same libraries, at small width,",
         "each from its configuration to the graph after all passes, its numbers compared with eager's (1e-4).",
@@ -330,32 +352,32 @@ def _of_near_scores(passed: Sequence[Row]) -> list[str]:
 
 def _of_first_tries() -> list[str]:
     """How the later lists fared before anything was mended for them."""
-    first = {library: [one.first for one in SECOND if one.library == library] for library in _libraries()}
-    told = ", ".join(f"{said.count('')} of {len(said)} of {library}" for library, said in first.items())
-    passed, given, share = _tried(SECOND)
-    third, not_called, of_called = _tried(THIRD)
-    return [
+    asked = {name: models for name, models in LATER.items() if all(one.first is not None for one in models)}
+    lines = [
         "",
-        f"The second list ({len(SECOND)} models, `benchmarks/kept_back_second.json`) at the first try: {passed} of",
-        f"{len(SECOND)} ({passed / len(SECOND):.0%}), {told}. For {given} of the others `hf:` made no or wrong",
-        f"arguments; of those that could be called, {share:.0%} passed.",
+        "Later lists at the first try, before anything was mended for their models. One is *not called* where `hf:`",
+        "made no or wrong arguments, the library has no model for the type, or its configuration made small",
+        "contradicts itself; networks of torchvision and timm are called with a picture.",
         "",
-        f"The third list ({len(THIRD)} model types of transformers drawn by lot, parts of models among them,",
-        f"`benchmarks/kept_back_third.json`) at the first try: {third} of {len(THIRD)} ({third / len(THIRD):.0%}).",
-        f"{not_called} of the others could not be called: `hf:` made no or wrong arguments, the library has no model",
-        f"for the type, or its configuration made small contradicts itself; of those called, {of_called:.0%} passed.",
+        "| list | models | pass | not called | of those called, pass | by library |",
+        "|---|---|---|---|---|---|",
     ]
+    return lines + [_of_first_try(name, models) for name, models in asked.items()]
 
 
-def _tried(models: Sequence[Tried]) -> tuple[int, int, float]:
-    """How many passed at the first try, how many could not be called, and what share of those called passed."""
-    passed = sum(not one.first for one in models)
-    not_called = sum(one.first.startswith(_NOT_CALLED) for one in models)
-    return passed, not_called, passed / (len(models) - not_called)
-
-
-def _libraries() -> list[str]:
-    return list(dict.fromkeys(one.library for one in SECOND))
+def _of_first_try(name: str, models: Sequence[Tried]) -> str:
+    passed = [one for one in models if not one.first]
+    not_called = [one for one in models if (one.first or "").startswith(_NOT_CALLED)]
+    libraries = {
+        library: f"{sum(one.library == library for one in passed)} of "
+        f"{sum(one.library == library for one in models)} of {library}"
+        for library in dict.fromkeys(one.library for one in models)
+    }
+    return (
+        f"| {name}, `benchmarks/kept_back_{name}.json` | {len(models)} | {len(passed)} "
+        f"({len(passed) / len(models):.0%}) | {len(not_called)} | "
+        f"{len(passed) / (len(models) - len(not_called)):.0%} | {', '.join(libraries.values())} |"
+    )
 
 
 def _of_work(rows: Sequence[Row]) -> list[str]:

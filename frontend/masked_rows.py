@@ -179,6 +179,8 @@ class MaskedRows(TorchFunctionMode):
 
     def _of_index(self, index: tuple[Any, ...]) -> _Rows:
         marks = [self._rows[p] for p in index if isinstance(p, Tensor) and p in self._rows]
+        if not marks:
+            refuse("an index is of those that were chosen")
         if not all(mark.are(marks[0]) for mark in marks):
             refuse("an index is made of two masks")
         return _Rows(1, marks[0].picked)
