@@ -99,7 +99,8 @@ class Layers:
         """Names and numbers of the layers that a backbone gives; its own choice where nothing says which those are."""
         found = {key: default[key] for key in OF_STAGES if key in default}
         if self.before == self.after:
-            return found
+            both = len(found) == len(OF_STAGES) and all(found.values())
+            return found if both else dict.fromkeys(found)
         numbers = [
             one if one < 0 else -(-one * self.after // self.before)
             for one in default.get("out_indices") or ()

@@ -67,7 +67,7 @@ def _made(model: nn.Module, call: Call, main: str) -> dict[str, Tensor]:
     for name in call.takes:
         if (
             name in wanted - made.keys()
-            and (tensor := _argument(call, name, wanted=name == main)) is not None
+            and (tensor := _argument(call, name, wanted=name in (main, "noise"))) is not None
         ):
             made[name] = tensor
     return made
@@ -164,7 +164,7 @@ def _placed(model: nn.Module, config: Any, way: Way) -> Way | None:
 
 def _wanted(model: Any, call: Call, main: str) -> set[str]:
     """What is made of arguments that have defaults: what the model is for."""
-    wanted = {"bbox", "qformer_input_ids", "noise_sequence"}
+    wanted = {"bbox", "qformer_input_ids", "noise_sequence", *({"noise"} & call.documents.keys())}
     if main == "input_ids" or {"input_ids", "pixel_values"} <= call.takes.keys():
         wanted.add("input_ids")
     if not _of_any_size(model, call):
