@@ -7,8 +7,8 @@ A model passes where it is captured, lowered and verified, and the reference int
 1e-4 after all passes. One that picks rows by their scores may order two that are nearer than rounding otherwise than
 eager, and all numbers after it are of other rows: such a model is asked again in 64 bits, and passes within 1e-9. Its
 work is compared with what torch's FlopCounterMode counts, where that differs over the calls that results need. Each
-runs in a process of its own, with limits of CPU seconds (`--seconds`) and memory, and what was found is kept (`--keep`), so that a run that was cut
-off goes on where it was.
+runs in a process of its own, with limits of CPU seconds (`--seconds`) and memory, and what was found is kept
+(`--keep`), so that a run that was cut off goes on where it was.
 """
 
 from __future__ import annotations
