@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from benchmarks.flops import Needed, counted_macs, needed_macs
-from benchmarks.models_kept import Row, _of_work
+from benchmarks.kept_back_page import Row, _of_work
 from wsc.frontend.capture import capture
 
 
