@@ -188,11 +188,11 @@ def _replace(config: Any, entries: Mapping[str, object]) -> None:
 
 
 def _mark_pictures(config: Any) -> None:
-    """The last token of the vocabulary stands for pictures, where the configuration leaves that open."""
-    if getattr(config, "image_token_id", 0) is None and (
-        size := getattr(config.get_text_config(), "vocab_size", 0)
-    ):
-        config.image_token_id = size - 1
+    """The last tokens of the vocabulary stand for pictures and videos, where the configuration leaves that open."""
+    size = getattr(config.get_text_config(), "vocab_size", 0)
+    for place, name in enumerate(("image_token_id", "video_token_id"), 1):
+        if getattr(config, name, 0) is None and size > place:
+            setattr(config, name, size - place)
 
 
 def _filled(model: nn.Module, sizes: _Sizes) -> None:
