@@ -8,6 +8,7 @@ from math import prod
 
 from wsc.backends.wafer.instructions import Multicast
 from wsc.backends.wafer.program import Buffer
+from wsc.backends.wafer.sequential.along import convolution, recurrence
 from wsc.backends.wafer.sequential.attention import Heads, Mask, attention, reduced
 from wsc.backends.wafer.sequential.draft import ACROSS, Axes, Conflict, Draft, Value, lines
 from wsc.backends.wafer.sequential.products import equation, letters_of, product, rings, shifted_product
@@ -24,8 +25,10 @@ from wsc.compiler.ops import (
     Norm,
     Op,
     Permute,
+    Recurrence,
     Reduce,
     Reshape,
+    Scan,
     Slice,
     Softmax,
     Update,
@@ -85,6 +88,9 @@ class Lowering:
         pairs = [(x, a) for x, found in zip(op.letters[2], out, strict=True) for a in found]
         slots = tuple(a for _, a in pairs)
         summed = [a for a, letter in of[0].items() if letter not in op.letters[2]]
+        if op.windows:
+            x, weight = (self._complete(name, of[i]) for i, name in enumerate(node.inputs))
+            return convolution(self.draft, op, x, weight, of, pairs)
         rows = [a for a, letter in of[0].items() if letter in op.letters[2] and letter not in op.letters[1]]
         along = rings(self.draft, rows, summed)
         x = self._complete(node.inputs[0], of[0])
@@ -153,11 +159,38 @@ class Lowering:
         assert isinstance(op, Reduce)
         (x,) = self.operands(node)
         atoms = [a for d in op.dims for a in self.draft.dims.of[node.inputs[0]][d]]
-        value = reduced(self.draft, x, atoms, "sum" if op.fn == "mean" else op.fn)
+        value = reduced(self.draft, x, atoms, _COMBINED.get(op.fn, op.fn))
         if op.fn != "mean":
             return value
         count = prod(self.graph[node.inputs[0]].type.shape[d] for d in op.dims)
         return self.draft.elementwise("mul", [value], (None, 1.0 / count))
+
+    def _recurrence(self, node: Node) -> Value:
+        op, draft = node.op, self.draft
+        assert isinstance(op, Recurrence)
+        factors, added, *initial = self.operands(node)
+        atoms = draft.dims.of[node.name][op.dim]
+        if len(atoms) > 1:
+            raise Conflict("the places of a recurrence are walked by several dimensions")
+        if set(added.atoms) != set(draft.dims.atoms(node.name)):
+            raise Conflict("a recurrence of what is broadcast")
+        if atoms:
+            return recurrence(draft, factors, added, initial[0] if initial else None, atoms[0])
+        if not initial:  # one place, and nothing before it
+            return added
+        return draft.elementwise("add", [draft.elementwise("mul", [factors, initial[0]]), added])
+
+    def _scan(self, node: Node) -> Value:
+        """Along a dimension that every core has whole."""
+        op = node.op
+        assert isinstance(op, Scan)
+        (x,) = self.operands(node)
+        atoms = self.draft.dims.of[node.name][op.dim]
+        if len(atoms) > 1:
+            raise Conflict("the places of a scan are walked by several dimensions")
+        if not atoms or atoms[0] not in x.slots:
+            return self._complete(node.inputs[0], dict.fromkeys(self.draft.dims.atoms(node.name), ""))
+        return self.draft.add(replace(op, dim=x.slots.index(atoms[0])), [x], x.dtype, x.slots)
 
     def _slice(self, node: Node) -> Value:
         """A part of an atom, one place of one after another; the core that holds it gives it to all."""
@@ -168,10 +201,12 @@ class Lowering:
         if before == after:
             return x
         outer = before[: len(before) - len(after)]
-        if not outer:  # an atom cut unevenly, which every core has whole
-            at = x.slots.index(before[0])
-            slots = (*x.slots[:at], after[0], *x.slots[at + 1 :])
-            return draft.add(replace(op, dim=at), [x], x.dtype, slots)
+        if not outer or before[len(outer) :] != after:  # atoms cut unevenly, which every core has whole
+            x = draft.merged(x, before)
+            at = x.slots.index(draft.joined(before))
+            slots = (*x.slots[:at], draft.joined(after), *x.slots[at + 1 :])
+            x = draft.add(replace(op, dim=at), [x], x.dtype, slots)
+            return draft.shaped(x, (*slots[:at], *after, *slots[at + 1 :]))
         place = op.start // prod(draft.extent(a) for a in after)
         for atom in reversed(outer):
             place, digit = divmod(place, draft.extent(atom))
@@ -236,6 +271,8 @@ class Lowering:
         return insert(self.draft, state, dim, index, self.draft.aligned(value, slots))
 
 
+_COMBINED = {"mean": "sum", "any": "max", "all": "min"}  # truth values: the largest, the smallest
+
 _RULES: Sequence[tuple[type[Op] | tuple[type[Op], ...], Callable[[Lowering, Node], Value]]] = (
     ((Reshape, Permute, Expand), Lowering._view),
     (Elementwise, Lowering._elementwise),
@@ -245,6 +282,8 @@ _RULES: Sequence[tuple[type[Op] | tuple[type[Op], ...], Callable[[Lowering, Node
     (Norm, Lowering._norm),
     (Softmax, Lowering._softmax),
     (Reduce, Lowering._reduce),
+    (Recurrence, Lowering._recurrence),
+    (Scan, Lowering._scan),
     (Slice, Lowering._slice),
     (Concat, Lowering._concat),
     (Gather, Lowering._gather),

@@ -17,6 +17,7 @@ from wsc.backends.wafer.sequential.region import Laid, Task, lay, lay_out, mesh_
 from wsc.backends.wafer.sequential.roll import Rolled, roll, unrolled
 from wsc.backends.wafer.sequential.segment import Segment
 from wsc.backends.wafer.sequential.tiles import Tilings
+from wsc.backends.wafer.sequential.trimmed import trimmed
 from wsc.compiler.errors import DoesNotFit, UnsupportedModel
 from wsc.compiler.ir.graph import Graph
 from wsc.compiler.ir.model import Model
@@ -69,7 +70,7 @@ class Wanted:
 
 def plan_sequential(model: Model, machine: Wafer, wanted: Wanted, fetch: bool = False) -> SequentialPlan:
     """The plan of least expected cycles that fits; raises DoesNotFit, or UnsupportedModel for ops without a layout."""
-    graph = with_causal(model.graph, model.weights)
+    graph = trimmed(with_causal(model.graph, model.weights))
     rolled = roll(graph)
     try:
         return _planned(model, rolled, machine, wanted, fetch)
@@ -89,7 +90,7 @@ def _planned(model: Model, rolled: Rolled, machine: Wafer, wanted: Wanted, fetch
 
 def whole_model(model: Model, machine: Wafer, wanted: Wanted, fetch: bool = False) -> Laid:
     """All layers on one region, whether they fit it or not; raises UnsupportedModel for ops without a layout."""
-    graph = with_causal(model.graph, model.weights)
+    graph = trimmed(with_causal(model.graph, model.weights))
     rolled = roll(graph)
     try:
         return _whole(model, rolled, machine, wanted, fetch)
