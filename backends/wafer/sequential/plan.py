@@ -18,6 +18,7 @@ from wsc.backends.wafer.sequential.roll import Rolled, roll, unrolled
 from wsc.backends.wafer.sequential.segment import Segment
 from wsc.backends.wafer.sequential.tiles import Tilings
 from wsc.backends.wafer.sequential.trimmed import trimmed
+from wsc.backends.wafer.sequential.untied import untied
 from wsc.compiler.errors import DoesNotFit, UnsupportedModel
 from wsc.compiler.ir.graph import Graph
 from wsc.compiler.ir.model import Model
@@ -71,13 +72,31 @@ class Wanted:
 def plan_sequential(model: Model, machine: Wafer, wanted: Wanted, fetch: bool = False) -> SequentialPlan:
     """The plan of least expected cycles that fits; raises DoesNotFit, or UnsupportedModel for ops without a layout."""
     graph = trimmed(with_causal(model.graph, model.weights))
+    apart = untied(graph)
+    try:
+        plan = _told_once(model, graph, machine, wanted, fetch)
+    except (DoesNotFit, UnsupportedModel):
+        if apart is graph:
+            raise
+        return _told_once(model, apart, machine, wanted, fetch)
+    if apart is graph or plan.wafers == 1:
+        return plan
+    try:
+        other = _told_once(model, apart, machine, wanted, fetch)
+    except (DoesNotFit, UnsupportedModel):
+        return plan
+    return min(plan, other, key=lambda found: (found.wafers, found.cycles))
+
+
+def _told_once(model: Model, graph: Graph, machine: Wafer, wanted: Wanted, fetch: bool) -> SequentialPlan:
+    """A plan with equal layers told once, or, where they must not all be cut alike, each by itself."""
     rolled = roll(graph)
     try:
         return _planned(model, rolled, machine, wanted, fetch)
     except UnsupportedModel:
         if not rolled.body:
             raise
-    return _planned(model, unrolled(graph), machine, wanted, fetch)  # told once, layers must all be cut alike
+    return _planned(model, unrolled(graph), machine, wanted, fetch)
 
 
 def _planned(model: Model, rolled: Rolled, machine: Wafer, wanted: Wanted, fetch: bool) -> SequentialPlan:
