@@ -9,7 +9,8 @@ from math import prod
 from wsc.backends.wafer.instructions import Multicast
 from wsc.backends.wafer.program import Buffer
 from wsc.backends.wafer.sequential.along import convolution, recurrence
-from wsc.backends.wafer.sequential.attention import Heads, Mask, attention, reduced
+from wsc.backends.wafer.sequential.attention import Heads, Mask, Seen, attention, reduced
+from wsc.backends.wafer.sequential.causal import window_of
 from wsc.backends.wafer.sequential.draft import ACROSS, Axes, Conflict, Draft, Value, lines
 from wsc.backends.wafer.sequential.products import equation, letters_of, product, rings, shifted_product
 from wsc.backends.wafer.sequential.tables import gather, insert
@@ -117,8 +118,9 @@ class Lowering:
         apart = self.draft.dims.apart.get(node.name)
         queries, keys, values = (dims[name] for name in node.inputs[:3])
         heads = Heads(queries, keys, values, apart)
+        seen = Seen(window_of(op)) if op.causal else None
         masks = Mask(mask[0], self._is_of_keys(node.inputs[3])) if mask else None
-        return attention(self.draft, heads, q, k, v, masks, op.scale, op.causal)
+        return attention(self.draft, heads, q, k, v, masks, op.scale, seen)
 
     def _is_of_keys(self, mask: str) -> bool:
         """Whether a mask has keys, or only queries; those that are spread over one or the other have but one."""
