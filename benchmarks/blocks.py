@@ -12,6 +12,7 @@ is against the first row of a target. What is distinct is one copy of each repea
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import subprocess
@@ -20,8 +21,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 
+from benchmarks.page import MODELS, ROOT, put_section
 from benchmarks.zoo import SAMPLES
 from wsc.compiler.errors import UserError
 from wsc.compiler.passes.pipeline import run_pipeline
@@ -31,19 +32,17 @@ from wsc.frontend.model_file import load
 from wsc.frontend.training import capture_training
 from wsc.frontend.training_step import Recipe, TrainingProgram, training_programs
 
-_ROOT = Path(__file__).resolve().parent.parent
-_PAGE = _ROOT / "docs" / "models.md"
 _SIZES = {"seq": "8", "dim": "32", "heads": "2", "vocab": "50"}
 _TRAINED_ON = ("wse2", "wse3", "h100x8", "isaac")
-# A model of Llama 3, the machine, and options of the target: as many wafers as hold it.
+# A model of Llama 3, the machine, and options of the target: as many wafers as hold it, and as many for both.
 _LLAMA: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("llama3_8b", "wse3", {"wafers": "1"}),
+    ("llama3_8b", "wse3", {"wafers": "4"}),
     ("llama3_70b", "wse3", {"wafers": "4"}),
     ("llama3_8b", "h100x8", {}),
     ("llama3_70b", "h100x8", {}),
 )
-STAGES = "## What grows with depth"
-_HEAD = f"""{STAGES}
+_HEAD = """## What grows with depth
 
 Written by `python -m benchmarks.blocks --stages --out`: CPU seconds of each stage, and in parentheses how often the
 first row of the same model and machine. *Nodes* are those of the graph after the passes; *distinct* counts one copy of
@@ -132,6 +131,7 @@ def staged(model: str, target: str, options: dict[str, str]) -> Stages:
         found = capture(source.module, source.example_inputs, name)
         captured, passes = found.model, found.passes
     times = [start, clock()]
+    gc.freeze()  # as the command does
     try:
         legal = legal_model(captured, selection, passes=passes)
         times.append(clock())
@@ -160,7 +160,7 @@ def _in_a_process(model: str, target: str, options: dict[str, str]) -> Stages:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [*command, json.dumps(options)],
-        cwd=_ROOT,
+        cwd=ROOT,
         env=environment,
         capture_output=True,
         text=True,
@@ -205,16 +205,6 @@ def _title(row: Stages) -> str:
     return f"{name}, training, {layers} layers" if layers else name
 
 
-def _into_page(table: str) -> None:
-    """Put the table before the models beside the list, in place of the one that is there."""
-    from benchmarks.models import KEPT_BACK
-
-    text = _PAGE.read_text(encoding="utf-8")
-    before, _, after = text.partition(KEPT_BACK)
-    before = before.partition(STAGES)[0]
-    _PAGE.write_text(before + _HEAD + table + "\n" + KEPT_BACK + after, encoding="utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--layers", type=int, nargs="+", default=[4, 8, 16, 32])
@@ -233,7 +223,7 @@ def main() -> None:
     if given.stages:
         stages = stage_rows(given.layers, given.targets)
         if given.out:
-            _into_page(stage_table(stages))
+            put_section(MODELS, _HEAD + stage_table(stages))
         print(json.dumps([asdict(row) for row in stages], indent=1) if given.json else stage_table(stages))
         return
     _of_training([measured(layers) for layers in given.layers], given.json)

@@ -27,6 +27,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.page import MODELS, ROOT, put_section
 from wsc.compiler.ir.graph import Graph
 from wsc.compiler.ir.model import Model
 from wsc.compiler.ops import Contract
@@ -35,12 +36,9 @@ from wsc.compiler.parts.part import parts_of
 if TYPE_CHECKING:
     from wsc.frontend.capture import Captured
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "models.md"
 MACHINES = {"wafer": "wse2", "cim": "isaac", "gpu_cluster": "h100x8"}  # the machine to ask
 WHOLE = {"attention", "softmax", "norm", "recurrence", "grouped", "topk"}
 SECONDS = 20.0  # of CPU for a target and a model; what a page can wait for, and no part of any result
-KEPT_BACK = "## Models beside the list"  # what `models_kept` writes below the table, and stays there
 HEAD = """# Models
 
 Written by `python -m benchmarks.models`. Full size, weights on the meta device, one input of the size that the zoo
@@ -72,8 +70,7 @@ def main() -> None:
         print(json.dumps(measured(given.decode, decode=True), indent=1))
         return
     rows = [run(name, given) for name in BY_NAME]
-    kept_back = "".join(PAGE.read_text(encoding="utf-8").partition(KEPT_BACK)[1:])
-    PAGE.write_text(HEAD + table(rows) + ("\n" + kept_back if kept_back else ""), encoding="utf-8")
+    put_section(MODELS, HEAD + table(rows))
     print(table(rows))
 
 

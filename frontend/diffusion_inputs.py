@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from wsc.frontend.hf_completed import Taken, completed
+from wsc.frontend.hf_documents import Documented, documented, from_documents, guessed
 from wsc.frontend.hf_inputs import placed
-from wsc.frontend.hf_trials import masks_fixed
+from wsc.frontend.hf_trials import Way, masks_fixed, of_values, stopped_by
 
+_SAMPLES = 16000  # of sound: a second at 16 kHz
 _FRAMES = 5  # of a video, where the configuration does not say
 # Entries that give the width of what a model is conditioned on, the first that there is.
 _WIDTHS = ("caption_channels", "joint_attention_dim", "text_embed_dim", "text_dim")
@@ -30,23 +35,91 @@ _OF_VIDEOS = {
 def diffusion_call(model: nn.Module, batch: int, seq: int) -> tuple[nn.Module, dict[str, object]]:
     """The module to call, a noisy latent, the time step, and what the model is conditioned on.
 
-    What has a default is left out. A model that decides by a mask of its text what to compute has the mask fixed.
+    What has a default is left out where the model does without it. Where it does not take the latent that its
+    configuration tells of, others are tried, and what its failures speak of is added. A model that decides by a mask
+    of its text what to compute has the mask fixed.
     """
-    way = masks_fixed(model, _inputs(model, batch, seq))
+    takes = inspect.signature(model.forward).parameters
+    asked = {name for name, taken in takes.items() if taken.default is taken.empty}
+    call = _Call(
+        model.config,
+        set(takes),
+        asked,
+        type(model).__name__,
+        batch,
+        seq,
+        next(iter(takes)),
+        documented(model.forward.__doc__ or ""),
+    )
+    place = partial(_placed, model, "return_dict" in takes)
+    kinds = {name: taken.annotation for name, taken in takes.items()}
+    inputs = _inputs(call, kinds)
+    way = masks_fixed(model, place(Way(inputs)).inputs)
+    error = stopped_by(model, way)
+    if error is not None and not of_values(error):
+        latents = (inputs[call.main], *_other_latents(call))
+        ways = [place(Way({**inputs, call.main: latent})) for latent in latents]
+        documents = {name: from_documents(call, name) for name in inputs}
+        told = {name: tensor for name, tensor in documents.items() if tensor is not None}
+        ways.insert(1, place(Way({**inputs, **told})))
+        taken = Taken(takes, asked, partial(_made, call, kinds, wanted=True))
+        found = completed(model, taken, ways, place)
+        way = masks_fixed(model, found.inputs) if found and not found.fixed else found or way
     return way.of(model), dict(way.inputs)
 
 
-def _inputs(model: nn.Module, batch: int, seq: int) -> dict[str, object]:
-    takes = inspect.signature(model.forward).parameters
-    asked = {name for name, taken in takes.items() if taken.default is taken.empty}
-    call = _Call(model.config, set(takes), asked, type(model).__name__, batch, seq)
-    made: dict[str, object] = {"hidden_states" if "hidden_states" in takes else "sample": _latent(call)}
-    for name, make in _MAKERS.items():
-        if name in takes and (value := make(call)) is not None:
-            made[name] = value
+def _placed(model: nn.Module, as_tuple: bool, way: Way) -> Way:
     device, dtype = next((p.device, p.dtype) for p in model.parameters())
-    tensors = torch.utils._pytree.tree_map_only(Tensor, lambda t: placed(t, device, dtype), made)
-    return {**tensors, "return_dict": False} if "return_dict" in takes else tensors
+    inputs = torch.utils._pytree.tree_map_only(Tensor, lambda t: placed(t, device, dtype), dict(way.inputs))
+    return Way({**inputs, "return_dict": False} if as_tuple else inputs, way.fixed)
+
+
+def _inputs(call: _Call, kinds: Mapping[str, object]) -> dict[str, object]:
+    made: dict[str, object] = {call.main: _latent(call)}
+    for name in [
+        *(name for name in _MAKERS if name in call.takes),
+        *(name for name in kinds if name in call.asked),
+    ]:
+        if name not in made and (value := _made(call, kinds, name)) is not None:
+            made[name] = value
+    return made
+
+
+def _made(call: _Call, kinds: Mapping[str, object], name: str, *, wanted: bool = False) -> object | None:
+    """An argument by its name, or else by its annotation; nothing where none tells anything."""
+    if name in _MAKERS:
+        with suppress(AttributeError, KeyError, TypeError):  # the configuration says nothing of such
+            if (value := _MAKERS[name](call)) is not None or not (wanted or name in call.asked):
+                return value
+    if kinds[name] in (int, "int"):
+        several = call.get(f"{name}s")
+        return several[0] if isinstance(several, list | tuple) else 1
+    if "latent" in name or (name.endswith(call.main) and not name.startswith("encoder")):
+        return _latent(call)
+    if name.endswith("input_ids"):
+        return call.words(call.batch, call.seq)
+    if (told := from_documents(call, name)) is not None:
+        return told
+    width = next((call.get(entry) for entry in (*_WIDTHS, *_LAST_WIDTHS) if call.get(entry)), 64)
+    kind = Tensor if kinds[name] is inspect.Parameter.empty else kinds[name]
+    made = guessed(name, kind, call.batch, call.seq, width if isinstance(width, int) else max(width))
+    return made.float() if made is not None and "mask" in name else made
+
+
+def _other_latents(call: _Call) -> Iterator[Tensor]:
+    """Pictures, videos, sound, sequences and states, as wide as the configuration says."""
+    height, width = call.size
+    channels = call.get("in_channels", 4)
+    sound = [(1, _SAMPLES), (_SAMPLES,)] if call.entry("sampling_rate", "sample_rate", "hop_length") else []
+    for shape in (
+        *sound,
+        (channels, height, width),
+        (channels, call.frames, height, width),
+        (call.frames, channels, height, width),
+        (channels, width),
+        (_patches(call), channels),
+    ):
+        yield torch.randn(call.batch, *shape)
 
 
 @dataclass(frozen=True)
@@ -59,10 +132,35 @@ class _Call:
     kind: str
     batch: int
     seq: int
+    first: str  # of the arguments
+    documents: Mapping[str, Documented]
 
     def get(self, name: str, default: Any = None) -> Any:
         value = getattr(self.config, name, None)
         return default if value is None else value
+
+    def entry(self, *names: str) -> Any:
+        """The first of these entries that the configuration has."""
+        return next((value for name in names if (value := self.get(name)) is not None), None)
+
+    def words(self, *shape: int) -> Tensor:
+        """Random tokens."""
+        return torch.randint(0, self.get("vocab_size", 2), shape)
+
+    @property
+    def side(self) -> int:
+        """Of a picture, or of its latent."""
+        return self.size[0]
+
+    @property
+    def width(self) -> int:
+        """Of the hidden states."""
+        return int(self.entry("hidden_size", "model_dim", "embedding_dim", "inner_dim") or 64)
+
+    @property
+    def main(self) -> str:
+        """The argument for what is to be made out of noise, or for what is encoded."""
+        return next((name for name in ("hidden_states", "sample") if name in self.takes), "") or self.first
 
     @property
     def size(self) -> tuple[int, int]:

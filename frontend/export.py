@@ -82,7 +82,8 @@ def export_program(module: nn.Module, arguments: Arguments, name: str) -> Export
 def _exported_by_values(module: nn.Module, arguments: Arguments) -> ExportedProgram:
     """The program; where a module decides by what its buffers hold, as sizes and switches, by what they hold now."""
     try:
-        return _exported_either_way(module, arguments)
+        program = _exported_either_way(module, arguments)
+        return _reads_no_value(module, arguments, program)
     except GuardOnDataDependentSymNode as error:
         try:
             program = _exported(module, arguments, by_buffers=True)
@@ -91,6 +92,22 @@ def _exported_by_values(module: nn.Module, arguments: Arguments) -> ExportedProg
         if program.graph_signature.buffers_to_mutate:  # the next call would decide by something else
             raise
         return program
+
+
+def _reads_no_value(module: nn.Module, arguments: Arguments, program: ExportedProgram) -> ExportedProgram:
+    """The program, or, where it takes a number out of a tensor, the one by what buffers hold if that takes none."""
+    if not _reads_values(program):
+        return program
+    try:
+        by_buffers = _exported(module, arguments, by_buffers=True)
+    except Exception:  # what the first one reads is told when it is lowered
+        return program
+    unchanged = not by_buffers.graph_signature.buffers_to_mutate and not _reads_values(by_buffers)
+    return by_buffers if unchanged else program
+
+
+def _reads_values(program: ExportedProgram) -> bool:
+    return any(node.target is torch.ops.aten._local_scalar_dense.default for node in program.graph.nodes)
 
 
 def _exported_either_way(module: nn.Module, arguments: Arguments) -> ExportedProgram:

@@ -18,6 +18,20 @@ def architecture(transformers: Any, config: Any) -> Any:
     for name in config.architectures or ():
         if hasattr(transformers, name):
             return getattr(transformers, name)
+    for fits in (_made_for, _runs):
+        for found in _in_tables(transformers, config):
+            if fits(found, type(config)):
+                return found
+    if own := list(_beside(transformers, config)):
+        return min(own, key=lambda found: _distance(found.__name__, type(config).__name__))
+    raise ModelError(
+        f"transformers has no model of its own for the model type '{config.model_type}': "
+        "name a class of it under 'architectures' in the configuration."
+    )
+
+
+def _in_tables(transformers: Any, config: Any) -> Iterator[Any]:
+    """The classes that the library's tables name for a configuration, that of the model without a head first."""
     mappings = vars(transformers.models.auto.modeling_auto)
     tasks = [mapping for name, mapping in mappings.items() if name.endswith("_MAPPING")]
     for mapping in (transformers.MODEL_MAPPING, *tasks):
@@ -25,14 +39,12 @@ def architecture(transformers: Any, config: Any) -> Any:
             found = mapping.get(type(config), None)
         except ValueError:  # some entries name classes that the library lacks
             found = None
-        if found is not None:
-            return found[0] if isinstance(found, tuple) else found
-    if own := list(_beside(transformers, config)):
-        return min(own, key=lambda found: _distance(found.__name__, type(config).__name__))
-    raise ModelError(
-        f"transformers has no model of its own for the model type '{config.model_type}': "
-        "name a class of it under 'architectures' in the configuration."
-    )
+        yield from found if isinstance(found, tuple) else (found,) if found is not None else ()
+
+
+def _made_for(model: Any, kind: type) -> bool:
+    """Whether it is made of such a configuration: of a model with parts, some tables name the class for one of them."""
+    return model.config_class is kind and _runs(model, kind)
 
 
 def _beside(transformers: Any, config: Any) -> Iterator[Any]:
@@ -44,11 +56,16 @@ def _beside(transformers: Any, config: Any) -> Iterator[Any]:
         return
     for value in found:
         model = inspect.isclass(value) and issubclass(value, transformers.PreTrainedModel)
-        if model and value.config_class is type(config) and value.__module__ == place and _runs(value):
+        if (
+            model
+            and value.config_class is type(config)
+            and value.__module__ == place
+            and _runs(value, type(config))
+        ):
             yield value
 
 
-def _runs(model: Any) -> bool:
+def _runs(model: Any, _kind: type) -> bool:
     """Whether it can be called: what only gathers what others share cannot."""
     return bool(model.forward.__qualname__ != "_forward_unimplemented")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,7 +13,16 @@ from torch import Tensor, nn
 
 from wsc.compiler.errors import ModelError
 from wsc.frontend.hf_call import Call
-from wsc.frontend.hf_pictures import flattened_patches, other_pixels, pixels, with_pictures
+from wsc.frontend.hf_completed import Taken, completed
+from wsc.frontend.hf_documents import from_documents, guessed
+from wsc.frontend.hf_pictures import (
+    OF_SIZES,
+    flattened_patches,
+    other_pixels,
+    pixels,
+    sizes_of,
+    with_pictures,
+)
 from wsc.frontend.hf_trials import Way, first_taken
 
 _FRAMES = 128  # of a spectrogram, where nothing says how many a model takes
@@ -22,8 +32,8 @@ def example_call(model: nn.Module, config: Any, batch: int, seq: int) -> tuple[n
     """Tokens, pixels, videos, spectrograms, samples or series, as keyword arguments; random, on the model's device.
 
     With them the module to call: the model, or it with sizes of pictures fixed. Where a model may be called in several
-    ways, the first that it takes is chosen by trying, without computing. Raises ModelError where the model cannot be
-    called without an argument that nothing here makes.
+    ways, the first that it takes is chosen by trying; where it takes none, what its failures speak of is added. Raises
+    ModelError where the model cannot be called without an argument that nothing here makes.
     """
     call = Call.of(model, config, batch, seq)
     main = str(getattr(model, "main_input_name", "input_ids"))
@@ -31,34 +41,53 @@ def example_call(model: nn.Module, config: Any, batch: int, seq: int) -> tuple[n
     others = () if _plain(model, call, made) else _other_ways(call, made)
     ways = [_placed(model, config, way) for way in (Way(made), *others)]
     taken = [way for way in ways if way is not None and not _missing(call, main, way)]
-    chosen = first_taken(model, taken) if len(taken) > 1 else None
-    chosen = chosen or next(iter(taken), None)
-    if chosen is None:
+    if not taken:
         missing = next(iter(_missing(call, main, Way(made))), main)
-        raise ModelError(f"wsc does not know how to make the '{missing}' that {type(model).__name__} takes.")
+        raise ModelError(
+            f"wsc does not know how to make the '{missing}' that {type(model).__name__} takes: "
+            "write a model file whose model() builds it and whose example_inputs() returns its arguments."
+        )
+    chosen = taken[0]
+    if not _plain(model, call, made):
+        takes = Taken(call.takes, call.asked, partial(_argument, call, wanted=True), partial(sizes_of, call))
+        place = partial(_placed, model, config)
+        chosen = first_taken(model, taken) or completed(model, takes, taken, place) or chosen
     return chosen.of(model), dict(chosen.inputs)
 
 
 def _plain(model: Any, call: Call, made: dict[str, Tensor]) -> bool:
     """Whether it continues a text, so that nothing needs to be tried."""
-    return made.keys() == {"input_ids"} and model.can_generate() and not call.entry("num_codebooks")
+    alone = made.keys() == {"input_ids"} and len(list(call.parts())) == 1
+    return alone and model.can_generate() and not call.entry("num_codebooks")
 
 
 def _made(model: nn.Module, call: Call, main: str) -> dict[str, Tensor]:
     wanted = {main, *call.asked, *_wanted(model, call, main)}
     made: dict[str, Tensor] = _series(call) if main == "past_values" else {}
     for name in call.takes:
-        if name in wanted - made.keys() and (tensor := _argument(call, name)) is not None:
+        if (
+            name in wanted - made.keys()
+            and (tensor := _argument(call, name, wanted=name in (main, "noise"))) is not None
+        ):
             made[name] = tensor
     return made
 
 
-def _argument(call: Call, name: str) -> Tensor | None:
-    """By its name, or else by how the names of such arguments end; nothing where that tells nothing."""
+def _argument(call: Call, name: str, *, wanted: bool = False) -> Tensor | None:
+    """By its name, by how the names of such arguments end, or as documented; nothing where none tells anything."""
     if name in _MAKERS:
-        return _MAKERS[name](call)
+        with suppress(AttributeError, ModelError):  # the configuration says nothing of such
+            return _MAKERS[name](call)
+    elif name not in call.asked and not wanted:
+        return None
+    if name.endswith(OF_SIZES):  # these decide what is computed, and are fixed
+        return None
+    if (as_documented := from_documents(call, name)) is not None:
+        return as_documented
     ending = next((ending for ending in _ENDINGS if name.endswith(ending)), None)
-    return _ENDINGS[ending](call) if ending and name in call.asked else None
+    if ending:
+        return _ENDINGS[ending](call)
+    return guessed(name, call.takes[name].annotation, call.batch, call.seq, call.width)
 
 
 def _missing(call: Call, main: str, way: Way) -> list[str]:
@@ -71,7 +100,7 @@ def _other_ways(call: Call, made: dict[str, Tensor]) -> Iterator[Way]:
     """Other calls that models with such arguments take, the likelier first."""
     yield from other_pixels(call, made)
     if (books := call.entry("num_codebooks")) and "input_ids" in made:
-        text = call.config.get_text_config()
+        text = call.text()
         for shape in (
             (books * call.batch, call.seq),
             (call.batch, call.seq, books),
@@ -95,9 +124,12 @@ def _more(call: Call, made: dict[str, Tensor]) -> Iterator[Way]:
         others = {key: value for key, value in made.items() if key != "input_ids"}
         yield Way({**others, "inputs_embeds": torch.randn(call.batch, call.seq, call.width)})
     for name in _OPTIONAL:
-        if name in call.takes and name not in made:
-            with suppress(AttributeError):  # the configuration says nothing of such
-                yield Way({**made, name: _MAKERS[name](call)})
+        value = _argument(call, name) if name in call.takes and name not in made else None
+        if value is not None:
+            yield Way({**made, name: value})
+    documents = {name: tensor for name in made if (tensor := from_documents(call, name)) is not None}
+    if any(tensor.shape != made[name].shape for name, tensor in documents.items()):
+        yield Way({**made, **documents})
 
 
 def _other_sounds(sound: Tensor) -> Iterator[Tensor]:
@@ -132,7 +164,7 @@ def _placed(model: nn.Module, config: Any, way: Way) -> Way | None:
 
 def _wanted(model: Any, call: Call, main: str) -> set[str]:
     """What is made of arguments that have defaults: what the model is for."""
-    wanted = {"bbox", "qformer_input_ids", "noise_sequence"}
+    wanted = {"bbox", "qformer_input_ids", "noise_sequence", *({"noise"} & call.documents.keys())}
     if main == "input_ids" or {"input_ids", "pixel_values"} <= call.takes.keys():
         wanted.add("input_ids")
     if not _of_any_size(model, call):
@@ -211,8 +243,8 @@ def _series(call: Call) -> dict[str, Tensor]:
 
 
 _MAKERS: dict[str, Callable[[Call], Tensor]] = {
-    "input_ids": lambda call: call.tokens(call.config.get_text_config()),
-    "decoder_input_ids": lambda call: call.tokens(call.config.get_text_config(decoder=True)),
+    "input_ids": lambda call: call.tokens(call.text()),
+    "decoder_input_ids": lambda call: call.tokens(call.text(decoder=True)),
     "qformer_input_ids": lambda call: call.tokens(call.config.qformer_config),
     "bbox": _boxes,
     "pixel_values": pixels,
@@ -234,5 +266,5 @@ _ENDINGS: dict[str, Callable[[Call], Tensor]] = {
     "position_ids": lambda call: torch.arange(call.seq).expand(call.batch, -1),
     "hidden_states": lambda call: torch.randn(call.batch, call.seq, call.width),
     "embeds": lambda call: torch.randn(call.batch, call.seq, call.width),
-    "_ids": lambda call: call.tokens(call.config.get_text_config()),
+    "_ids": lambda call: call.tokens(call.text()),
 }

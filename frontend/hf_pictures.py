@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from math import isqrt
 from typing import Any
 
@@ -13,6 +14,9 @@ from torch import Tensor
 from wsc.frontend.hf_call import Call
 from wsc.frontend.hf_trials import Way
 
+# How the names of arguments end that say how large each picture is.
+OF_SIZES = ("grid_thw", "grid_hw", "target_sizes", "image_sizes", "original_sizes", "spatial_shapes")
+_PLACES_OF_PATCHES = re.compile(r"^(pixel|image|patch)_position_ids$")
 _SIZES = ("image_size", "crop_size", "input_size")
 
 
@@ -33,8 +37,7 @@ def other_pixels(call: Call, made: dict[str, Tensor]) -> Iterator[Way]:
     name = next((name for name in ("pixel_values", "hidden_states") if name in made), None)
     if name is None:
         return
-    for grid in (key for key in call.takes if key.endswith(("grid_thw", "grid_hw"))):
-        yield from _packed_ways(call, {grid: _grid(call, grid)}, made, name)
+    yield from _by_patches(call, made, name)
     if name == "hidden_states":
         return
     if "spatial_shapes" in call.takes:
@@ -50,6 +53,15 @@ def other_pixels(call: Call, made: dict[str, Tensor]) -> Iterator[Way]:
         yield Way({**made, name: _pictures(call, count), **more})
     if "input_ids" in made and name not in call.asked:
         yield Way({key: value for key, value in made.items() if key != name})
+
+
+def _by_patches(call: Call, made: dict[str, Tensor], name: str) -> Iterator[Way]:
+    """With pictures cut into patches, where an argument says how many, or where each is."""
+    for key in call.takes:
+        if key.endswith(("grid_thw", "grid_hw")):
+            yield from _packed_ways(call, {key: _grid(call, key)}, made, name)
+        elif name != "hidden_states" and _PLACES_OF_PATCHES.search(key):
+            yield _with_places(call, made, name, key)
 
 
 def _packed_ways(
@@ -85,6 +97,17 @@ def with_pictures(model: Any, config: Any, made: dict[str, Tensor]) -> Tensor:
     return torch.cat([marks, tokens.where(tokens != mark, 0 if mark else 1)], 1)
 
 
+def sizes_of(call: Call, name: str, inputs: Mapping[str, Any]) -> list[list[int]] | None:
+    """Rows and columns of each picture, of patches or of pixels as the name of the argument says; None for others."""
+    pixels = next((value for key, value in inputs.items() if key.startswith("pixel_values")), None)
+    if name not in ("target_sizes", "image_sizes", "original_sizes") or not isinstance(pixels, Tensor):
+        return None
+    size = getattr(call.of_pictures, "patch_size", None) or 1
+    rows, columns = (size, size) if isinstance(size, int) else size
+    by = (rows, columns) if name == "target_sizes" else (1, 1)
+    return [[pixels.shape[-2] // by[0], pixels.shape[-1] // by[1]]] * len(pixels)
+
+
 def _pictures(call: Call, *of_each: int, part: Any = None) -> Tensor:
     config = part or call.of_pictures
     size = next(
@@ -103,7 +126,7 @@ def _channels(config: Any) -> int:
 
 def _side(call: Call) -> int:
     """Patches along a side of a small picture: twice as many as are merged."""
-    merged = call.entry("spatial_merge_size", "merge_size", "downsample_factor") or 1
+    merged = call.entry("spatial_merge_size", "merge_size", "downsample_factor", "pooling_kernel_size") or 1
     return 2 * max(int(merged) if isinstance(merged, int) else 2, 2)
 
 
@@ -123,6 +146,17 @@ def _packed(call: Call, grid: list[list[int]]) -> Iterator[Tensor]:
     yield torch.randn(count, channels * frames * height * width)
     yield torch.randn(count, channels, height, width)
     yield torch.randn(1, count, channels, height, width)
+    yield torch.randn(count, height, width, channels)
+
+
+def _with_places(call: Call, made: dict[str, Tensor], name: str, places: str) -> Way:
+    """As many patches of each picture, with the column and the row of each."""
+    side, config = _side(call), call.of_pictures
+    size = getattr(config, "patch_size", None) or 16
+    patches = torch.randn(call.batch, side * side, _channels(config) * size**2)
+    rows = torch.arange(side * side)
+    grid = torch.stack([rows % side, rows // side], 1).expand(call.batch, -1, -1)
+    return Way({**made, name: patches, places: grid})
 
 
 def _padded(call: Call, made: dict[str, Tensor]) -> Way:

@@ -57,12 +57,23 @@ def first_taken(model: nn.Module, ways: Iterable[Way]) -> Way | None:
     """The first way that the model takes, else the first of which that cannot be told; none where none may serve."""
     perhaps = None
     for way in ways:
-        answer = _takes(way.of(model), way.inputs)
-        if answer:
+        error = stopped_by(model, way)
+        if error is None:
             return way
-        if answer is None and perhaps is None:
+        if isinstance(error, _OF_VALUES) and perhaps is None:
             perhaps = way
     return perhaps
+
+
+def stopped_by(model: nn.Module, way: Way) -> Exception | None:
+    """What stops a call; where there are no weights, that it depends on values may be such (see `of_values`)."""
+    module = way.of(model)
+    return (_running if all(map(has_data, module.parameters())) else _tracing)(module, way.inputs)
+
+
+def of_values(error: Exception) -> bool:
+    """Whether a call without data stopped because what is next depends on values."""
+    return isinstance(error, _OF_VALUES)
 
 
 def masks_fixed(model: nn.Module, inputs: Mapping[str, object]) -> Way:
@@ -78,13 +89,13 @@ def masks_fixed(model: nn.Module, inputs: Mapping[str, object]) -> Way:
     return fixed if _tried(fixed.of(model), others) else plain
 
 
-def _takes(model: nn.Module, inputs: Mapping[str, object]) -> bool | None:
-    """Whether a module can be called like this; None where that depends on values, and there are no weights."""
-    return _runs(model, inputs) if all(map(has_data, model.parameters())) else _tried(model, inputs)
-
-
 def _tried(model: nn.Module, inputs: Mapping[str, object]) -> bool | None:
-    """The same without data; None where that depends on values."""
+    """Whether a module can be called like this, without data; None where that depends on values."""
+    error = _tracing(model, inputs)
+    return None if error is not None and of_values(error) else error is None
+
+
+def _tracing(model: nn.Module, inputs: Mapping[str, object]) -> Exception | None:
     # On a copy, and as a compiler would call it: what a module keeps for its next call has no data here.
     copied = copy.deepcopy(model)
     try:
@@ -95,20 +106,18 @@ def _tried(model: nn.Module, inputs: Mapping[str, object]) -> bool | None:
             FakeTensorMode(allow_non_fake_inputs=True) as fake,
         ):
             copied(**pytree.tree_map_only(Tensor, fake.from_tensor, dict(inputs)))
-    except _OF_VALUES:
-        return None
-    except Exception:  # whatever it is, these arguments are not for it
-        return False
-    return True
+    except Exception as error:  # whatever it is, these arguments are not for it
+        return error
+    return None
 
 
-def _runs(model: nn.Module, inputs: Mapping[str, object]) -> bool:
+def _running(model: nn.Module, inputs: Mapping[str, object]) -> Exception | None:
     try:
         with _silently():
             model(**pytree.tree_map_only(Tensor, Tensor.clone, dict(inputs)))
-    except Exception:  # as above
-        return False
-    return True
+    except Exception as error:  # as above
+        return error
+    return None
 
 
 @contextmanager

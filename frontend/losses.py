@@ -61,8 +61,12 @@ def of_transformers(model: nn.Module, called: nn.Module, inputs: Mapping[str, Te
 
 def of_diffusers(model: nn.Module, inputs: Mapping[str, Any]) -> Trainable:
     """The squared error of the noise that the model finds in its sample (Ho et al., 2020)."""
-    sample = inputs.get("sample", inputs.get("hidden_states"))
-    assert isinstance(sample, Tensor)
+    floating = [value for value in inputs.values() if isinstance(value, Tensor) and value.is_floating_point()]
+    sample = inputs.get("sample", inputs.get("hidden_states", floating[0] if floating else None))
+    if not isinstance(sample, Tensor):
+        raise ModelError(
+            "wsc does not know what this model of diffusers learns: write a model file with a loss()."
+        )
     return WithLoss(model, _noise_error), (dict(inputs), torch.randn_like(sample))
 
 

@@ -248,9 +248,10 @@ REFUSED = {
     "phases of an encoder": (T5, {"phase": "decode"}, "is an encoder with a decoder"),
     "phases of a model without tokens": (VIDEO, {"phase": "decode"}, "generates no tokens: it has no phases"),
     "an argument nobody makes": (
-        {"model_type": "perceiver", "num_latents": 4, "d_latents": 8, "d_model": 8},
+        {"model_type": "sam3_tracker_video"},
         {},
-        "does not know how to make the 'inputs' that PerceiverModel takes",
+        "does not know how to make the 'inference_session' that Sam3TrackerVideoModel takes: write a model file whose "
+        "model() builds it and whose example_inputs() returns its arguments",
     ),
     "no model of its own": (
         {"model_type": "t5_gemma_module"},
