@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from wsc.compiler.ir.graph import Graph
     from wsc.frontend.capture import Captured
 
+_EXPERTS = "_experts_implementation"  # of a configuration of transformers
 _NUMBER = re.compile(r"_\d+$")  # that sets nodes of one name apart
 
 
@@ -29,14 +31,17 @@ def counted_macs(captured: Captured) -> int:
     Attention is run as products, and experts as products of each row with its matrix: the counter knows no others.
     """
     module = captured.module
-    if config := getattr(module, "config", None):
-        config._experts_implementation = "batched_mm"
-    module.requires_grad_(
-        False
-    )  # the counter follows gradients where a weight is handed on, and there are none
+    config = getattr(module, "config", SimpleNamespace())
+    # The counter follows gradients where a weight is handed on, and there are none.
+    module.requires_grad_(False)
     args, kwargs = captured.arguments.filled(captured.arguments.tensors)
-    with FlopCounterMode(display=False) as counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
-        module(*args, **kwargs)
+    before = getattr(config, _EXPERTS, None)
+    setattr(config, _EXPERTS, "batched_mm")
+    try:
+        with FlopCounterMode(display=False) as counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
+            module(*args, **kwargs)
+    finally:
+        setattr(config, _EXPERTS, before)
     return int(counter.get_total_flops()) // 2
 
 
@@ -64,7 +69,7 @@ def needed_macs(captured: Captured) -> Needed:
     with torch.no_grad():
         counting.run(*pytree.tree_leaves((args, kwargs)))
     ours = _macs_by_call(captured.model.graph, frozenset(counting.found))
-    others = {call: macs for call, macs in ours.items() if macs and counting.found.get(call) == 0}
+    others = {call: macs for call, macs in ours.items() if call and macs and not counting.found[call]}
     return Needed(sum(ours.values()) - sum(others.values()), sum(counting.found.values()), others)
 
 
