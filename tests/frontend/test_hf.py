@@ -229,6 +229,12 @@ def test_random_weights_are_no_zeros(spec):
     assert all(value.any() for value in weights.values() if value.dim() > 1)
 
 
+def test_something_is_left_after_random_convolutions(spec):
+    """Of the library's own, each leaves a tenth of its input or less, and many after one another no number."""
+    patches = load_hf(spec(VIDEO), {"weights": "random"}).module.embeddings.patch_embeddings.projection.weight
+    assert patches.std() * patches[0].numel() ** 0.5 >= 0.5
+
+
 def test_prefill_gives_the_last_logits_and_the_cache(spec):
     found = captured(load_hf(spec(LLAMA), {"phase": "prefill", "seq": "7"}))
     types = [str(found.model.graph[name].type) for name in found.model.graph.outputs]
