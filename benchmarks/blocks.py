@@ -12,6 +12,7 @@ is against the first row of a target. What is distinct is one copy of each repea
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import subprocess
@@ -33,9 +34,10 @@ from wsc.frontend.training_step import Recipe, TrainingProgram, training_program
 
 _SIZES = {"seq": "8", "dim": "32", "heads": "2", "vocab": "50"}
 _TRAINED_ON = ("wse2", "wse3", "h100x8", "isaac")
-# A model of Llama 3, the machine, and options of the target: as many wafers as hold it.
+# A model of Llama 3, the machine, and options of the target: as many wafers as hold it, and as many for both.
 _LLAMA: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("llama3_8b", "wse3", {"wafers": "1"}),
+    ("llama3_8b", "wse3", {"wafers": "4"}),
     ("llama3_70b", "wse3", {"wafers": "4"}),
     ("llama3_8b", "h100x8", {}),
     ("llama3_70b", "h100x8", {}),
@@ -129,6 +131,7 @@ def staged(model: str, target: str, options: dict[str, str]) -> Stages:
         found = capture(source.module, source.example_inputs, name)
         captured, passes = found.model, found.passes
     times = [start, clock()]
+    gc.freeze()  # as the command does
     try:
         legal = legal_model(captured, selection, passes=passes)
         times.append(clock())

@@ -6,9 +6,9 @@
 A model passes where it is captured, lowered and verified, and the reference interpreter gives what eager gives within
 1e-4 after all passes. One that picks rows by their scores may order two that are nearer than rounding otherwise than
 eager, and all numbers after it are of other rows: such a model is asked again in 64 bits, and passes within 1e-9. Its
-work is compared with what torch's FlopCounterMode counts. Each runs in a process of its own,
-with limits of CPU seconds (`--seconds`) and memory, and what was found is kept (`--keep`), so that a run that was cut
-off goes on where it was.
+work is compared with what torch's FlopCounterMode counts, where that differs over the calls that results need. Each
+runs in a process of its own, with limits of CPU seconds (`--seconds`) and memory, and what was found is kept
+(`--keep`), so that a run that was cut off goes on where it was.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict
 from importlib import import_module
 from importlib.util import find_spec
 from multiprocessing import get_context
@@ -28,16 +29,15 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from benchmarks.kept_back import DIFFUSERS, LATER, PICTURES, TRANSFORMERS, Tried
+from benchmarks.flops import Needed
+from benchmarks.kept_back import DIFFUSERS, PICTURES, TRANSFORMERS
+from benchmarks.kept_back_page import Row, equal_work, section
 from benchmarks.models import first_sentence
 from benchmarks.narrow import narrowed
 from benchmarks.page import MODELS, ROOT, put_section
 
-HEADING = "## Models beside the list"
 TOLERANCE = 1e-4
 EXACT_TOLERANCE = 1e-9  # in 64 bits
-WORK_TOLERANCE = 1e-3
-_NOT_CALLED = ("arguments: ", "not called: ")  # how what was said of such a model begins
 MEMORY_BYTES = 10 * 2**30  # of addresses, of which torch takes more than it fills
 # Which class a model type has, where none is named: the first of these tasks that it is for.
 _TASKS = (
@@ -54,23 +54,6 @@ _SIZES = {
 }
 
 
-@dataclass(frozen=True)
-class Row:
-    """What became of one model; `error` is empty where it passes."""
-
-    library: str
-    name: str
-    error: str = ""
-    nodes: int = 0
-    macs: int = 0
-    difference: float = 0.0
-    cpu_s: float = 0.0
-    counted_macs: int = 0  # by torch's FlopCounterMode
-    exact_difference: float | None = (
-        None  # in 64 bits, where rows are picked by scores that are nearer than rounding
-    )
-
-
 def main() -> None:
     given = _arguments()
     chosen = [pair for pair in asked(given.keep) if not given.only or pair[1] in given.only]
@@ -81,7 +64,7 @@ def main() -> None:
         rows = [_asked(*pair, given) for pair in chosen]
     else:
         rows = [_read(file) for pair in chosen if (file := _file(*pair, given)).exists()]
-    text = section(rows)
+    text = section(rows, len(known()))
     if not given.only:
         put_section(MODELS, text)
     print(json.dumps([asdict(row) for row in rows], indent=1) if given.json else text)
@@ -142,7 +125,8 @@ def _kept_in(folder: Path, library: str, name: str) -> Path:
 
 
 def _read(file: Path) -> Row:
-    return Row(**json.loads(file.read_text(encoding="utf-8")))
+    row = json.loads(file.read_text(encoding="utf-8"))
+    return Row(**{**row, "needed": Needed(**row["needed"]) if row.get("needed") else None})
 
 
 def _preload() -> None:
@@ -179,7 +163,7 @@ def _send(sender: Connection, library: str, name: str, seconds: int) -> None:
 
 def judged(library: str, name: str) -> Row:
     """Capture, lower, verify, run and compare one model, in this process."""
-    from benchmarks.flops import counted_macs
+    from benchmarks.flops import counted_macs, needed_macs
     from wsc.compiler.errors import UserError
 
     start = time.process_time()
@@ -188,6 +172,10 @@ def judged(library: str, name: str) -> Row:
         captured, worst = _compared(module, inputs, name)
         took, counted = time.process_time() - start, counted_macs(captured)
         graph = captured.model.graph
+        needed = None
+        if not equal_work(graph.work().macs, counted):
+            with suppress(RuntimeError):  # of a view that other kernels than eager's do not allow
+                needed = needed_macs(captured)
         exact = None
         if worst > TOLERANCE and any(node.op.kind == "topk" for node in graph):
             _, exact = _compared(module.double(), _in_64_bits(inputs), name)
@@ -197,7 +185,7 @@ def judged(library: str, name: str) -> Row:
         return Row(library, name, f"fails: {type(error).__name__}: {_short(error)}")
     agrees = worst <= TOLERANCE or (exact is not None and exact <= EXACT_TOLERANCE)
     said = "" if agrees else f"differs from eager by {worst:.1e}"
-    return Row(library, name, said, len(graph.nodes), graph.work().macs, worst, took, counted, exact)
+    return Row(library, name, said, len(graph.nodes), graph.work().macs, worst, took, counted, needed, exact)
 
 
 def _compared(module: Any, inputs: Any, name: str) -> tuple[Any, float]:
@@ -310,89 +298,6 @@ def _builds(small: dict[str, Any], name: str) -> bool:
     except Exception:  # whatever it is, another may do
         return False
     return True
-
-
-def section(rows: Sequence[Row]) -> str:
-    """The part of the page on models beside the list."""
-    passed = [row for row in rows if not row.error]
-    share = len(passed) / max(len(rows), 1)
-    lines = [
-        HEADING,
-        "",
-        "Written by `python -m benchmarks.models_kept`: other models of the same libraries, at small width,",
-        "each from its configuration to the graph after all passes, its numbers compared with eager's (1e-4).",
-        "Networks of torchvision and timm, where these are installed, at their own width.",
-        "",
-        *_of_near_scores(passed),
-        f"{len(passed)} of {len(rows)} asked pass ({share:.0%}); {len(known())} are on the list:",
-    ]
-    for library in dict.fromkeys(row.library for row in rows):
-        names = ", ".join(row.name for row in passed if row.library == library)
-        lines += ["", f"- {library}: {names or 'none'}"]
-    lines += _of_first_tries()
-    lines += _of_work(passed)
-    if failed := [row for row in rows if row.error]:
-        lines += ["", "| model | what is said |", "|---|---|"]
-        lines += [f"| {row.name} | {row.error} |" for row in failed]
-    return "\n".join(lines) + "\n"
-
-
-def _of_near_scores(passed: Sequence[Row]) -> list[str]:
-    """Which models pick other rows than eager in 32 bits, and how near to it they are in 64."""
-    near = [row for row in passed if row.exact_difference is not None]
-    if not near:
-        return []
-    told = ", ".join(f"{row.name} ({row.exact_difference:.0e})" for row in near)
-    return [
-        "Some pick rows by their scores; where two are nearer than rounding, eager and a program may pick either, and",
-        f"numbers differ in 32 bits. These are held against eager in 64 bits: {told}.",
-        "",
-    ]
-
-
-def _of_first_tries() -> list[str]:
-    """How the later lists fared before anything was mended for them."""
-    asked = {name: models for name, models in LATER.items() if all(one.first is not None for one in models)}
-    lines = [
-        "",
-        "Later lists at the first try, before anything was mended for their models. One is *not called* where `hf:`",
-        "made no or wrong arguments, the library has no model for the type, or its configuration made small",
-        "contradicts itself; networks of torchvision and timm are called with a picture.",
-        "",
-        "| list | models | pass | not called | of those called, pass | by library |",
-        "|---|---|---|---|---|---|",
-    ]
-    return lines + [_of_first_try(name, models) for name, models in asked.items()]
-
-
-def _of_first_try(name: str, models: Sequence[Tried]) -> str:
-    passed = [one for one in models if not one.first]
-    not_called = [one for one in models if (one.first or "").startswith(_NOT_CALLED)]
-    libraries = {
-        library: f"{sum(one.library == library for one in passed)} of "
-        f"{sum(one.library == library for one in models)} of {library}"
-        for library in dict.fromkeys(one.library for one in models)
-    }
-    return (
-        f"| {name}, `benchmarks/kept_back_{name}.json` | {len(models)} | {len(passed)} "
-        f"({len(passed) / len(models):.0%}) | {len(not_called)} | "
-        f"{len(passed) / (len(models) - len(not_called)):.0%} | {', '.join(libraries.values())} |"
-    )
-
-
-def _of_work(rows: Sequence[Row]) -> list[str]:
-    """How many have the work that torch counts, and both counts of the others."""
-    other = [row for row in rows if abs(row.macs - row.counted_macs) > WORK_TOLERANCE * row.counted_macs]
-    lines = [
-        "",
-        f"Multiply-accumulates are those of torch's FlopCounterMode within {WORK_TOLERANCE:.1%} in",
-        f"{len(rows) - len(other)} of {len(rows)}. It counts what no result needs, and counts no Fourier transforms,",
-        "changes of resolution, sums over pairs or layers that torch runs as one operation.",
-    ]
-    if other:
-        lines += ["", "| model | MACs | counted by torch |", "|---|---|---|"]
-        lines += [f"| {row.name} | {row.macs:,} | {row.counted_macs:,} |" for row in other]
-    return lines
 
 
 if __name__ == "__main__":

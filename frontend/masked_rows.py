@@ -28,6 +28,7 @@ _ASKED = frozenset({"dim", "is_floating_point", "is_complex", "get_device", "get
 _COUNTING = frozenset({"sum", "any", "bincount", "count_nonzero"})
 # What may be done with the numbers of the experts that any token chose, beside walking through them.
 _SHAPING = frozenset({"squeeze", "flatten", "reshape", "view", "getitem"})
+_PICKING = frozenset({"where", "nonzero", "getitem", "setitem"})  # what picks rows, or reads or writes them
 _OF_SIZES = frozenset(
     {"view", "reshape", "zeros", "ones", "empty", "new_zeros", "new_ones", "new_empty", "expand"}
 )
@@ -70,6 +71,10 @@ class MaskedRows(TorchFunctionMode):
         """The call itself, or the same over all rows."""
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "").strip("_")
+        if name not in _PICKING and not (self._rows or self._every or self._each):
+            found = func(*args, **kwargs)
+            self._note(name, args, found)
+            return found
         leaves = pytree.tree_leaves((args, kwargs))
         given = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
         if name not in _OF_SIZES and any(isinstance(leaf, Count) for leaf in leaves):

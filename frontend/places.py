@@ -57,8 +57,13 @@ def _nearest(frames: list[tuple[str, int]], farthest: int) -> Location:
 
 def shown_path(file: str) -> str:
     """The path as a person would write it: relative to site-packages or to the current folder where it is below."""
+    return _shown_from(file, Path.cwd())
+
+
+@cache
+def _shown_from(file: str, folder: Path) -> str:
     path = Path(file)
-    for root in (*_library_folders(), Path.cwd()):
+    for root in (*_library_folders(), folder):
         if path.is_relative_to(root):
             return path.relative_to(root).as_posix()
     return path.as_posix()
@@ -82,5 +87,6 @@ def _distance(file: str) -> int:
     return _FAR if path.is_relative_to(sysconfig.get_path("stdlib")) else 0
 
 
+@cache
 def _library_folders() -> tuple[Path, ...]:
     return tuple(Path(sysconfig.get_path(name)) for name in ("purelib", "platlib"))

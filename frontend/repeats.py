@@ -6,8 +6,9 @@ then puts a copy of the first one's calls, with their own weights, in the place 
 runs for all of them, so whatever it does between them is captured as it is.
 
 Equal means: same classes, attributes and shapes (`sameness`), and called with the same nesting, types and constants. A
-layer may read and change its own part of an object that all share, such as a cache (`shared`). One that changes another
-argument in place, or computes with its own number, raises `NotRepeated`: capture all of them.
+layer may read and change its own part of an object that all share, such as a cache (`shared`), and change in place what
+it is called with, where that is the whole of its memory and nothing else that it sees has it. One that changes its
+weights, returns a view of what it is given, or computes with its own number, raises `NotRepeated`: capture all of them.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ class NotRepeated(Exception):
 class Block:
     """A layer that was captured: where it stands in the module, what it returns and what it leaves in its parts.
 
-    In `leaves` stands None for each tensor that it made, the place of one that it was given and left in a part, and a
-    tuple of anything else. `changed` are places of tensors that it changed in place.
+    In `leaves` stands None for each tensor that it made, the place of one that it was given, and a tuple of anything
+    else. `changed` are places of tensors that it changed in place.
     """
 
     path: str
@@ -185,12 +186,7 @@ class Repeats:
         returned, block.nesting = pytree.tree_flatten((result, left))
         if not all(isinstance(leaf, (Tensor, *_CONSTANTS)) for leaf in returned):
             raise NotRepeated
-        given = {id(tensor): place for place, tensor in enumerate(entered)}
-        kept = len(pytree.tree_leaves(result))  # what follows is in the parts, where a tensor stays itself
-        block.leaves = tuple(
-            (leaf,) if not isinstance(leaf, Tensor) else given.get(id(leaf)) if place >= kept else None
-            for place, leaf in enumerate(returned)
-        )
+        block.leaves = _leaves(returned, entered, weights)
         outputs = [leaf for leaf, word in zip(returned, block.leaves, strict=True) if word is None]
         outputs += [entered[place] for place in changed]
         block.changed = tuple(changed)
@@ -214,15 +210,27 @@ class Repeats:
 
 
 def _check_changed(changed: list[int], called: _Called, weights: list[Tensor]) -> None:
-    """What a layer changes in place must be of its own parts, and share memory with nothing else that it sees."""
-    args, _ = called.over(called.tensors)
-    arguments = {called.places[id(leaf)] for leaf in pytree.tree_leaves(args) if isinstance(leaf, Tensor)}
+    """What a layer changes in place must be no weight, all of its memory, and of nothing else that it sees."""
     memory = Counter(t.untyped_storage()._cdata for t in (*called.tensors, *weights))
     for place in changed:
-        if place in arguments or place >= len(called.tensors):
+        if place >= len(called.tensors):
             raise NotRepeated
-        if memory[called.tensors[place].untyped_storage()._cdata] > 1:
+        tensor = called.tensors[place]
+        whole = tensor.untyped_storage().nbytes() == tensor.numel() * tensor.element_size()
+        if not whole or memory[tensor.untyped_storage()._cdata] > 1:
             raise NotRepeated
+
+
+def _leaves(returned: list[Any], entered: list[Tensor], weights: list[Tensor]) -> tuple[object, ...]:
+    """How each of the results comes about; a tensor that was given stays itself, and no other is a view of one."""
+    given = {id(tensor): place for place, tensor in enumerate(entered)}
+    seen = {tensor.untyped_storage()._cdata for tensor in (*entered, *weights)}
+    found: list[object] = []
+    for leaf in returned:
+        if isinstance(leaf, Tensor) and id(leaf) not in given and leaf.untyped_storage()._cdata in seen:
+            raise NotRepeated
+        found.append(given.get(id(leaf)) if isinstance(leaf, Tensor) else (leaf,))
+    return tuple(found)
 
 
 def _filled(block: Block, called: _Called, tensors: list[Tensor]) -> Any:

@@ -211,7 +211,13 @@ def _origin(node: fx.Node) -> Origin:
     """Place and name of a node: the path of its module, then the word for what it does."""
     stack = node.meta.get("nn_module_stack") or {}
     path = [path for path, _ in stack.values()][-1] if stack else ""
-    target = node.target
-    word = target._schema.name.split("::")[1] if isinstance(target, torch._ops.OpOverload) else node.name
-    title = ".".join(part for part in (node.meta.get("pass"), path, _FORMS.sub("", word)) if part)
+    word = call_word(node.target) or _FORMS.sub("", node.name)
+    title = ".".join(part for part in (node.meta.get("pass"), path, word) if part)
     return Origin(title, place_in_stack(node.meta.get("stack_trace"), path))
+
+
+def call_word(target: object) -> str:
+    """The plain word for an operation of torch's, which nodes are named by; empty for another function."""
+    if not isinstance(target, torch._ops.OpOverload):
+        return ""
+    return _FORMS.sub("", target._schema.name.split("::")[1])

@@ -159,6 +159,54 @@ def test_layers_with_a_cache(rule, repeated, monkeypatch, check):
     check(stack, torch.randn(2, 4))
 
 
+class Changing(nn.Module):
+    """Changes what it is called with in place, and returns what `rule` says of it."""
+
+    def __init__(self, rule):
+        super().__init__()
+        self.rule = rule
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x, kept):
+        kept.mul_(2)
+        if self.rule == "changed twice":
+            kept[:1].add_(x[:1])
+        made = self.fc(x) + kept
+        returned = {"itself": kept, "a view": kept[1:], "a view of all": kept.view_as(kept)}
+        return made, returned.get(self.rule, x)
+
+
+class Changes(nn.Module):
+    """Calls layers with tensors of its own, and changes what they return in place."""
+
+    def __init__(self, rule, layers=4):
+        super().__init__()
+        self.rule = rule
+        self.layers = nn.ModuleList(Changing(rule) for _ in range(layers))
+
+    def forward(self, x, caches):
+        whole = torch.stack(caches) if self.rule == "views of one" else caches
+        for layer, kept in zip(self.layers, whole, strict=True):
+            x, other = layer(x, x if self.rule == "twice the same" else kept)
+            other.add_(1)
+        return x, *(kept * 3 for kept in whole)
+
+
+@pytest.mark.parametrize(
+    ("rule", "repeated"),
+    [
+        *(("none", 3), ("changed twice", 3), ("itself", 3), ("views of one", 0)),
+        *(("a view", 0), ("a view of all", 0), ("twice the same", 3)),
+    ],
+)
+def test_arguments_changed_in_place(rule, repeated, monkeypatch, check):
+    inputs = torch.randn(2, 4), [torch.randn(2, 4) for _ in range(4)]
+    once, whole, paths = captured_both_ways(Changes(rule), monkeypatch, inputs)
+    assert once == whole
+    assert paths == repeated
+    check(Changes(rule), *inputs)
+
+
 def test_memory_that_two_layers_share_sets_them_apart(monkeypatch):
     class Shared(Remember):
         def forward(self, x):

@@ -1,6 +1,7 @@
 """Any way of cutting a model's dimensions either does not serve, or computes what the model means."""
 
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,8 +13,11 @@ from wsc.backends.wafer.program import Program
 from wsc.backends.wafer.sequential.assign import PLACES
 from wsc.backends.wafer.sequential.draft import Axes, Conflict
 from wsc.backends.wafer.sequential.region import mesh_of
+from wsc.compiler.errors import UnsupportedModel
 from wsc.compiler.ir.model import Model
 from wsc.compiler.layout import Mesh
+from wsc.compiler.passes.pipeline import run_pipeline
+from wsc.frontend.capture import capture
 
 MESHES = [(1, 3, 1, 5), (2, 2, 2, 2), (2, 3, 2, 3), (1, 4, 1, 4), (1, 4, 2, 3), (1, 1, 1, 4), (1, 5, 1, 1)]
 meshes = st.sampled_from([mesh_of(*parts) for parts in MESHES])
@@ -42,6 +46,35 @@ def cut(data: st.DataObject, cutting: Cutting, mesh: Mesh) -> Program:
 def test_blocks(fetch: bool, data: st.DataObject, model: Model, mesh: Mesh) -> None:
     cutting = Cutting.of(model, fetch)
     cutting.check(cut(data, cutting, mesh), random_inputs(cutting.model))
+
+
+class Signs(torch.nn.Module):
+    """Rows that are positive throughout, and columns that are so anywhere."""
+
+    def forward(self, x):
+        return torch.where((x > -1).all(-1, keepdim=True), x, -x) + (x > 1).any(0) * x.amin(1, keepdim=True)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data(), st.integers(1, 9), st.integers(1, 9), meshes)
+def test_truth_values_of_any_and_of_all(data: st.DataObject, rows: int, columns: int, mesh: Mesh) -> None:
+    cutting = Cutting.of(run_pipeline(capture(Signs(), (torch.zeros(rows, columns),), "signs").model))
+    cutting.check(cut(data, cutting, mesh), random_inputs(cutting.model))
+
+
+def test_a_product_with_itself_is_refused_by_its_place() -> None:
+    class Gram(torch.nn.Module):
+        def forward(self, x):
+            return torch.tanh(x @ x.T)
+
+    model = run_pipeline(capture(Gram(), (torch.zeros(4, 3),), "gram").model)
+    with pytest.raises(UnsupportedModel) as error:
+        Cutting.of(model)
+    said = str(error.value).replace(str(model.graph.nodes[-1].location.file), "FILE")
+    assert said.startswith(
+        "'gram' cannot run layer after layer on a whole region (--schedule sequential or streaming): 1 nodes have no"
+        " layout there yet:\n  contract, two dimensions of a result walked alike, at FILE:"
+    )
 
 
 @pytest.mark.slow

@@ -43,9 +43,9 @@ def test_the_search_prices_each_way_once(name: str, mesh: Mesh) -> None:
     task, price = CUTTINGS[name].task, price_of(name, mesh)
     asked: list[dict[int, Axes]] = []
 
-    def priced(cuts: Cuts) -> float:
+    def priced(cuts: Cuts, limit: float) -> float:
         asked.append(dict(cuts))
-        return price(cuts)
+        return price(cuts, limit)
 
     nodes = nodes_of(task.rolled, price.segment)
     cuts, cost = search(task.dims, nodes, mesh, priced)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -79,6 +80,11 @@ class Request:
 
     def captured(self, source: ModelSource, precision: Precision) -> Sequence[Compilable]:
         """What the source becomes, the main program last; one only but where gradients are accumulated."""
+        found = self._captured(source, precision)
+        gc.freeze()  # PyTorch and the module stay to the end: walking them again and again is half of some plans
+        return found
+
+    def _captured(self, source: ModelSource, precision: Precision) -> Sequence[Compilable]:
         from wsc.frontend.capture import capture
 
         if self.training is None:

@@ -11,7 +11,11 @@ sides of it reduce towards at once. The root takes the streams of its second sid
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from math import ceil, log2
+
+import numpy as np
+from numpy.typing import NDArray
 
 from wsc.backends.wafer.machine import Wafer
 
@@ -37,11 +41,51 @@ def choose_reduce(words: int, parts: int, machine: Wafer, pitch: int = 1) -> Red
 
 def choose_all_reduce(words: int, parts: int, machine: Wafer, pitch: int = 1) -> ReduceChoice:
     """The fastest way to reduce and to give every core of the line the result, by modelled cycles."""
-    made = (
-        ReduceChoice(name, group, all_reduce_cycles(name, words, parts, machine, group, root, pitch), root)
-        for name, group, root in all_reduce_options(parts)
-    )
+    made: list[ReduceChoice] = []
+    for options in _by_root(all_reduce_options(parts)):
+        groups = [group for name, group, _ in options if name == "two-phase" and group is not None]
+        root = options[0][2]
+        best = _best_group(groups, words, parts, machine, root, pitch) if groups else None
+        for name, group, _ in options:
+            if name != "two-phase" or group == best:
+                cycles = all_reduce_cycles(name, words, parts, machine, group, root, pitch)
+                made.append(ReduceChoice(name, group, cycles, root))
     return min(made, key=lambda choice: choice.cycles)
+
+
+def _by_root(options: list[tuple[str, int | None, int]]) -> list[list[tuple[str, int | None, int]]]:
+    """The options in their order, those that follow each other with one root together."""
+    return [list(found) for _, found in groupby(options, key=lambda option: option[2])]
+
+
+def _best_group(groups: list[int], words: int, parts: int, machine: Wafer, root: int, pitch: int) -> int:
+    """The first of the groups with which two phases take the fewest cycles."""
+    sizes = np.array(groups, np.int64)
+    first = _two_phases(sizes, words, parts - root, machine, pitch)
+    if root:
+        first = _two_phases(sizes, words, root + 1, machine, pitch, first)
+    return groups[int(np.argmin(first))]
+
+
+def _two_phases(
+    sizes: NDArray[np.int64],
+    words: int,
+    parts: int,
+    machine: Wafer,
+    pitch: int,
+    other_side: NDArray[np.int64] | None = None,
+) -> NDArray[np.int64]:
+    """`_first_word` of two phases for many groups of more than one part at once."""
+    hop, message = machine.fabric.hop_cycles * pitch, 2 * machine.fabric.ramp_cycles + 1
+    after = words + machine.core.task_startup_cycles + 1  # what a task takes before it sends on
+    others, step = (parts - 1) // sizes, sizes * hop + message
+    chain = (sizes - 1) * (hop + message)  # within a group
+    leaves = (parts - others * sizes - 1) * (hop + message) + others * step
+    leaves = np.where(others > 0, np.maximum(leaves, chain + after + (others - 1) * step), leaves)
+    if other_side is None:
+        return leaves
+    within = np.where(others > 0, np.maximum(chain, other_side + after), other_side)
+    return np.maximum(leaves, within + after) if parts > 1 else other_side
 
 
 def reduce_options(parts: int) -> list[tuple[str, int | None]]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
+from math import inf
 
 from wsc.backends.wafer.sequential.dims import Dims
 from wsc.backends.wafer.sequential.draft import COLUMNS, ROWS, Axes
@@ -30,7 +31,7 @@ PLACES: tuple[Axes, ...] = (
 _SWEEPS = 2
 
 Cuts = Mapping[int, Axes]
-Price = Callable[[Cuts], float]
+Price = Callable[[Cuts, float], float]  # of cuts, if it is not above a limit
 
 
 def search(dims: Dims, nodes: Sequence[Node], mesh: Mesh, price: Price) -> tuple[Cuts, float]:
@@ -38,20 +39,25 @@ def search(dims: Dims, nodes: Sequence[Node], mesh: Mesh, price: Price) -> tuple
     known: dict[tuple[tuple[int, Axes], ...], float] = {}
     cutting = {axis.name for axis in mesh.axes if axis.parts > 1}
 
-    def priced(cuts: Cuts) -> float:
+    def priced(cuts: Cuts, limit: float) -> float:
         # An axis of one part cuts nothing: with it or without it the kernel is the same.
         told = ((a, tuple(axis for axis in axes if axis in cutting)) for a, axes in cuts.items())
         key = tuple(sorted((a, axes) for a, axes in told if axes))
         if key not in known:
-            known[key] = price(dict(key))
-        return known[key]
+            known[key] = price(dict(key), limit)
+        return known[key]  # infinite where it is above a limit from before, which was no lower
 
     starts = (
         {},
         *(_Start(dims, nodes, mesh, *way).cuts() for way in product((ROWS, COLUMNS), (False, True))),
     )
-    start = min(starts, key=priced)
-    return _descend(sorted(by_bytes(dims, nodes), key=lambda a: -dims.extent[a]), priced, dict(start))
+    start, best = starts[0], inf
+    for cuts in starts:
+        cost = priced(cuts, best)
+        if cost < best:
+            start, best = cuts, cost
+    order = sorted(by_bytes(dims, nodes), key=lambda a: -dims.extent[a])
+    return _descend(order, priced, dict(start), best)
 
 
 class _Start:
@@ -117,14 +123,13 @@ class _Start:
         return found
 
 
-def _descend(order: Sequence[int], price: Price, cuts: dict[int, Axes]) -> tuple[Cuts, float]:
-    best = price(cuts)
+def _descend(order: Sequence[int], price: Price, cuts: dict[int, Axes], best: float) -> tuple[Cuts, float]:
     for _ in range(_SWEEPS):
         before = best
         for atom in order:
             for place in (*PLACES, ()):
                 other = {**cuts, atom: place}
-                cost = price(other)
+                cost = price(other, best)
                 if cost < best:
                     best, cuts = cost, other
         if best == before:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from math import ceil
 
 from wsc.backends.wafer.algorithms.choose import all_reduce_cycles
@@ -22,12 +23,48 @@ from wsc.backends.wafer.program import Buffer, Instruction, Loop, Repeat
 from wsc.compiler.layout import Mesh
 from wsc.compiler.ops import Contract, Reshape
 
+_OVER = 1e3  # cycles that a byte too many counts for, while cuts are searched
+
+
+def too_large(bytes: int, machine: Wafer) -> float:
+    """Cycles that count for what a core would hold beyond its memory."""
+    return _OVER * max(0, bytes - machine.core.sram_bytes)
+
+
+@dataclass(frozen=True)
+class Known:
+    """Stands for instructions of which the cycles are known: how many take code, and their largest local buffer."""
+
+    cycles: tuple[float, ...]
+    count: int
+    largest: int
+
+
+def known_in(body: Iterable[Instruction]) -> Iterator[Known]:
+    """What stands for instructions in a body, that of a repeat included."""
+    for instruction in body:
+        if isinstance(instruction.op, Known):
+            yield instruction.op
+        elif isinstance(instruction.op, Repeat):
+            yield from known_in(instruction.op.body)
+
 
 def expected_cycles(
     machine: Wafer, mesh: Mesh, buffers: Mapping[str, Buffer], body: Iterable[Instruction]
 ) -> float:
     """Cycles of instructions one after another; loads of a repeat go on beside its other instructions."""
-    return sum(_cycles(machine, mesh, buffers, instruction) for instruction in body)
+    return sum(each_cycles(machine, mesh, buffers, body))
+
+
+def each_cycles(
+    machine: Wafer, mesh: Mesh, buffers: Mapping[str, Buffer], body: Iterable[Instruction]
+) -> Iterator[float]:
+    """Cycles of each instruction."""
+    for instruction in body:
+        if isinstance(instruction.op, Known):
+            yield from instruction.op.cycles
+        else:
+            yield _cycles(machine, mesh, buffers, instruction)
 
 
 def _cycles(machine: Wafer, mesh: Mesh, buffers: Mapping[str, Buffer], instruction: Instruction) -> float:

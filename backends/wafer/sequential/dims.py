@@ -65,7 +65,19 @@ class Dims:
 
 def find_dims(rolled: Rolled) -> Dims:
     """The atoms of every node; raises UnsupportedModel with every op that cannot be laid out on a whole region."""
-    return _Finder(rolled).found()
+    dims = _Finder(rolled).found()
+    nodes = [node for node in rolled.graph.nodes if not node.is_source and walked_twice(dims, node)]
+    first = [node for node in nodes if dims.repeating.isdisjoint(node.inputs)]
+    faults = [_fault(node, "two dimensions of a result walked alike,") for node in first or nodes]
+    if faults:
+        raise _no_layout(rolled.graph, faults)
+    return dims
+
+
+def walked_twice(dims: Dims, node: Node) -> bool:
+    """Whether a node has a tensor of which an atom walks two dimensions: but for masks of queries by keys none may."""
+    names = node.inputs[:3] if isinstance(node.op, Attention) else node.inputs
+    return not dims.repeating.isdisjoint(names if isinstance(node.op, Expand) else (node.name, *names))
 
 
 class _Finder:
@@ -285,7 +297,7 @@ _REFUSED: tuple[tuple[Callable[[Op], bool], str], ...] = (
     (lambda op: isinstance(op, Contract) and bool(op.windows), "a convolution"),
     (lambda op: isinstance(op, (Gather, Update)) and op.batch > 0, "places of their own for every row"),
     (lambda op: isinstance(op, Gather) and op.dim != 0, "places along another dimension than the first"),
-    (lambda op: isinstance(op, Reduce) and op.fn not in ("sum", "mean", "max", "min"), "this reduction"),
+    (lambda op: isinstance(op, Reduce) and op.fn == "prod", "a product of numbers"),
 )
 _TAKEN = (
     Elementwise,
@@ -312,9 +324,17 @@ def _refuse(graph: Graph) -> None:
             continue
         why = next((why for test, why in _REFUSED if test(node.op)), "")
         if why or not isinstance(node.op, _TAKEN):
-            faults.append(f"  {node.op.kind}{f', {why},' if why else ''} at {node.location}")
+            faults.append(_fault(node, f"{why}," if why else ""))
     if faults:
-        raise UnsupportedModel(
-            f"'{graph.name}' cannot run layer after layer on a whole region (--schedule sequential or streaming):"
-            f" {len(faults)} nodes have no layout there yet:\n" + "\n".join(faults)
-        )
+        raise _no_layout(graph, faults)
+
+
+def _fault(node: Node, why: str) -> str:
+    return f"  {node.op.kind}{f', {why}' if why else ''} at {node.location}"
+
+
+def _no_layout(graph: Graph, faults: Sequence[str]) -> UnsupportedModel:
+    return UnsupportedModel(
+        f"'{graph.name}' cannot run layer after layer on a whole region (--schedule sequential or streaming):"
+        f" {len(faults)} nodes have no layout there yet:\n" + "\n".join(faults)
+    )

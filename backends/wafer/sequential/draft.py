@@ -100,6 +100,11 @@ class Draft:
             self._axes[atom] = tuple(a for a in self.cuts.get(atom, ()) if self.mesh[a].parts > 1)
         return self._axes[atom]
 
+    @property
+    def read(self) -> set[int]:
+        """The atoms of the graph whose cuts were asked for."""
+        return {atom for atom in self._axes if atom >= 0}
+
     def type(self, dtype: DType, slots: Sequence[int | None]) -> TensorType:
         """The type of a buffer with these slots."""
         key = (dtype, tuple(slots))

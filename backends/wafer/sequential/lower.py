@@ -43,16 +43,8 @@ class Lowering:
 
     def lower(self, node: Node) -> None:
         """Append a node's instructions; raises Conflict where the cuts do not serve it."""
-        self._check_apart(node)
         rule = next(rule for kind, rule in _RULES if isinstance(node.op, kind))
         self.values[node.name] = rule(self, node)
-
-    def _check_apart(self, node: Node) -> None:
-        """Values know their dimensions by atoms: only a mask of queries by keys may have one twice."""
-        names = node.inputs[:3] if isinstance(node.op, Attention) else node.inputs
-        told = names if isinstance(node.op, Expand) else (node.name, *names)
-        if not self.draft.dims.repeating.isdisjoint(told):
-            raise Conflict("two dimensions of a tensor are walked alike")
 
     def value(self, name: str) -> Value:
         """The value of a node, or a source that lies as its dimensions are cut."""
@@ -153,7 +145,7 @@ class Lowering:
         assert isinstance(op, Reduce)
         (x,) = self.operands(node)
         atoms = [a for d in op.dims for a in self.draft.dims.of[node.inputs[0]][d]]
-        value = reduced(self.draft, x, atoms, "sum" if op.fn == "mean" else op.fn)
+        value = reduced(self.draft, x, atoms, COMBINED[op.fn])
         if op.fn != "mean":
             return value
         count = prod(self.graph[node.inputs[0]].type.shape[d] for d in op.dims)
@@ -235,6 +227,9 @@ class Lowering:
         index = self.draft.shaped(index, (own[0] if own else None,))
         return insert(self.draft, state, dim, index, self.draft.aligned(value, slots))
 
+
+# What combines parts of each reduction; "any" and "all" are of truth values.
+COMBINED = {"sum": "sum", "mean": "sum", "max": "max", "min": "min", "any": "max", "all": "min"}
 
 _RULES: Sequence[tuple[type[Op] | tuple[type[Op], ...], Callable[[Lowering, Node], Value]]] = (
     ((Reshape, Permute, Expand), Lowering._view),

@@ -8,20 +8,18 @@ from math import inf
 
 from wsc.backends.wafer.estimate import code_bytes
 from wsc.backends.wafer.machine import Wafer
-from wsc.backends.wafer.program import Buffer, Loop, Repeat
+from wsc.backends.wafer.program import Buffer
 from wsc.backends.wafer.sequential.assign import Cuts, has_tokens, outer_parts, search
-from wsc.backends.wafer.sequential.cost import expected_cycles
+from wsc.backends.wafer.sequential.cost import expected_cycles, known_in, too_large
 from wsc.backends.wafer.sequential.dims import Dims
 from wsc.backends.wafer.sequential.draft import Conflict
 from wsc.backends.wafer.sequential.memory import placed
+from wsc.backends.wafer.sequential.priced import Dearer, Pieces, PricedBuilder
 from wsc.backends.wafer.sequential.roll import Rolled
-from wsc.backends.wafer.sequential.segment import Builder, Drafted, Segment
+from wsc.backends.wafer.sequential.segment import Builder, Drafted, Segment, instructions_in
 from wsc.compiler.errors import UnsupportedModel
 from wsc.compiler.ir.graph import Node
 from wsc.compiler.layout import Mesh, MeshAxis
-from wsc.compiler.ops import Reshape
-
-_OVER = 1e3  # cycles that a byte too many counts for, while cuts are searched
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ def addressed(
     buffers = placed(drafted.buffers, drafted.body, held, end)
     by_name = {b.name: b for b in buffers}
     cycles = expected_cycles(task.machine, mesh, by_name, drafted.body)
-    code = code_bytes(_instructions(drafted), task.machine)
+    code = code_bytes(instructions_in(drafted.body), task.machine)
     drafted = Drafted(mesh, buffers, drafted.body, drafted.inward, drafted.outward)
     return Laid(
         segment, drafted, cuts, cycles, code + _data(buffers) + task.machine.core.runtime_code_bytes, code
@@ -99,35 +97,41 @@ def _data(buffers: tuple[Buffer, ...]) -> int:
     return max((b.address + b.bytes for b in buffers), default=0)
 
 
-def _instructions(drafted: Drafted) -> int:
-    """Instructions that take code: descriptors of a reshape are those of its reader."""
-    count = 0
-    waiting = list(drafted.body)
-    while waiting:
-        instruction = waiting.pop()
-        count += not isinstance(instruction.op, Reshape)
-        if isinstance(instruction.op, (Loop, Repeat)):
-            waiting += instruction.op.body
-    return count
-
-
 class _Price:
     """Expected cycles of a segment by its cuts, with what it takes beyond a core's memory; infinite on conflict."""
 
     def __init__(self, task: Task, segment: Segment, mesh: Mesh) -> None:
         self.task, self.segment, self.mesh = task, segment, mesh
+        self.pieces = Pieces()
 
-    def __call__(self, cuts: Cuts) -> float:
-        task, machine = self.task, self.task.machine
+    def __call__(self, cuts: Cuts, limit: float = inf) -> float:
+        """The price; where it is above the limit, infinite or the price."""
+        machine = self.task.machine
         try:
-            drafted = _draft(task, self.segment, self.mesh, cuts)
-        except Conflict:
+            drafted = self._drafted(cuts, limit)
+        except (Conflict, Dearer):
             return inf
         cycles = expected_cycles(machine, self.mesh, {b.name: b for b in drafted.buffers}, drafted.body)
         held = sum(b.bytes for b in drafted.buffers if b.role != "local")
         largest = max((b.bytes for b in drafted.buffers if b.role == "local"), default=0)
-        code = code_bytes(_instructions(drafted), machine) + machine.core.runtime_code_bytes
-        return cycles + _OVER * max(0, held + 2 * largest + code - machine.core.sram_bytes)
+        largest = max([largest, *(known.largest for known in known_in(drafted.body))])
+        code = code_bytes(instructions_in(drafted.body), machine) + machine.core.runtime_code_bytes
+        return cycles + too_large(held + 2 * largest + code, machine)
+
+    def _drafted(self, cuts: Cuts, limit: float) -> Drafted:
+        task = self.task
+        return PricedBuilder(
+            task.rolled,
+            task.dims,
+            self.segment,
+            task.machine,
+            self.mesh,
+            cuts,
+            task.keys,
+            task.fetch,
+            pieces=self.pieces,
+            limit=limit,
+        ).build()
 
 
 def _draft(task: Task, segment: Segment, mesh: Mesh, cuts: Cuts) -> Drafted:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from wsc.backends.wafer.instructions import Keep, Load, Multicast, Recv, Send
 from wsc.backends.wafer.machine import Wafer
-from wsc.backends.wafer.program import Buffer, Instruction
+from wsc.backends.wafer.program import Buffer, Instruction, Loop, Repeat
+from wsc.backends.wafer.sequential.cost import Known
 from wsc.backends.wafer.sequential.dims import Dims
 from wsc.backends.wafer.sequential.draft import Axes, Conflict, Draft, Value, lines
 from wsc.backends.wafer.sequential.lower import Lowering
@@ -15,7 +16,7 @@ from wsc.backends.wafer.sequential.roll import Rolled
 from wsc.compiler.ir.graph import Graph, Node
 from wsc.compiler.ir.types import TensorType
 from wsc.compiler.layout import Cut, Layout, Mesh
-from wsc.compiler.ops import Constant, Elementwise, Parameter
+from wsc.compiler.ops import Constant, Elementwise, Parameter, Reshape
 from wsc.compiler.passes.rewrite import weight_key
 
 
@@ -59,6 +60,20 @@ class Drafted:
     body: tuple[Instruction, ...]
     inward: Mapping[str, Value]
     outward: tuple[tuple[str, str, Value], ...]  # stream's label, node, value
+
+
+@dataclass(frozen=True)
+class SourceKey:
+    """A weight, or a state, and how it lies; `said` tells it from others."""
+
+    name: str
+    layout: Layout
+    said: tuple[str, str]
+
+    @staticmethod
+    def of(name: str, layout: Layout) -> SourceKey:
+        """The key of a source in a layout."""
+        return SourceKey(name, layout, (name, str(layout)))
 
 
 @dataclass
@@ -133,11 +148,13 @@ class Builder:
 
     def source(self, name: str, other: Mapping[int, Axes]) -> Value:
         """The buffer of a weight, or of state, with some atoms cut otherwise than everywhere."""
-        layout = self.draft.layout(self.dims.atoms(name), other)
-        key = (name, str(layout))
-        if key not in self.known:
-            self.known[key] = self._source(self.graph[name], layout)
-        return self.known[key]
+        return self.source_at(SourceKey.of(name, self.draft.layout(self.dims.atoms(name), other)))
+
+    def source_at(self, key: SourceKey) -> Value:
+        """The buffer of a weight, or of state, that lies in a given way."""
+        if key.said not in self.known:
+            self.known[key.said] = self._source(self.graph[key.name], key.layout)
+        return self.known[key.said]
 
     def _source(self, node: Node, layout: Layout) -> Value:
         atoms = self.dims.atoms(node.name)
@@ -235,3 +252,18 @@ class Builder:
             kept = replace(layout, cuts=tuple(cuts))
             value = self.draft.add(Keep(axis.name, dim), [value], value.dtype, value.slots, kept)
         return value
+
+
+def instructions_in(body: Iterable[Instruction]) -> int:
+    """Instructions that take code: descriptors of a reshape are those of its reader."""
+    count = 0
+    waiting = list(body)
+    while waiting:
+        op = waiting.pop().op
+        if isinstance(op, Known):
+            count += op.count
+            continue
+        count += not isinstance(op, Reshape)
+        if isinstance(op, (Loop, Repeat)):
+            waiting += op.body
+    return count

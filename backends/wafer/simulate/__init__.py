@@ -5,6 +5,7 @@ lines, shifts, combines, reduces    of movements of one kind
 loops                    cycles of a loop of them
 flows, routes, traffic   what a stream puts on the links
 prepare, network         all of these, before anything runs
+alike                    kernels that do the same
 pipeline                 the running machine
 report                   the trace of a run
 maps, heat, floorplan    numbers for every core

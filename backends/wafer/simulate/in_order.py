@@ -15,11 +15,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from graphlib import TopologicalSorter
 from math import ceil
 
 from wsc.backends.wafer.instructions import Load, Recv, Send
 from wsc.backends.wafer.program import HOST, Instruction, Kernel, Program, Repeat
+from wsc.backends.wafer.simulate.alike import is_of_streams
 from wsc.backends.wafer.simulate.costs import COMPUTE, MOVEMENT, Cost
 from wsc.backends.wafer.simulate.energy import energy
 from wsc.backends.wafer.simulate.prepare import Prepared, executing_cores, instruction_cost
@@ -55,6 +57,13 @@ class Line:
     cost: Cost
     runs: int
 
+    @cached_property
+    def step(self) -> StepTrace:
+        """What a trace says of it."""
+        cost = self.cost
+        said = print_instruction(self.instruction)
+        return StepTrace(said, cost.kind, cost.occupancy * self.runs, cost.latency * self.runs)
+
 
 class InOrder:
     """Simulates the kernels in the order of their streams."""
@@ -64,7 +73,8 @@ class InOrder:
         self.machine = prepared.machine
         self.watch = watch
         self.traffic = {t.stream.name: t for t in prepared.traffic}
-        self.lines = {k.name: list(self._lines(k)) for k in prepared.program.kernels}
+        known: dict[tuple[str, int], Line] = {}
+        self.lines = {k.name: list(self._lines(k, known)) for k in prepared.program.kernels}
         self.order = _in_order(prepared.program)
         self.arrivals: dict[str, int] = {}
         self.begins: dict[str, int] = {}
@@ -80,13 +90,14 @@ class InOrder:
         slowest = max(spans, key=lambda name: spans[name])
         spacing = self._spacing(latency)
         interval = latency if program.awaits_itself else spacing
+        kernels = tuple(self._kernel(k, interval) for k in program.kernels)
         return Trace(
             clock_hz=self.machine.core.clock_hz,
             latency_cycles=latency,
             interval_cycles=interval,
-            kernels=tuple(self._kernel(k, interval) for k in program.kernels),
+            kernels=kernels,
             streams=tuple(self._stream(name) for name in self.traffic),
-            bounded_by=self._bound(interval, latency, slowest),
+            bounded_by=self._bound(kernels, interval, latency, slowest),
             energy=energy(self.prepared, interval),
             known_interval_cycles=spacing if program.awaits_itself else 0,
         )
@@ -103,12 +114,18 @@ class InOrder:
         ends = [first, *(self.run_input(0) for _ in range(INPUTS - 1))]
         return max(1, ends[-1] - ends[-2])
 
-    def _lines(self, kernel: Kernel) -> Iterator[Line]:
+    def _lines(self, kernel: Kernel, known: dict[tuple[str, int], Line]) -> Iterator[Line]:
+        """Instructions with their costs, those of a kernel that is like one before shared with it."""
+        first = self.prepared.alike[kernel.name].name
+        place = 0
         for instruction in kernel.instructions():
             repeat = instruction.op if isinstance(instruction.op, Repeat) else None
             for inner in repeat.body if repeat else (instruction,):
-                cost = instruction_cost(self.machine, kernel, inner, self.traffic)
-                yield Line(inner, cost, repeat.steps if repeat else 1)
+                if (first, place) not in known or is_of_streams(inner):
+                    cost = instruction_cost(self.machine, kernel, inner, self.traffic)
+                    known[first, place] = Line(inner, cost, repeat.steps if repeat else 1)
+                yield known[first, place]
+                place += 1
 
     def _host_sends(self, start: int) -> None:
         """All of the host's tensors come over the edge, one after another, each when its kernel is free."""
@@ -208,15 +225,7 @@ class InOrder:
             idle_cycles=max(0, interval - compute - movement),
             macs=sum(x.cost.macs * x.runs * executing_cores(kernel, x.instruction) for x in lines),
             bytes_per_unit=kernel.data_bytes + kernel.code_bytes + self.machine.core.runtime_code_bytes,
-            steps=tuple(
-                StepTrace(
-                    print_instruction(x.instruction),
-                    x.cost.kind,
-                    x.cost.occupancy * x.runs,
-                    x.cost.latency * x.runs,
-                )
-                for x in lines
-            ),
+            steps=tuple(x.step for x in lines),
         )
 
     def _stream(self, name: str) -> StreamTrace:
@@ -232,12 +241,11 @@ class InOrder:
             latency_cycles=traffic.flight_cycles(self.machine),
         )
 
-    def _bound(self, interval: int, latency: int, slowest: str) -> str:
+    def _bound(self, kernels: Sequence[KernelTrace], interval: int, latency: int, slowest: str) -> str:
         """What the cycles of an interval go into: compute, waiting for movement, or the edge."""
         edge = max(self.edges.values())
         if edge * 10 >= 9 * interval:
             return f"{EDGE}, where weights come in: busy {edge} of {interval} cycles"
-        kernels = [self._kernel(k, interval) for k in self.prepared.program.kernels]
         if interval < latency:  # kernels work on inputs that follow each other
             busiest = max(kernels, key=lambda k: k.compute_cycles + k.movement_cycles)
             busy = busiest.compute_cycles + busiest.movement_cycles

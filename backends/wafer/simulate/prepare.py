@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import ceil
 
 from wsc.backends.wafer.defects import Box
@@ -22,6 +23,7 @@ from wsc.backends.wafer.instructions import (
 )
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.program import HOST, Buffer, Instruction, Kernel, Loop, Program, Repeat
+from wsc.backends.wafer.simulate.alike import first_alike, is_of_streams
 from wsc.backends.wafer.simulate.costs import (
     COMPUTE,
     MOVEMENT,
@@ -43,24 +45,50 @@ from wsc.compiler.ops.base import Op
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A program on a machine, costed: `costs[k]` has one cost an instruction of kernel k, `once` before `body`."""
+    """A program on a machine, with its streams; kernels that are alike are costed once."""
 
     program: Program
     machine: Wafer
-    costs: tuple[tuple[Cost, ...], ...]
     traffic: tuple[Traffic, ...]
-    network: Network
+
+    @cached_property
+    def alike(self) -> dict[str, Kernel]:
+        """By name of a kernel: the first one that is like it."""
+        return first_alike(self.program, self.machine)
+
+    @cached_property
+    def costs(self) -> tuple[tuple[Cost, ...], ...]:
+        """Of kernel k, `costs[k]` is one cost an instruction, `once` before `body`."""
+        known: dict[tuple[str, int], Cost] = {}
+        return tuple(
+            tuple(self.cost_of(kernel, n, i, known) for n, i in enumerate(kernel.instructions()))
+            for kernel in self.program.kernels
+        )
+
+    def cost_of(
+        self, kernel: Kernel, place: int, instruction: Instruction, known: dict[tuple[str, int], Cost]
+    ) -> Cost:
+        """Cost of the instruction at a place of a kernel; `known` are those of kernels costed before, by place."""
+        key = (self.alike[kernel.name].name, place)
+        if key in known and not is_of_streams(instruction):
+            return known[key]
+        known[key] = instruction_cost(self.machine, kernel, instruction, self._by_name)
+        return known[key]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Traffic]:
+        return {t.stream.name: t for t in self.traffic}
+
+    @cached_property
+    def network(self) -> Network:
+        """Paths of the streams over what they share."""
+        return build_network(self.program, self.machine, self.traffic)
 
 
 def prepare(program: Program, machine: Wafer) -> Prepared:
-    """Cost every instruction and stream; raises SimulationError if the program does not fit the machine or itself."""
+    """A program with what its streams take; raises SimulationError if it does not fit the machine or itself."""
     check_program(program, machine)
-    traffic = find_traffic(program, machine)
-    by_name = {t.stream.name: t for t in traffic}
-    costs = tuple(
-        tuple(instruction_cost(machine, k, i, by_name) for i in k.instructions()) for k in program.kernels
-    )
-    return Prepared(program, machine, costs, traffic, build_network(program, machine, traffic))
+    return Prepared(program, machine, find_traffic(program, machine))
 
 
 def runs_per_input(kernel: Kernel) -> tuple[int, ...]:
