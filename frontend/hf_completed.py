@@ -103,7 +103,14 @@ def _repeated(way: Way, had: int, asked: int) -> Way:
             return value
         return value[..., torch.arange(asked, device=value.device) % had]
 
-    return replace(way, inputs={key: again(value) for key, value in way.inputs.items()})
+    fixed = {key: again(torch.tensor(value)) for key, value in way.fixed.items()}
+    told = {key: value.tolist() if isinstance(value, Tensor) else value for key, value in fixed.items()}
+    return Way({key: again(value) for key, value in way.inputs.items()}, told)
+
+
+def _picks(name: str) -> bool:
+    """Whether an argument marks places, so that what is computed depends on it: it is fixed, as sizes are."""
+    return name.endswith("_mask") and "attention" not in name and "feature" not in name
 
 
 def _with_more(taken: Taken, way: Way, error: Exception, refused: Collection[str]) -> Iterator[Way]:
@@ -113,7 +120,9 @@ def _with_more(taken: Taken, way: Way, error: Exception, refused: Collection[str
     ):
         if (sizes := taken.sizes(name, way.inputs)) is not None:
             yield replace(way, fixed={**way.fixed, name: sizes})
-        elif (value := taken.make(name)) is not None:
+        elif (value := taken.make(name)) is not None and isinstance(value, Tensor) and _picks(name):
+            yield replace(way, fixed={**way.fixed, name: value.tolist()})
+        elif value is not None:
             if refused:
                 others = _without(way, refused)
                 yield replace(others, inputs={**others.inputs, name: value})

@@ -259,6 +259,12 @@ REFUSED = {
         "does not know how to make the 'inference_session' that Sam3TrackerVideoModel takes: write a model file whose "
         "model() builds it and whose example_inputs() returns its arguments",
     ),
+    "a model that is called part by part": (
+        {"model_type": "bark"},
+        {},
+        "transformers has no model of its own for the model type 'bark': name a class of it under 'architectures' in the "
+        "configuration, or write a model file whose model() builds it",
+    ),
     "no model of its own": (
         {"model_type": "t5_gemma_module"},
         {},

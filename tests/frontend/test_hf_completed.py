@@ -101,9 +101,9 @@ class Marked(nn.Module):
         super().__init__()
         self.own = nn.Parameter(torch.randn(5, 4))
 
-    def forward(self, input_ids, mask=None):
+    def forward(self, input_ids, places_mask=None):
         found = torch.zeros(*input_ids.shape, 4)
-        found[mask.bool()] = self.own.detach()
+        found[places_mask.bool()] = self.own.detach()
         return found
 
 
@@ -126,7 +126,7 @@ class Either(nn.Module):
         (Needs(), {"sound": torch.randn(2, 7, 5)}, {"sound": (2, 7, 5), "words": (2, 3)}),
         (Needs(), {"sound": torch.randn(2, 7, 9)}, {"sound": (2, 7, 5), "words": (2, 3)}),
         (Deep(), {"sound": torch.randn(2, 3, 9)}, {"sound": (2, 3, 3, 9)}),
-        (Marked(), {"input_ids": torch.ones(1, 3, dtype=torch.int64)}, {"input_ids": (1, 5), "mask": (1, 5)}),
+        (Marked(), {"input_ids": torch.ones(1, 3, dtype=torch.int64)}, {"input_ids": (1, 5)}),
         (Either(), {"sound": torch.randn(2, 4)}, {"embeds": (2, 4)}),
     ],
     ids=[
@@ -141,9 +141,10 @@ def test_a_call_is_changed_by_what_its_failures_say(model, given, shapes):
     call = call_of(model.forward)
     sizes = {"words": (2, 3), "embeds": (2, 4)}
     made = {name: torch.zeros(size) for name, size in sizes.items()}
-    make = (made | {"mask": torch.ones(1, 3, dtype=torch.int64)}).get
+    make = (made | {"places_mask": torch.ones(1, 3, dtype=torch.int64)}).get
     found = completed(model, Taken(call.takes, call.asked, make), [Way(given)], lambda way: way)
     assert {name: tuple(value.shape) for name, value in found.inputs.items()} == shapes
+    assert found.fixed == ({"places_mask": [[1] * 5]} if isinstance(model, Marked) else {})
 
 
 def test_a_call_that_nothing_mends():
