@@ -262,8 +262,8 @@ REFUSED = {
     "a model that is called part by part": (
         {"model_type": "bark"},
         {},
-        "transformers has no model of its own for the model type 'bark': name a class of it under 'architectures' in the "
-        "configuration, or write a model file whose model() builds it",
+        "transformers has no model of its own for the model type 'bark': name a class of it under 'architectures' in "
+        "the configuration, or write a model file whose model() builds it",
     ),
     "no model of its own": (
         {"model_type": "t5_gemma_module"},
