@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 _RANK = re.compile(
-    r"Dimension out of range|values to unpack|Expected \d+D|too many indices|number of dimensions|for \d+D input|"
-    r"number of sizes provided"
+    r"Dimension out of range|values to unpack|Expected \d+D|too many indices|number of dimensions|"
+    r"\d+D (?:\w+ )?inputs?\b|number of sizes provided"
 )
 _UNEQUAL = re.compile(
     r"size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\) at non-singleton dimension (\d+)"
