@@ -201,9 +201,14 @@ def _mark_pictures(config: Any) -> None:
 def _filled(model: nn.Module, sizes: _Sizes) -> None:
     """Numbers in matrices that begin as zeros, and in convolutions that begin as next to nothing.
 
-    With those, no output would tell whether a program is right; with these, none is left after many layers.
+    With those, no output would tell whether a program is right; with these, none is left after many layers. On the
+    meta device every parameter is there, those too that a model makes on a device of its own choice.
     """
     if sizes.weights == "meta":
+        for part in model.modules():
+            for key, parameter in list(part.named_parameters(recurse=False)):
+                if not parameter.is_meta:
+                    setattr(part, key, nn.Parameter(parameter.to("meta"), parameter.requires_grad))
         return
     with torch.no_grad():
         for parameter in model.parameters():

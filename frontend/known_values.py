@@ -172,7 +172,9 @@ def _repeats(args: Any, kwargs: Any) -> object:
 
 
 def _has_no_data(leaf: object) -> bool:
-    return isinstance(leaf, Tensor) and type(leaf) is not Tensor and not isinstance(leaf, torch.nn.Parameter)
+    if not isinstance(leaf, Tensor) or isinstance(leaf, torch.nn.Parameter):
+        return False
+    return type(leaf) is not Tensor or leaf.is_meta
 
 
 def _is_small(tensor: Tensor) -> bool:

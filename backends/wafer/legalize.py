@@ -71,13 +71,16 @@ def _with_copies(graph: Graph) -> tuple[list[Node], tuple[str, ...]]:
     taken = {node.name for node in nodes}
     for number, name in enumerate(graph.outputs):
         if graph[resolve(graph, name)[0]].is_source:
-            type = graph[name].type
-            # numpy, which copy is made of, has none of truth values
-            op = Elementwise("or", (None, False)) if type.dtype is DType.BOOL else Elementwise("copy")
-            copied = fresh_name(f"copy_{number}_{name}", taken)
-            taken.add(copied)
-            copy = Node(copied, op, (name,), type, graph[name].location)
+            copy = copy_of(graph[name], name, fresh_name(f"copy_{number}_{name}", taken))
+            taken.add(copy.name)
             nodes.append(copy)
             name = copy.name
         outputs.append(name)
     return nodes, tuple(outputs)
+
+
+def copy_of(node: Node, operand: str, name: str) -> Node:
+    """A node that copies a value like `node`'s."""
+    # numpy, which copy is made of, has none of truth values
+    op = Elementwise("or", (None, False)) if node.type.dtype is DType.BOOL else Elementwise("copy")
+    return Node(name, op, (operand,), node.type, node.location)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf
 
 import numpy as np
 
 from wsc.backends.target import Progress
-from wsc.backends.wafer.chunks import SHORTENING, ChunkParams, plan_chunks
+from wsc.backends.wafer.chunks import SHORTENING, plan_chunks
 from wsc.backends.wafer.coarse import Coarse, Job, SizingParams
 from wsc.backends.wafer.deepen import deepen
 from wsc.backends.wafer.defects import Box
-from wsc.backends.wafer.depths import plan_depths
+from wsc.backends.wafer.depths import DepthParams, in_time, plan_depths
 from wsc.backends.wafer.kernels import FusedKernel, cut_kernels, resolve
 from wsc.backends.wafer.machine import Wafer
+from wsc.backends.wafer.relays import relayed
 from wsc.backends.wafer.sizing import Candidate, candidates
 from wsc.compiler.errors import DoesNotFit, InternalError
 from wsc.compiler.ir.graph import Graph
@@ -26,6 +28,20 @@ from wsc.placement.result import Placement
 from wsc.placement.solver import Progress as Search
 from wsc.placement.solver import Told, solve
 
+
+@dataclass(frozen=True)
+class Way:
+    """How many kernels a value is sent to, before a copy of it sends it on (0: any), and what room waiting has."""
+
+    readers: int = 0
+    waiting: DepthParams = field(default_factory=DepthParams)
+
+
+# Relays and less room for what waits take longer: a model that does not fit with one is tried with the next.
+WAYS = (
+    Way(),
+    *(Way(6, DepthParams(late=True, inputs=inputs)) for inputs in (None, 8, 2, 1)),
+)
 _AIM = 0.9  # share of the fabric that rectangles of given shapes can be hoped to fill
 
 
@@ -50,37 +66,90 @@ class Plan:
     undamaged: Placement | None = None
 
 
-def make_plan(graph: Graph, machine: Wafer, progress: Progress | None = None) -> Plan:
-    """Cut, size and place the kernels of a graph, in shorter chunks where it does not fit; raises DoesNotFit.
+def make_plan(
+    graph: Graph,
+    machine: Wafer,
+    progress: Progress | None = None,
+    proven: Callable[[Plan], object] = lambda plan: None,
+) -> Plan:
+    """Cut, size and place the kernels of a graph; raises DoesNotFit.
 
-    `progress` hears of the slowest kernel that the placer has, and of the least that it may be.
+    Where it does not fit, it is tried in shorter chunks; then with values passed on from reader to reader, and less
+    and less room for what waits between kernels. `proven` raises DoesNotFit for a plan whose program takes more
+    colours than there are. `progress` hears of the slowest kernel that the placer has, and of the least that it may be.
     """
     _check_capacity(graph, machine)
-    kernels = cut_kernels(graph)
-    for params in SHORTENING[:-1]:
-        try:
-            return _plan_chunked(graph, kernels, machine, params, progress)
-        except DoesNotFit:
-            continue
-    return _plan_chunked(graph, kernels, machine, SHORTENING[-1], progress)
+    rooms, refused = _Rooms(machine), []
+    for way in WAYS:
+        shared = relayed(graph, way.readers) if way.readers else graph
+        kernels = cut_kernels(shared)
+        readers = _readers(shared, kernels)
+        for params in SHORTENING:
+            chunkings = plan_chunks(kernels, params)
+            depths = plan_depths(kernels, chunkings, way.waiting)
+            jobs = [Job(k, chunkings[k.name], depths[k.name], readers[k.result.name]) for k in kernels]
+            last = way is WAYS[-1] and params is SHORTENING[-1]
+            if not last and not rooms.hold(jobs):
+                continue
+            try:
+                order = in_time(kernels, chunkings) if way.waiting.late else []
+                plan = _placed(shared, kernels, rooms.menus(jobs), order, machine, progress)
+            except DoesNotFit as error:
+                refused.append(error)
+                continue
+            try:
+                proven(plan)
+            except DoesNotFit as error:  # with shorter chunks as many streams would meet
+                refused.append(error)
+                break
+            return plan
+    raise refused[-1]
 
 
-def _plan_chunked(
+class _Rooms:
+    """What the kernels of a pipeline take of the fabric, one way of chunking and buffering after another."""
+
+    def __init__(self, machine: Wafer) -> None:
+        self.machine = machine
+        self._least: dict[Hashable, float] = {}  # cores of a job at its smallest, by the coarse model
+        self._coarse: dict[Hashable, Coarse] = {}  # of the jobs at hand
+
+    def hold(self, jobs: Sequence[Job]) -> bool:
+        """Whether every kernel fits some region, and all at their smallest together the fabric.
+
+        Of the coarse model; candidates are cut as it is, so that no placement has room for what has none here.
+        """
+        keys = [job.key for job in jobs]
+        self._coarse = {}
+        for key, job in zip(keys, jobs, strict=True):
+            if key not in self._least:
+                self._coarse[key] = Coarse.of(job, self.machine, SizingParams())
+                self._least[key] = _least_cores(self._coarse[key], inf)
+            if self._least[key] == inf:
+                return False
+        return sum(self._least[key] for key in keys) <= self.machine.usable_cores
+
+    def menus(self, jobs: Sequence[Job]) -> list[list[Candidate]]:
+        """The candidates of each job, jobs of one key sharing theirs; raises DoesNotFit for one that has none."""
+        keys = [job.key for job in jobs]
+        distinct = dict(zip(keys, jobs, strict=True))
+        for key, job in distinct.items():
+            if key not in self._coarse:
+                self._coarse[key] = Coarse.of(job, self.machine, SizingParams())
+        target = _target_cycles([self._coarse[key] for key in keys], self.machine)
+        menus = {key: _menu(job, self._coarse[key], self.machine, target) for key, job in distinct.items()}
+        return [menus[key] for key in keys]
+
+
+def _placed(
     graph: Graph,
     kernels: Sequence[FusedKernel],
+    choices: Sequence[list[Candidate]],
+    order: Sequence[tuple[int, int]],
     machine: Wafer,
-    params: ChunkParams,
     progress: Progress | None,
 ) -> Plan:
-    chunkings = plan_chunks(kernels, params)
-    depths = plan_depths(kernels, chunkings)
-    readers = _readers(graph, kernels)
-    jobs = [Job(k, chunkings[k.name], depths[k.name], readers[k.result.name]) for k in kernels]
-    distinct = {job.key: job for job in jobs}
-    target = _target_cycles([distinct[job.key] for job in jobs], machine)
-    menus = {key: _menu(job, machine, target) for key, job in distinct.items()}
-    choices = [menus[job.key] for job in jobs]
-    problem = _problem(kernels, choices, machine)
+    problem = _problem(kernels, choices, order, machine)
     try:
         placement = solve(problem, told=progress and _told(progress))
     except DoesNotFit as error:
@@ -130,17 +199,20 @@ def _readers(graph: Graph, kernels: Sequence[FusedKernel]) -> Counter[str]:
     return taken
 
 
-def _target_cycles(jobs: Sequence[Job], machine: Wafer) -> float:
+def _target_cycles(coarse: Sequence[Coarse], machine: Wafer) -> float:
     """About the least interval at which all kernels together fit the fabric, by the coarse model."""
-    made: dict[int, Coarse] = {}
-    for job in jobs:
-        if id(job) not in made:
-            made[id(job)] = Coarse.of(job, machine, SizingParams())
+
+    def cores(cycles: float) -> float:
+        return sum(_least_cores(one, cycles) for one in coarse)
+
+    least = cores(inf)
+    aim = _AIM * machine.usable_cores
+    if least <= machine.usable_cores:  # where little is left, what there is
+        aim = max(aim, least)
     low, high = 1.0, 1e15
     while high / low > 1.02:
         middle = (low * high) ** 0.5
-        cores = sum(_least_cores(made[id(job)], middle) for job in jobs)
-        low, high = (low, middle) if cores <= _AIM * machine.usable_cores else (middle, high)
+        low, high = (low, middle) if cores(middle) <= aim else (middle, high)
     return high
 
 
@@ -149,8 +221,8 @@ def _least_cores(coarse: Coarse, cycles: float) -> float:
     return float(np.min(coarse.cores, where=able, initial=np.inf))
 
 
-def _menu(job: Job, machine: Wafer, target: float) -> list[Candidate]:
-    menu = candidates(job, machine, target)
+def _menu(job: Job, coarse: Coarse, machine: Wafer, target: float) -> list[Candidate]:
+    menu = candidates(job, machine, target, coarse=coarse)
     if menu:
         return menu
     kernel = job.kernel
@@ -165,13 +237,26 @@ def _menu(job: Job, machine: Wafer, target: float) -> list[Candidate]:
     )
 
 
-def _problem(kernels: Sequence[FusedKernel], choices: Sequence[list[Candidate]], machine: Wafer) -> Problem:
+def _problem(
+    kernels: Sequence[FusedKernel],
+    choices: Sequence[list[Candidate]],
+    order: Sequence[tuple[int, int]],
+    machine: Wafer,
+) -> Problem:
+    """Kernels to place: by the bytes between them, or, where an order of theirs is given, all streams alike short.
+
+    A stream takes a colour wherever it goes, however little it carries.
+    """
     shapes: dict[int, tuple[Shape, ...]] = {}
     for menu in choices:
         if id(menu) not in shapes:
             shapes[id(menu)] = tuple(Shape(c.width, c.height, c.cycles, i) for i, c in enumerate(menu))
     blocks = tuple(Block(k.name, shapes[id(m)], k.group) for k, m in zip(kernels, choices, strict=True))
-    return Problem(_fabric(machine, machine.keep_outs), blocks, _nets(kernels))
+    nets = _nets(kernels)
+    if order:
+        joined = dict.fromkeys([*((net.source, net.target) for net in nets), *order])
+        nets = tuple(Net(source, target) for source, target in joined)
+    return Problem(_fabric(machine, machine.keep_outs), blocks, nets)
 
 
 def _fabric(machine: Wafer, keep_outs: Sequence[Box]) -> Fabric:

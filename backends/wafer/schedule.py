@@ -75,9 +75,7 @@ def choose_plan(
 def _pipeline(
     model: Model, machine: Wafer, proven: Callable[[Plan], object], progress: Progress | None
 ) -> Plan:
-    plan = make_plan(model.graph, machine, progress)
-    proven(plan)
-    return plan
+    return make_plan(model.graph, machine, progress, proven)
 
 
 def serving_plan(prefill: Model, decode: Model, machine: Wafer, asked: Asked) -> ServingPlan:

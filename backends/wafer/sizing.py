@@ -34,11 +34,18 @@ class Candidate:
 
 
 def candidates(
-    job: Job, machine: Wafer, target_cycles: float, params: SizingParams | None = None
+    job: Job,
+    machine: Wafer,
+    target_cycles: float,
+    params: SizingParams | None = None,
+    coarse: Coarse | None = None,
 ) -> list[Candidate]:
-    """Candidates that fit a core's memory and the fabric, around `target_cycles` and beyond; empty where none fits."""
+    """Candidates that fit a core's memory and the fabric, around `target_cycles` and beyond; empty where none fits.
+
+    `coarse` is the job's coarse model by these parameters, where it is known already.
+    """
     params = params or SizingParams()
-    coarse = Coarse.of(job, machine, params)
+    coarse = coarse or Coarse.of(job, machine, params)
     found: dict[tuple[int, int], Candidate] = {}
     drafted = 0
     for index in coarse.frontier(target_cycles):

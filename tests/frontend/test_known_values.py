@@ -66,6 +66,20 @@ def test_constants_decide(check, function):
     check(function, torch.randn(2, 3))
 
 
+def test_numbers_made_on_the_meta_device_are_known():
+    """There torch.tensor gives a tensor without data, and of no class of its own."""
+
+    def by_numbers_made(x):
+        sizes = torch.tensor([[2, 3]], device=x.device)
+        sides = torch.tensor([2], device=x.device).expand(len(sizes))
+        return torch.cat([x[:a, : b * s] for (a, b), s in zip(sizes.tolist(), sides.tolist(), strict=True)])
+
+    module = Function(by_numbers_made)
+    module.weight = nn.Parameter(torch.empty(1, device="meta"))
+    graph = capture(module, (torch.zeros(4, 8, device="meta"),), "m").model.graph
+    assert graph[graph.outputs[0]].type.shape == (2, 6)
+
+
 def test_constants_decide_on_the_meta_device():
     module = Function(by_a_mask_of_ones)
     captured = capture(module, (torch.randn(2, 3, device="meta"),), "m")

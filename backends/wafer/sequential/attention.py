@@ -42,8 +42,22 @@ class Mask:
     of_keys: bool
 
 
+@dataclass(frozen=True)
+class Seen:
+    """That queries see the keys up to their own, the last `window` of these where it is not 0."""
+
+    window: int = 0
+
+
 def attention(
-    draft: Draft, heads: Heads, q: Value, k: Value, v: Value, mask: Mask | None, scale: float, causal: bool
+    draft: Draft,
+    heads: Heads,
+    q: Value,
+    k: Value,
+    v: Value,
+    mask: Mask | None,
+    scale: float,
+    causal: Seen | None,
 ) -> Value:
     """softmax(scale q k^T, masked) v, by whichever way the cuts of queries and keys allow; raises Conflict."""
     over = {a for atom in heads.rows for a in draft.axes(atom)}
@@ -57,7 +71,7 @@ def attention(
 
 
 def _whole(
-    draft: Draft, heads: Heads, q: Value, k: Value, v: Value, given: Mask | None, causal: bool
+    draft: Draft, heads: Heads, q: Value, k: Value, v: Value, given: Mask | None, causal: Seen | None
 ) -> Value:
     """Scores where keys lie; the softmax and the weighted sum are combined over the cores that hold keys."""
     # where queries and keys are walked alike, both whole, keys go by a name of their own
@@ -70,7 +84,7 @@ def _whole(
     keys = tuple(other.get(a, a) for a in heads.keys)
     mask = None if given is None else _mask_of(draft, given, other)
     if causal and keys:  # a single key is every query's
-        mask = _up_to_own(draft, heads, keys)
+        mask = _up_to_own(draft, heads, keys, causal.window)
     lead = tuple(a for a in q.atoms if a not in heads.inner)
     slots = (*lead, *keys)
     summed = tuple(a for atom in heads.inner for a in draft.axes(atom))
@@ -104,7 +118,7 @@ def _mask_of(draft: Draft, mask: Mask, other: Mapping[int, int]) -> Value:
     return Value(value.buffer, tuple(made if d == at[-1] else a for d, a in enumerate(value.slots)))
 
 
-def _up_to_own(draft: Draft, heads: Heads, keys: Sequence[int]) -> Value:
+def _up_to_own(draft: Draft, heads: Heads, keys: Sequence[int], window: int) -> Value:
     """Which keys a query sees: those up to its own place, which is 0 where there is one query."""
     shared = [a for a in keys if a == heads.apart]
     places = _positions(draft, shared or heads.keys)
@@ -112,7 +126,16 @@ def _up_to_own(draft: Draft, heads: Heads, keys: Sequence[int]) -> Value:
         places = draft.add(Reshape((draft.extent(keys[0]),)), [places], places.dtype, keys)
     if not heads.rows:
         return draft.elementwise("le", [places], (None, 0.0))
-    return draft.elementwise("ge", [_positions(draft, heads.rows), places])
+    return _between(draft, _positions(draft, heads.rows), places, window)
+
+
+def _between(draft: Draft, own: Value, places: Value, window: int) -> Value:
+    """Whether places are no later than a query's own, and among the last of a window."""
+    before = draft.elementwise("ge", [own, places])
+    if not window:
+        return before
+    since = draft.elementwise("add", [places], (None, float(window)))
+    return draft.elementwise("and", [before, draft.elementwise("gt", [since, own])])
 
 
 def reduced(draft: Draft, value: Value, atoms: Sequence[int], fn: str) -> Value:
@@ -155,7 +178,7 @@ class _Running:
     mixed: Value
 
 
-def _ring(draft: Draft, heads: Heads, q: Value, k: Value, v: Value, causal: bool) -> Value:
+def _ring(draft: Draft, heads: Heads, q: Value, k: Value, v: Value, causal: Seen | None) -> Value:
     """Keys and values go round; every core mixes what it has with a running maximum and sum of its queries.
 
     The running softmax is that of Milakov and Gimelshein 2018 (arXiv 1805.02867).
@@ -167,7 +190,7 @@ def _ring(draft: Draft, heads: Heads, q: Value, k: Value, v: Value, causal: bool
     (line,) = lines(draft.axes(heads.keys[0]))
     steps = prod(draft.mesh[a].parts for a in draft.axes(heads.keys[0]))
     draft.open()
-    _mix(draft, heads, (q, *moved), limit, running)
+    _mix(draft, heads, (q, *moved), limit, running, causal.window if causal else 0)
     for value in moved:
         draft.again(Shift(line, 1, RING), [value], value)
     given = [q, *moved, running.peak, running.total, *([limit] if limit else [])]
@@ -193,7 +216,12 @@ def _start(draft: Draft, heads: Heads, q: Value) -> _Running:
 
 
 def _mix(
-    draft: Draft, heads: Heads, operands: Sequence[Value], limit: Value | None, running: _Running
+    draft: Draft,
+    heads: Heads,
+    operands: Sequence[Value],
+    limit: Value | None,
+    running: _Running,
+    window: int,
 ) -> None:
     """The queries against one block of keys: what was mixed before is scaled to the new highest score."""
     q, k, v, places = operands
@@ -203,7 +231,7 @@ def _mix(
     summed = tuple(a for atom in heads.inner for a in draft.axes(atom))
     scores = product(draft, q, k, _equation(q, k, slots, one), slots, summed)
     scores = draft.elementwise(
-        "select", [_seen(draft, heads, places, limit, block), scores], _unless_seen(q.dtype)
+        "select", [_seen(draft, heads, places, limit, block, window), scores], _unless_seen(q.dtype)
     )
     last = (len(slots) - 1,)
     here = draft.add(Reduce("max", last), [scores], q.dtype, slots[:-1])
@@ -229,9 +257,9 @@ def _onto(draft: Draft, fn: str, before: list[Value], result: Value, value: Valu
     draft.again(Elementwise(fn, (None,) * len(operands)), operands, result)
 
 
-def _seen(draft: Draft, heads: Heads, places: Value, limit: Value | None, block: int) -> Value:
+def _seen(draft: Draft, heads: Heads, places: Value, limit: Value | None, block: int, window: int) -> Value:
     """Which keys of the block a query sees: those up to its own place, or all that exist."""
     here = draft.add(Reshape((draft.extent(block),)), [places], places.dtype, [block])
     if limit is None:
         return draft.elementwise("le", [here], (None, draft.extent(heads.keys[0]) - 1))
-    return draft.elementwise("ge", [limit, here])
+    return _between(draft, limit, here, window)

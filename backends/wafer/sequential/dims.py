@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, singledispatchmethod
+from math import prod
 from typing import Any
 
 from wsc.backends.wafer.sequential.roll import Rolled
@@ -26,8 +27,10 @@ from wsc.compiler.ops import (
     Norm,
     Op,
     Permute,
+    Recurrence,
     Reduce,
     Reshape,
+    Scan,
     Slice,
     Softmax,
     Update,
@@ -185,6 +188,7 @@ class _Finder:
     @_walk.register(Cast)
     @_walk.register(Softmax)
     @_walk.register(Norm)
+    @_walk.register(Recurrence)
     def _pointwise(self, op: Op, node: Node, operands: list[list[Atoms]], result: list[Atoms]) -> None:
         for operand in operands:
             self._same_all(operand, result)
@@ -254,9 +258,30 @@ class _Finder:
     @_walk.register
     def _contract(self, op: Contract, node: Node, operands: list[list[Atoms]], result: list[Atoms]) -> None:
         known: dict[str, Atoms] = {}
+        apart = self._windows(op, operands, result)
         for letters, dims in zip(op.letters, (*operands, result), strict=True):
             for letter, atoms in zip(letters, dims, strict=True):
-                self._same_all([known.setdefault(letter, atoms)], [atoms])
+                if letter not in apart:
+                    self._same_all([known.setdefault(letter, atoms)], [atoms])
+
+    def _windows(self, op: Contract, operands: list[list[Atoms]], result: list[Atoms]) -> set[str]:
+        """Letters that walk more places before than after: neither may be cut; nor may taps."""
+        apart = set()
+        for letter, tap, stride, *_ in op.windows:
+            before = operands[0][op.letters[0].index(letter)]
+            after = result[op.letters[2].index(letter)]
+            self._keep(operands[1][op.letters[1].index(tap)])
+            extents = [prod(self.extents[a] for a in self._flat(atoms)) for atoms in (before, after)]
+            if stride > 1 or extents[0] != extents[1]:
+                apart.add(letter)
+                self._keep(before)
+                self._keep(after)
+        return apart
+
+    @_walk.register
+    def _scan(self, op: Scan, node: Node, operands: list[list[Atoms]], result: list[Atoms]) -> None:
+        self._same_all(operands[0], result)
+        self._keep(result[op.dim])
 
     @_walk.register
     def _attention(self, op: Attention, node: Node, operands: list[list[Atoms]], result: list[Atoms]) -> None:
@@ -294,7 +319,6 @@ class _Finder:
 
 
 _REFUSED: tuple[tuple[Callable[[Op], bool], str], ...] = (
-    (lambda op: isinstance(op, Contract) and bool(op.windows), "a convolution"),
     (lambda op: isinstance(op, (Gather, Update)) and op.batch > 0, "places of their own for every row"),
     (lambda op: isinstance(op, Gather) and op.dim != 0, "places along another dimension than the first"),
     (lambda op: isinstance(op, Reduce) and op.fn == "prod", "a product of numbers"),
@@ -314,6 +338,8 @@ _TAKEN = (
     Reduce,
     Gather,
     Update,
+    Recurrence,
+    Scan,
 )
 
 

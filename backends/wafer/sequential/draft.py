@@ -55,6 +55,7 @@ class Draft:
     buffers: dict[str, Buffer] = field(default_factory=dict)
     sections: list[list[Instruction]] = field(default_factory=lambda: [[]])
     blocks: dict[int, int] = field(default_factory=dict)  # extents of atoms that are a tile of another
+    _joined: dict[tuple[int, ...], int] = field(default_factory=dict)
     _axes: dict[int, Axes] = field(default_factory=dict)
     _types: dict[tuple[DType, tuple[int | None, ...]], TensorType] = field(default_factory=dict)
     _layouts: dict[tuple[int | None, ...], Layout] = field(default_factory=dict)
@@ -89,6 +90,35 @@ class Draft:
             return atom
         made = -1 - len(self.blocks)
         self.blocks[made] = self.layout([atom]).tile((self.extent(atom),))[0] * parts
+        self.cuts = {**self.cuts, made: axes}
+        return made
+
+    def joined(self, atoms: Sequence[int]) -> int:
+        """An atom that walks all places of some that are not cut; the atom itself where there is one."""
+        if len(atoms) == 1:
+            return atoms[0]
+        if any(self.axes(a) for a in atoms):
+            raise Conflict("a part is taken of what is cut over cores")
+        if tuple(atoms) not in self._joined:
+            made = self._joined[tuple(atoms)] = -1 - len(self.blocks)
+            self.blocks[made] = prod(self.extent(a) for a in atoms)
+        return self._joined[tuple(atoms)]
+
+    def merged(self, value: Value, atoms: Sequence[int]) -> Value:
+        """The value with one dimension in place of those of some atoms that are not cut."""
+        if len(atoms) == 1:
+            return value
+        at = value.slots.index(atoms[0])
+        rest = [a for a in value.slots if a not in atoms]
+        before = sum(a not in atoms for a in value.slots[:at])
+        value = self.aligned(value, (*rest[:before], *atoms, *rest[before:]))
+        return self.shaped(value, (*rest[:before], self.joined(atoms), *rest[before:]))
+
+    def part(self, atom: int) -> int:
+        """A new atom with a place for each part that an atom is cut into."""
+        axes = self.axes(atom)
+        made = -1 - len(self.blocks)
+        self.blocks[made] = prod(self.mesh[a].parts for a in axes)
         self.cuts = {**self.cuts, made: axes}
         return made
 

@@ -8,7 +8,9 @@ from math import prod
 
 from wsc.backends.wafer.instructions import Multicast
 from wsc.backends.wafer.program import Buffer
-from wsc.backends.wafer.sequential.attention import Heads, Mask, attention, reduced
+from wsc.backends.wafer.sequential.along import convolution, recurrence
+from wsc.backends.wafer.sequential.attention import Heads, Mask, Seen, attention, reduced
+from wsc.backends.wafer.sequential.causal import window_of
 from wsc.backends.wafer.sequential.draft import ACROSS, Axes, Conflict, Draft, Value, lines
 from wsc.backends.wafer.sequential.products import equation, letters_of, product, rings, shifted_product
 from wsc.backends.wafer.sequential.tables import gather, insert
@@ -24,8 +26,10 @@ from wsc.compiler.ops import (
     Norm,
     Op,
     Permute,
+    Recurrence,
     Reduce,
     Reshape,
+    Scan,
     Slice,
     Softmax,
     Update,
@@ -77,6 +81,9 @@ class Lowering:
         pairs = [(x, a) for x, found in zip(op.letters[2], out, strict=True) for a in found]
         slots = tuple(a for _, a in pairs)
         summed = [a for a, letter in of[0].items() if letter not in op.letters[2]]
+        if op.windows:
+            x, weight = (self._complete(name, of[i]) for i, name in enumerate(node.inputs))
+            return convolution(self.draft, op, x, weight, of, pairs)
         rows = [a for a, letter in of[0].items() if letter in op.letters[2] and letter not in op.letters[1]]
         along = rings(self.draft, rows, summed)
         x = self._complete(node.inputs[0], of[0])
@@ -103,8 +110,9 @@ class Lowering:
         apart = self.draft.dims.apart.get(node.name)
         queries, keys, values = (dims[name] for name in node.inputs[:3])
         heads = Heads(queries, keys, values, apart)
+        seen = Seen(window_of(op)) if op.causal else None
         masks = Mask(mask[0], self._is_of_keys(node.inputs[3])) if mask else None
-        return attention(self.draft, heads, q, k, v, masks, op.scale, op.causal)
+        return attention(self.draft, heads, q, k, v, masks, op.scale, seen)
 
     def _is_of_keys(self, mask: str) -> bool:
         """Whether a mask has keys, or only queries; those that are spread over one or the other have but one."""
@@ -151,6 +159,33 @@ class Lowering:
         count = prod(self.graph[node.inputs[0]].type.shape[d] for d in op.dims)
         return self.draft.elementwise("mul", [value], (None, 1.0 / count))
 
+    def _recurrence(self, node: Node) -> Value:
+        op, draft = node.op, self.draft
+        assert isinstance(op, Recurrence)
+        factors, added, *initial = self.operands(node)
+        atoms = draft.dims.of[node.name][op.dim]
+        if len(atoms) > 1:
+            raise Conflict("the places of a recurrence are walked by several dimensions")
+        if set(added.atoms) != set(draft.dims.atoms(node.name)):
+            raise Conflict("a recurrence of what is broadcast")
+        if atoms:
+            return recurrence(draft, factors, added, initial[0] if initial else None, atoms[0])
+        if not initial:  # one place, and nothing before it
+            return added
+        return draft.elementwise("add", [draft.elementwise("mul", [factors, initial[0]]), added])
+
+    def _scan(self, node: Node) -> Value:
+        """Along a dimension that every core has whole."""
+        op = node.op
+        assert isinstance(op, Scan)
+        (x,) = self.operands(node)
+        atoms = self.draft.dims.of[node.name][op.dim]
+        if len(atoms) > 1:
+            raise Conflict("the places of a scan are walked by several dimensions")
+        if not atoms or atoms[0] not in x.slots:
+            return self._complete(node.inputs[0], dict.fromkeys(self.draft.dims.atoms(node.name), ""))
+        return self.draft.add(replace(op, dim=x.slots.index(atoms[0])), [x], x.dtype, x.slots)
+
     def _slice(self, node: Node) -> Value:
         """A part of an atom, one place of one after another; the core that holds it gives it to all."""
         op, draft = node.op, self.draft
@@ -160,10 +195,12 @@ class Lowering:
         if before == after:
             return x
         outer = before[: len(before) - len(after)]
-        if not outer:  # an atom cut unevenly, which every core has whole
-            at = x.slots.index(before[0])
-            slots = (*x.slots[:at], after[0], *x.slots[at + 1 :])
-            return draft.add(replace(op, dim=at), [x], x.dtype, slots)
+        if not outer or before[len(outer) :] != after:  # atoms cut unevenly, which every core has whole
+            x = draft.merged(x, before)
+            at = x.slots.index(draft.joined(before))
+            slots = (*x.slots[:at], draft.joined(after), *x.slots[at + 1 :])
+            x = draft.add(replace(op, dim=at), [x], x.dtype, slots)
+            return draft.shaped(x, (*slots[:at], *after, *slots[at + 1 :]))
         place = op.start // prod(draft.extent(a) for a in after)
         for atom in reversed(outer):
             place, digit = divmod(place, draft.extent(atom))
@@ -240,6 +277,8 @@ _RULES: Sequence[tuple[type[Op] | tuple[type[Op], ...], Callable[[Lowering, Node
     (Norm, Lowering._norm),
     (Softmax, Lowering._softmax),
     (Reduce, Lowering._reduce),
+    (Recurrence, Lowering._recurrence),
+    (Scan, Lowering._scan),
     (Slice, Lowering._slice),
     (Concat, Lowering._concat),
     (Gather, Lowering._gather),

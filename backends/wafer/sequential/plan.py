@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from wsc.backends.wafer.machine import Wafer
 from wsc.backends.wafer.sequential.causal import with_causal
@@ -13,10 +14,12 @@ from wsc.backends.wafer.sequential.dims import Dims, find_dims
 from wsc.backends.wafer.sequential.division import cut_segments
 from wsc.backends.wafer.sequential.draft import ROWS, Conflict
 from wsc.backends.wafer.sequential.placed import PlacedSegment
-from wsc.backends.wafer.sequential.region import Laid, Task, lay, lay_out, mesh_of
+from wsc.backends.wafer.sequential.region import Laid, Task, code_alone, lay, lay_out, mesh_of
 from wsc.backends.wafer.sequential.roll import Rolled, roll, unrolled
 from wsc.backends.wafer.sequential.segment import Segment
 from wsc.backends.wafer.sequential.tiles import Tilings
+from wsc.backends.wafer.sequential.trimmed import trimmed
+from wsc.backends.wafer.sequential.untied import untied
 from wsc.compiler.errors import DoesNotFit, UnsupportedModel
 from wsc.compiler.ir.graph import Graph
 from wsc.compiler.ir.model import Model
@@ -69,14 +72,32 @@ class Wanted:
 
 def plan_sequential(model: Model, machine: Wafer, wanted: Wanted, fetch: bool = False) -> SequentialPlan:
     """The plan of least expected cycles that fits; raises DoesNotFit, or UnsupportedModel for ops without a layout."""
-    graph = with_causal(model.graph, model.weights)
+    graph = trimmed(with_causal(model.graph, model.weights))
+    apart = untied(graph)
+    try:
+        plan = _told_once(model, graph, machine, wanted, fetch)
+    except (DoesNotFit, UnsupportedModel):
+        if apart is graph:
+            raise
+        return _told_once(model, apart, machine, wanted, fetch)
+    if apart is graph or plan.wafers == 1:
+        return plan
+    try:
+        other = _told_once(model, apart, machine, wanted, fetch)
+    except (DoesNotFit, UnsupportedModel):
+        return plan
+    return min(plan, other, key=lambda found: (found.wafers, found.cycles))
+
+
+def _told_once(model: Model, graph: Graph, machine: Wafer, wanted: Wanted, fetch: bool) -> SequentialPlan:
+    """A plan with equal layers told once, or, where they must not all be cut alike, each by itself."""
     rolled = roll(graph)
     try:
         return _planned(model, rolled, machine, wanted, fetch)
     except UnsupportedModel:
         if not rolled.body:
             raise
-    return _planned(model, unrolled(graph), machine, wanted, fetch)  # told once, layers must all be cut alike
+    return _planned(model, unrolled(graph), machine, wanted, fetch)
 
 
 def _planned(model: Model, rolled: Rolled, machine: Wafer, wanted: Wanted, fetch: bool) -> SequentialPlan:
@@ -89,7 +110,7 @@ def _planned(model: Model, rolled: Rolled, machine: Wafer, wanted: Wanted, fetch
 
 def whole_model(model: Model, machine: Wafer, wanted: Wanted, fetch: bool = False) -> Laid:
     """All layers on one region, whether they fit it or not; raises UnsupportedModel for ops without a layout."""
-    graph = with_causal(model.graph, model.weights)
+    graph = trimmed(with_causal(model.graph, model.weights))
     rolled = roll(graph)
     try:
         return _whole(model, rolled, machine, wanted, fetch)
@@ -146,7 +167,9 @@ class _Planner:
     # ---- one wafer
 
     def _on_one(self, full: tuple[int, int]) -> tuple[PlacedSegment, ...] | None:
-        whole = lay_out(self.task, cut_segments(self.rolled, [self.rolled.count])[0], *full)
+        if self._too_long:
+            return self._in_parts(full)
+        whole = lay_out(self.task, self._whole, *full)
         options = [whole]
         if self.wanted.grid is None:
             options += self._smaller(whole, full)
@@ -160,6 +183,33 @@ class _Planner:
             raise self._too_large(whole, full)
         if found is None and (self.rolled.count < 2 or self.task.fetch):
             raise self._too_large(whole, full)
+        return found
+
+    @cached_property
+    def _whole(self) -> Segment:
+        """All layers, with what comes before and after."""
+        return cut_segments(self.rolled, [self.rolled.count])[0]
+
+    @cached_property
+    def _too_long(self) -> bool:
+        """Whether the code of a layer, or of all that is told, leaves a core no room for its share of the weights."""
+        if not self.rolled.body:
+            return self._code(self._whole) > self.room
+        graph, held = self.rolled.graph, 0
+        if not self.task.fetch:
+            stacks = ((name, names) for name, names in self.rolled.stacks.items() if graph[name].is_weight)
+            held = sum(graph[name].type.bytes * len(names) for name, names in stacks)
+        layers = replace(self._whole, before=(), after=(), outputs=())
+        return self._code(layers) + held // self.machine.usable_cores > self.room
+
+    def _code(self, segment: Segment) -> int:
+        return code_alone(self.task, segment) + self.machine.core.runtime_code_bytes
+
+    def _in_parts(self, full: tuple[int, int]) -> tuple[PlacedSegment, ...] | None:
+        """Parts of every layer on rectangles of their own, where no region holds the code of a layer."""
+        found = self.tilings.placed(1) if self.tilings is not None and self._least_wafers() == 1 else None
+        if found is None and (self.wanted.wafers == 1 or self.rolled.count < 2 or self.task.fetch):
+            raise self._too_much_code(full)
         return found
 
     def _smaller(self, whole: Laid, full: tuple[int, int]) -> Iterator[Laid]:
@@ -211,7 +261,7 @@ class _Planner:
 
     def _most_by_place(self, full: tuple[int, int]) -> tuple[int, int, int]:
         """Layers that the first wafer holds, one in the middle, and the last."""
-        if self.rolled.count < 2:
+        if self.rolled.count < 2 or self._too_long:
             return 0, 0, 0
         first, last = cut_segments(self.rolled, [1, 1])
         middle = cut_segments(self.rolled, [1, 1, 1])[1]
@@ -254,6 +304,15 @@ class _Planner:
             f"layer (--schedule {'streaming' if self.task.fetch else 'sequential'}): a core would hold"
             f" {laid.bytes:,} B, {over:,} B more than its {self.room:,} B ({laid.code:,} B of it code,"
             f" {self.machine.core.runtime_code_bytes:,} B runtime). {self._hint()}"
+        )
+
+    def _too_much_code(self, full: tuple[int, int]) -> DoesNotFit:
+        told = f"its {self.rolled.count} equal layers" if self.rolled.count > 1 else "it"
+        return DoesNotFit(
+            f"'{self.rolled.graph.name}' does not fit {full[0]} x {full[1]} cores of {self.machine.name} layer after "
+            f"layer (--schedule {'streaming' if self.task.fetch else 'sequential'}): every core holds the code of"
+            f" all steps, and {told} would take {self._code(self._whole):,} B of it, more than the {self.room:,} B"
+            " that a core has. Fewer kinds of layers would help."
         )
 
     def _hint(self) -> str:

@@ -73,6 +73,15 @@ def lay(task: Task, segment: Segment, mesh: Mesh, cuts: Cuts) -> Laid:
     return addressed(task, segment, _draft(task, segment, mesh, cuts), cuts)
 
 
+def code_alone(task: Task, segment: Segment) -> int:
+    """Bytes of the code of a segment that nothing is cut in: cuts only add movements. 0 where it cannot be drafted."""
+    mesh = mesh_of(1, 1, 1, 1)
+    try:
+        return code_bytes(instructions_in(_draft(task, segment, mesh, {}).body), task.machine)
+    except Conflict:
+        return 0
+
+
 def addressed(
     task: Task,
     segment: Segment,

@@ -14,6 +14,7 @@ from wsc.backends.wafer.sequential.plan import SequentialPlan, Wanted, plan_sequ
 from wsc.backends.wafer.sequential.region import Laid, addressed, lay, lay_out_on, mesh_of
 from wsc.backends.wafer.sequential.roll import Rolled, roll, unrolled
 from wsc.backends.wafer.sequential.segment import Segment
+from wsc.backends.wafer.sequential.trimmed import trimmed
 from wsc.backends.wafer.serving.pairs import Addresses, Pair, Pairing, addresses
 from wsc.backends.wafer.serving.shares import moved_layers, task_again
 from wsc.compiler.errors import AlgorithmError, DoesNotFit, UnsupportedModel
@@ -126,7 +127,7 @@ def _check(plan: ServingPlan) -> None:
 
 def _onto(model: Model, like: SequentialPlan, reserve: int = 0) -> SequentialPlan:
     """A model on the regions of another phase's plan, with so many bytes of every core kept free if that can be."""
-    graph = with_causal(model.graph, model.weights)
+    graph = trimmed(with_causal(model.graph, model.weights))
     rolled = roll(graph) if like.rolled.body else unrolled(graph)
     if (rolled.count, bool(rolled.body)) != (like.rolled.count, bool(like.rolled.body)):
         raise UnsupportedModel(
