@@ -218,7 +218,7 @@ def _filled(model: nn.Module, sizes: _Sizes) -> None:
             if isinstance(module, _ConvNd) and module.weight.is_floating_point():
                 spread = module.weight.std() * math.sqrt(module.weight[0].numel())
                 if spread < _LEAST_SPREAD:
-                    module.weight /= spread
+                    module.weight *= _LEAST_SPREAD / spread
 
 
 def _dtype(config: Any, sizes: _Sizes) -> torch.dtype:
