@@ -113,8 +113,7 @@ def _made(call: _Call, kinds: Mapping[str, object], name: str, *, wanted: bool =
     if (told := from_documents(call, name)) is not None:
         return told
     width = next((call.get(entry) for entry in (*_WIDTHS, *_LAST_WIDTHS) if call.get(entry)), 64)
-    kind = Tensor if kinds[name] is inspect.Parameter.empty else kinds[name]
-    made = guessed(name, kind, call.batch, call.seq, width if isinstance(width, int) else max(width))
+    made = guessed(name, kinds[name], call.batch, call.seq, width if isinstance(width, int) else max(width))
     as_numbers = made is not None and "mask" in name and "Long" not in str(kinds[name])
     return made.float() if made is not None and as_numbers else made
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import math
 from collections.abc import Mapping
 from contextlib import nullcontext
 from difflib import get_close_matches
@@ -19,6 +20,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.conv import _ConvNd
 
 from wsc.compiler.errors import ModelError
 from wsc.frontend.diffusion_inputs import diffusion_call
@@ -33,6 +35,7 @@ from wsc.frontend.places import said_by
 PREFIX = "hf:"
 _OURS = ("phase", "batch", "context", "seq", "weights")
 _PHASES = ("", "prefill", "decode")
+_LEAST_SPREAD = 0.5  # of what a convolution gives, of that of its input
 _LONGEST = 512  # tokens, where neither the user nor the model's own limit says less
 
 
@@ -196,9 +199,10 @@ def _mark_pictures(config: Any) -> None:
 
 
 def _filled(model: nn.Module, sizes: _Sizes) -> None:
-    """Numbers in matrices that begin as zeros: with those, no output would tell whether a program is right.
+    """Numbers in matrices that begin as zeros, and in convolutions that begin as next to nothing.
 
-    On the meta device every parameter is there, those too that a model makes on a device of its own choice.
+    With those, no output would tell whether a program is right; with these, none is left after many layers. On the
+    meta device every parameter is there, those too that a model makes on a device of its own choice.
     """
     if sizes.weights == "meta":
         for part in model.modules():
@@ -210,6 +214,11 @@ def _filled(model: nn.Module, sizes: _Sizes) -> None:
         for parameter in model.parameters():
             if parameter.dim() > 1 and parameter.is_floating_point() and not parameter.any():
                 parameter.normal_(std=0.02)
+        for module in model.modules():
+            if isinstance(module, _ConvNd) and module.weight.is_floating_point():
+                spread = module.weight.std() * math.sqrt(module.weight[0].numel())
+                if spread < _LEAST_SPREAD:
+                    module.weight *= _LEAST_SPREAD / spread
 
 
 def _dtype(config: Any, sizes: _Sizes) -> torch.dtype:

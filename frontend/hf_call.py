@@ -102,7 +102,8 @@ class Call:
     @property
     def width(self) -> int:
         """Of the hidden states."""
-        return int(self.entry("hidden_size", "d_model", "embed_dim") or 1)
+        width = self.entry("hidden_size", "d_model", "embed_dim") or 1
+        return int(width[-1] if isinstance(width, list | tuple) else width)
 
 
 def _nested(part: Any) -> list[Any]:

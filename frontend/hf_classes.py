@@ -25,8 +25,9 @@ def architecture(transformers: Any, config: Any) -> Any:
     if own := list(_beside(transformers, config)):
         return min(own, key=lambda found: _distance(found.__name__, type(config).__name__))
     raise ModelError(
-        f"transformers has no model of its own for the model type '{config.model_type}': "
-        "name a class of it under 'architectures' in the configuration."
+        f"transformers has no model of its own for the model type '{config.model_type}': name a class of it under "
+        "'architectures' in the configuration, or write a model file whose model() builds it and whose "
+        "example_inputs() returns its arguments."
     )
 
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from wsc.frontend.hf_failures import (
-    longer,
     of_other_extents,
     of_other_rank,
     of_other_widths,
+    places_asked,
     spoken_of,
     tokens_of,
     told_of,
@@ -80,7 +80,7 @@ def _changed(taken: Taken, way: Way, error: Exception) -> Iterator[Way]:
     """With what the failure speaks of, with other arguments in place of those given, without what must not be there."""
     refused = [name for name in unwanted(error, way.inputs) if name not in taken.asked]
     yield from _with_more(taken, way, error, refused)
-    if places := longer(error):
+    if places := places_asked(error):
         yield _repeated(way, *places)
     # What stands where the call stopped, then what was guessed, which comes last.
     for name in dict.fromkeys([*told_of(error, way.inputs), *reversed(list(way.inputs))]):
@@ -103,17 +103,25 @@ def _repeated(way: Way, had: int, asked: int) -> Way:
             return value
         return value[..., torch.arange(asked, device=value.device) % had]
 
-    return replace(way, inputs={key: again(value) for key, value in way.inputs.items()})
+    fixed = {key: again(torch.tensor(value)) for key, value in way.fixed.items()}
+    told = {key: value.tolist() if isinstance(value, Tensor) else value for key, value in fixed.items()}
+    return Way({key: again(value) for key, value in way.inputs.items()}, told)
+
+
+def _picks(name: str) -> bool:
+    """Whether an argument marks places, so that what is computed depends on it: it is fixed, as sizes are."""
+    return name.endswith("_mask") and "attention" not in name and "feature" not in name
 
 
 def _with_more(taken: Taken, way: Way, error: Exception, refused: Collection[str]) -> Iterator[Way]:
     given = way.inputs.keys() | way.fixed.keys()
-    for name in spoken_of(
-        error, [name for name in taken.names if name not in given and not name.endswith("labels")]
-    ):
+    left = [name for name in taken.names if name not in given and not name.endswith("labels")]
+    for name in spoken_of(error, left):
         if (sizes := taken.sizes(name, way.inputs)) is not None:
             yield replace(way, fixed={**way.fixed, name: sizes})
-        elif (value := taken.make(name)) is not None:
+        elif (value := taken.make(name)) is not None and isinstance(value, Tensor) and _picks(name):
+            yield replace(way, fixed={**way.fixed, name: value.tolist()})
+        elif value is not None:
             if refused:
                 others = _without(way, refused)
                 yield replace(others, inputs={**others.inputs, name: value})

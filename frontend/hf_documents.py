@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from inspect import Parameter
 from typing import Any, Protocol
 
 import torch
@@ -131,6 +132,7 @@ def _extent(call: Known, word: str) -> int | None:
 
 def guessed(name: str, annotation: object, batch: int, seq: int, width: int) -> Tensor | None:
     """A tensor by its annotation, as wide as the model; what it is really like is seen when it is tried."""
+    annotation = Tensor if annotation is Parameter.empty else annotation
     kind = re.search(r"(\w*)Tensor", str(annotation))
     if kind is None or str(annotation).startswith(("list", "tuple", "dict", "typing")):
         return None

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 _RANK = re.compile(
-    r"Dimension out of range|values to unpack|Expected \d+D|too many indices|number of dimensions|for \d+D input|"
-    r"number of sizes provided"
+    r"Dimension out of range|values to unpack|Expected \d+D|too many indices|number of dimensions|"
+    r"\d+D (?:\w+ )?inputs?\b|number of sizes provided"
 )
 _UNEQUAL = re.compile(
     r"size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\) at non-singleton dimension (\d+)"
@@ -64,42 +64,40 @@ def of_other_widths(error: Exception, given: Tensor) -> Iterator[tuple[int, ...]
             same = [one for one in places if given.shape[one] == had.shape[place]]
             for one in same:
                 yield (*given.shape[:one], width, *given.shape[one + 1 :])
-            more, rest = divmod(given.shape[-1] * width, had.shape[place])
-            if (
-                not same and not rest and 1 < given.shape[-1] < had.shape[place] and given.dim() > 1
-            ):  # what came of it is as many times too wide
-                yield (*given.shape[:-1], more)
+            if not same and given.dim() > 1 and 1 < given.shape[-1] < had.shape[place]:
+                wide, rest = divmod(given.shape[-1] * width, had.shape[place])
+                if not rest:  # what came of it is as many times too wide, or too narrow
+                    yield (*given.shape[:-1], wide)
         return
 
 
 def of_other_extents(error: Exception, given: Tensor) -> Iterator[tuple[int, ...]]:
-    """Shapes of an argument with the extent that what it met has."""
-    if (found := _MULTIPLE.search(str(error))) and given.dim() > 1:
+    """Shapes of an argument with the extent that what it met has, or that the message asks for."""
+    text, shape = str(error), tuple(given.shape)
+    if given.dim() < 2:
+        return
+    if found := _MULTIPLE.search(text):
         whole = int(found[1])
-        for more in (1, 8):  # of what is halved on the way
-            yield (*given.shape[:-1], max(-(-given.shape[-1] // whole), more) * whole)
-    if _SHORT.search(str(error)) and given.dim() > 1:
-        rows = (4 * given.shape[-2],) if given.dim() > 3 else given.shape[1:-1][-1:]
+        for fewest in (1, 8):  # more of them for what is halved on the way
+            yield (*shape[:-1], max(-(-shape[-1] // whole), fewest) * whole)
+    if _SHORT.search(text):  # of pictures both sides, of sound its length
         yield (
-            *given.shape[: max(given.dim() - 2, 1)],
-            *rows,
-            (4 if given.dim() > 3 else 64) * given.shape[-1],
+            (*shape[:-2], 4 * shape[-2], 4 * shape[-1]) if given.dim() > 3 else (*shape[:-1], 64 * shape[-1])
         )
-    if found := _JOINED.search(str(error)):
-        ours, theirs = int(found[2]), int(found[1])
-        for place in range(1, given.dim()):
-            if given.shape[place] == ours:
-                yield (*given.shape[:place], *given.shape[place + 1 :])
-                yield (*given.shape[:place], theirs, *given.shape[place + 1 :])
-    if found := _UNEQUAL.search(str(error)):
+    if found := _JOINED.search(text):
+        theirs, ours = (int(number) for number in found.groups())
+        for place in (place for place in range(1, given.dim()) if shape[place] == ours):
+            yield (*shape[:place], *shape[place + 1 :])
+            yield (*shape[:place], theirs, *shape[place + 1 :])
+    if found := _UNEQUAL.search(text):
         ours, theirs, place = (int(number) for number in found.groups())
         for one, other in ((ours, theirs), (theirs, ours)):
-            if 0 < place < given.dim() and given.shape[place] == one:
-                yield (*given.shape[:place], other, *given.shape[place + 1 :])
+            if 0 < place < given.dim() and shape[place] == one:
+                yield (*shape[:place], other, *shape[place + 1 :])
 
 
-def longer(error: Exception) -> tuple[int, int] | None:
-    """How many places there are, and how many things for them, where these are not as many."""
+def places_asked(error: Exception) -> tuple[int, int] | None:
+    """How many places are marked, and how many there must be for what is put there; None for other failures."""
     found = _PLACES.search(str(error))
     return (int(found[2]), int(found[1])) if found else None
 

@@ -25,6 +25,7 @@ from wsc.frontend.hf_pictures import (
 )
 from wsc.frontend.hf_trials import Way, first_taken
 
+_QUICK = 10**8  # parameters of a model that is always tried
 _FRAMES = 128  # of a spectrogram, where nothing says how many a model takes
 
 
@@ -38,7 +39,8 @@ def example_call(model: nn.Module, config: Any, batch: int, seq: int) -> tuple[n
     call = Call.of(model, config, batch, seq)
     main = str(getattr(model, "main_input_name", "input_ids"))
     made = _made(model, call, main)
-    others = () if _plain(model, call, made) else _other_ways(call, made)
+    known = _plain(model, call, made) and not _quick(model)
+    others = () if known else _other_ways(call, made)
     ways = [_placed(model, config, way) for way in (Way(made), *others)]
     taken = [way for way in ways if way is not None and not _missing(call, main, way)]
     if not taken:
@@ -48,7 +50,7 @@ def example_call(model: nn.Module, config: Any, batch: int, seq: int) -> tuple[n
             "write a model file whose model() builds it and whose example_inputs() returns its arguments."
         )
     chosen = taken[0]
-    if not _plain(model, call, made):
+    if not known:
         takes = Taken(call.takes, call.asked, partial(_argument, call, wanted=True), partial(sizes_of, call))
         place = partial(_placed, model, config)
         chosen = first_taken(model, taken) or completed(model, takes, taken, place) or chosen
@@ -59,6 +61,11 @@ def _plain(model: Any, call: Call, made: dict[str, Tensor]) -> bool:
     """Whether it continues a text, so that nothing needs to be tried."""
     alone = made.keys() == {"input_ids"} and len(list(call.parts())) == 1
     return alone and model.can_generate() and not call.entry("num_codebooks")
+
+
+def _quick(model: nn.Module) -> bool:
+    """Whether a call without data takes a moment."""
+    return sum(parameter.numel() for parameter in model.parameters()) < _QUICK
 
 
 def _made(model: nn.Module, call: Call, main: str) -> dict[str, Tensor]:

@@ -238,6 +238,12 @@ def test_random_weights_are_no_zeros(spec):
     assert all(value.any() for value in weights.values() if value.dim() > 1)
 
 
+def test_something_is_left_after_random_convolutions(spec):
+    """Of the library's own, each leaves a tenth of its input or less, and many after one another no number."""
+    patches = load_hf(spec(VIDEO), {"weights": "random"}).module.embeddings.patch_embeddings.projection.weight
+    assert patches.std() * patches[0].numel() ** 0.5 >= 0.499
+
+
 def test_prefill_gives_the_last_logits_and_the_cache(spec):
     found = captured(load_hf(spec(LLAMA), {"phase": "prefill", "seq": "7"}))
     types = [str(found.model.graph[name].type) for name in found.model.graph.outputs]
@@ -261,6 +267,12 @@ REFUSED = {
         {},
         "does not know how to make the 'inference_session' that Sam3TrackerVideoModel takes: write a model file whose "
         "model() builds it and whose example_inputs() returns its arguments",
+    ),
+    "a model that is called part by part": (
+        {"model_type": "bark"},
+        {},
+        "transformers has no model of its own for the model type 'bark': name a class of it under 'architectures' in "
+        "the configuration, or write a model file whose model() builds it",
     ),
     "no model of its own": (
         {"model_type": "t5_gemma_module"},

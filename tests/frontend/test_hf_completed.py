@@ -9,6 +9,7 @@ from torch import nn
 from wsc.frontend.hf_call import Call
 from wsc.frontend.hf_completed import Taken, completed
 from wsc.frontend.hf_documents import documented, from_documents
+from wsc.frontend.hf_failures import of_other_extents
 from wsc.frontend.hf_trials import Way
 
 transformers = pytest.importorskip("transformers")
@@ -101,9 +102,9 @@ class Marked(nn.Module):
         super().__init__()
         self.own = nn.Parameter(torch.randn(5, 4))
 
-    def forward(self, input_ids, mask=None):
+    def forward(self, input_ids, places_mask=None):
         found = torch.zeros(*input_ids.shape, 4)
-        found[mask.bool()] = self.own.detach()
+        found[places_mask.bool()] = self.own.detach()
         return found
 
 
@@ -126,7 +127,7 @@ class Either(nn.Module):
         (Needs(), {"sound": torch.randn(2, 7, 5)}, {"sound": (2, 7, 5), "words": (2, 3)}),
         (Needs(), {"sound": torch.randn(2, 7, 9)}, {"sound": (2, 7, 5), "words": (2, 3)}),
         (Deep(), {"sound": torch.randn(2, 3, 9)}, {"sound": (2, 3, 3, 9)}),
-        (Marked(), {"input_ids": torch.ones(1, 3, dtype=torch.int64)}, {"input_ids": (1, 5), "mask": (1, 5)}),
+        (Marked(), {"input_ids": torch.ones(1, 3, dtype=torch.int64)}, {"input_ids": (1, 5)}),
         (Either(), {"sound": torch.randn(2, 4)}, {"embeds": (2, 4)}),
     ],
     ids=[
@@ -141,9 +142,10 @@ def test_a_call_is_changed_by_what_its_failures_say(model, given, shapes):
     call = call_of(model.forward)
     sizes = {"words": (2, 3), "embeds": (2, 4)}
     made = {name: torch.zeros(size) for name, size in sizes.items()}
-    make = (made | {"mask": torch.ones(1, 3, dtype=torch.int64)}).get
+    make = (made | {"places_mask": torch.ones(1, 3, dtype=torch.int64)}).get
     found = completed(model, Taken(call.takes, call.asked, make), [Way(given)], lambda way: way)
     assert {name: tuple(value.shape) for name, value in found.inputs.items()} == shapes
+    assert found.fixed == ({"places_mask": [[1] * 5]} if isinstance(model, Marked) else {})
 
 
 def test_a_call_that_nothing_mends():
@@ -157,3 +159,41 @@ def test_a_call_that_nothing_mends():
 
     taken = Taken(["sound"], ["sound"], {}.get)
     assert completed(Never(), taken, [Way({"sound": torch.zeros(1)})], lambda way: way) is None
+
+
+@pytest.mark.parametrize(
+    ("message", "given", "shapes"),
+    [
+        ("`sound` length 1 is not a multiple of 40", (2, 50), [(2, 80), (2, 320)]),
+        ("Kernel size can't be greater than actual input size", (2, 3, 8), [(2, 3, 512)]),
+        ("Kernel size can't be greater than actual input size", (2, 3, 8, 8), [(2, 3, 32, 32)]),
+        (
+            "Sizes of tensors must match except in dimension 1. Expected size 4 but got size 9 for tensor number 1",
+            (2, 9, 5),
+            [(2, 5), (2, 4, 5)],
+        ),
+        (
+            "The size of tensor a (9) must match the size of tensor b (2) at non-singleton dimension 1",
+            (2, 9, 5),
+            [(2, 2, 5)],
+        ),
+        ("something else", (2, 9), []),
+    ],
+)
+def test_extents_by_what_a_message_says(message, given, shapes):
+    assert list(of_other_extents(RuntimeError(message), torch.zeros(given))) == shapes
+
+
+def test_tokens_in_place_of_numbers():
+    class Reads(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = nn.Embedding(6, 4)
+
+        def forward(self, codes):
+            return self.table(codes)
+
+    taken = Taken(["codes"], ["codes"], {}.get)
+    found = completed(Reads(), taken, [Way({"codes": torch.randn(2, 3)})], lambda way: way)
+    assert found.inputs["codes"].dtype == torch.int64
+    assert found.inputs["codes"].max() < 6
