@@ -17,7 +17,9 @@ from benchmarks.narrow_ties import (
     Ties,
     heads_of_stages,
     of_one_width,
+    patches_a_side,
     side_of_stages,
+    width_of_stages,
     with_sections,
 )
 
@@ -112,7 +114,8 @@ def _part(default: Mapping[str, Any], entries: Mapping[str, Any], ties: Ties, na
     if default.get("num_key_value_heads") == default.get("num_attention_heads") is not None:
         small["num_key_value_heads"] = small["num_attention_heads"]  # heads that are not grouped stay so
     small |= layers.given(default)
-    small |= heads_of_stages(small) | side_of_stages(small)
+    small |= heads_of_stages(small) | side_of_stages(small) | width_of_stages(default)
+    small |= patches_a_side(small, default)
     _agree(small, default)
     for key, value in entries.items():
         nested = isinstance(value, dict) and isinstance(default.get(key), dict)

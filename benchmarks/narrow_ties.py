@@ -26,10 +26,10 @@ _FEWEST, _MOST = 2, 5
 # Entries that say how wide something of another part is.
 _OTHER = (
     "cross|condition|cond|out|input|in|audio|speech|text|vision|image|encoder|decoder|backbone|qformer|llm|lm|"
-    "language|context|kv|projector|output|latent|feature|codebook"
+    "language|context|kv|projector|output|latent|feature|codebook|vit|quantization"
 )
 _WIDTH_OF_OTHER = re.compile(
-    rf"(^|_)({_OTHER})_(.*_)?(hidden_size|hidden_dim|dim|size|width|channels)$|_groups$"
+    rf"(^|_)({_OTHER})_(.*_)?(hidden_size|hidden_dim|dim|size|width|channels)$|_groups$|_hidden_size$"
 )
 _NO_WIDTH = re.compile(
     r"vocab|image_size|patch|kernel|window|codebook_size|intermediate|ffn|^input_size$|max_|num_.*(?<!groups)$"
@@ -101,10 +101,11 @@ class Layers:
         if self.before == self.after:
             both = len(found) == len(OF_STAGES) and all(found.values())
             return found if both else dict.fromkeys(found)
-        numbers = [
-            one if one < 0 else -(-one * self.after // self.before)
-            for one in default.get("out_indices") or ()
-        ]
+        numbers: list[int] = []
+        given = default.get("out_indices") or ()
+        for place, one in enumerate(given):
+            last = self.after - (len(given) - 1 - place)  # as near the end as those after it let it be
+            numbers.append(one if one < 0 else min(-(-one * self.after // self.before), last))
         if not numbers or any(key not in default for key in OF_STAGES) or len(set(numbers)) < len(numbers):
             return dict.fromkeys(found)
         names = None if min(numbers) < 0 else [f"stage{one}" if one else "stem" for one in numbers]
@@ -184,13 +185,16 @@ class Ties:
             return self.heads[value]
         if _TOKEN.search(key) and type(value) is int:
             return self.tokens.get(value)
+        if key.endswith("pos_feats") and type(value) is int and 2 * value in self.widths:
+            return self.widths[2 * value] // 2  # of rows, then of columns
         of_other = _WIDTH_OF_OTHER.search(key) and not _NO_WIDTH.search(key)
         if not of_other and not (self.first and key.endswith(("hidden_size", "intermediate_size", "_dim"))):
             return None
         if isinstance(value, list | tuple):
             whole = [self.widths.get(one) for one in value if type(one) is int]
             return whole if len(whole) == len(value) and None not in whole else None
-        return self.widths.get(value) if type(value) is int else None
+        parts = (part for part in (1, 2, 3, 4) if type(value) is int and value // part in self.widths)
+        return next((part * self.widths[value // part] for part in parts if value % part == 0), None)
 
 
 def _entries(default: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -270,3 +274,19 @@ def of_one_width(small: Config, default: Mapping[str, Any]) -> Config:
             found[width] = max(inner // small[heads], 1)
             found[heads] = inner // found[width]
     return found
+
+
+def patches_a_side(small: Config, default: Mapping[str, Any]) -> Config:
+    """How many patches a picture has along a side, where that has an entry of its own."""
+    side, patch = default.get("image_size"), default.get("patch_size")
+    if not (_is_count(side) and _is_count(patch) and _is_count(small["image_size"])):
+        return {}
+    now = small["image_size"] // small["patch_size"]
+    return {key: now for key in ("image_embedding_size",) if default.get(key) == side // patch}
+
+
+def width_of_stages(default: Mapping[str, Any]) -> Config:
+    """The width where it is the first of those of stages, which stay as they are."""
+    width = default.get("hidden_size")
+    lists = (value for key, value in default.items() if isinstance(value, list | tuple) and "stage" in key)
+    return {"hidden_size": width} if any(value and value[0] == width for value in lists) else {}

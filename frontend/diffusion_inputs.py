@@ -57,8 +57,11 @@ def diffusion_call(model: nn.Module, batch: int, seq: int) -> tuple[nn.Module, d
     way = masks_fixed(model, place(Way(inputs)).inputs)
     error = stopped_by(model, way)
     if error is not None and not of_values(error):
-        latents = (inputs[call.main], *_other_latents(call))
-        ways = [place(Way({**inputs, call.main: latent})) for latent in latents]
+        others = _other_latents(call) if call.of_latents else ()
+        ways = [
+            place(Way(inputs)),
+            *(place(Way(_with_latent(inputs, call.main, latent))) for latent in others),
+        ]
         documents = {name: from_documents(call, name) for name in inputs}
         told = {name: tensor for name, tensor in documents.items() if tensor is not None}
         ways.insert(1, place(Way({**inputs, **told})))
@@ -68,6 +71,14 @@ def diffusion_call(model: nn.Module, batch: int, seq: int) -> tuple[nn.Module, d
     return way.of(model), dict(way.inputs)
 
 
+def _with_latent(inputs: Mapping[str, object], main: str, latent: Tensor) -> dict[str, object]:
+    """With another latent in place of the one given, and of those that are like it."""
+    first = inputs[main]
+    shape = first.shape if isinstance(first, Tensor) else ()
+    alike = [name for name, value in inputs.items() if isinstance(value, Tensor) and value.shape == shape]
+    return {**inputs, **{name: torch.randn_like(latent) for name in alike}}
+
+
 def _placed(model: nn.Module, as_tuple: bool, way: Way) -> Way:
     device, dtype = next((p.device, p.dtype) for p in model.parameters())
     inputs = torch.utils._pytree.tree_map_only(Tensor, lambda t: placed(t, device, dtype), dict(way.inputs))
@@ -75,7 +86,7 @@ def _placed(model: nn.Module, as_tuple: bool, way: Way) -> Way:
 
 
 def _inputs(call: _Call, kinds: Mapping[str, object]) -> dict[str, object]:
-    made: dict[str, object] = {call.main: _latent(call)}
+    made: dict[str, object] = {call.main: _latent(call)} if call.of_latents else {}
     for name in [
         *(name for name in _MAKERS if name in call.takes),
         *(name for name in kinds if name in call.asked),
@@ -94,7 +105,8 @@ def _made(call: _Call, kinds: Mapping[str, object], name: str, *, wanted: bool =
     if kinds[name] in (int, "int"):
         several = call.get(f"{name}s")
         return several[0] if isinstance(several, list | tuple) else 1
-    if "latent" in name or (name.endswith(call.main) and not name.startswith("encoder")):
+    like_main = call.of_latents and name.endswith(call.main) and not name.startswith("encoder")
+    if "latent" in name or like_main:
         return _latent(call)
     if name.endswith("input_ids"):
         return call.words(call.batch, call.seq)
@@ -103,7 +115,8 @@ def _made(call: _Call, kinds: Mapping[str, object], name: str, *, wanted: bool =
     width = next((call.get(entry) for entry in (*_WIDTHS, *_LAST_WIDTHS) if call.get(entry)), 64)
     kind = Tensor if kinds[name] is inspect.Parameter.empty else kinds[name]
     made = guessed(name, kind, call.batch, call.seq, width if isinstance(width, int) else max(width))
-    return made.float() if made is not None and "mask" in name else made
+    as_numbers = made is not None and "mask" in name and "Long" not in str(kinds[name])
+    return made.float() if made is not None and as_numbers else made
 
 
 def _other_latents(call: _Call) -> Iterator[Tensor]:
@@ -161,6 +174,12 @@ class _Call:
     def main(self) -> str:
         """The argument for what is to be made out of noise, or for what is encoded."""
         return next((name for name in ("hidden_states", "sample") if name in self.takes), "") or self.first
+
+    @property
+    def of_latents(self) -> bool:
+        """Whether that argument is a latent or a picture, and no text."""
+        named = self.main in ("hidden_states", "sample", "x") or "latent" in self.main
+        return named or "Autoencoder" in self.kind
 
     @property
     def size(self) -> tuple[int, int]:

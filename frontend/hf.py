@@ -188,16 +188,23 @@ def _replace(config: Any, entries: Mapping[str, object]) -> None:
 
 
 def _mark_pictures(config: Any) -> None:
-    """The last token of the vocabulary stands for pictures, where the configuration leaves that open."""
-    if getattr(config, "image_token_id", 0) is None and (
-        size := getattr(config.get_text_config(), "vocab_size", 0)
-    ):
-        config.image_token_id = size - 1
+    """The last tokens of the vocabulary stand for pictures and videos, where the configuration leaves that open."""
+    size = getattr(config.get_text_config(), "vocab_size", 0)
+    for place, name in enumerate(("image_token_id", "video_token_id"), 1):
+        if getattr(config, name, 0) is None and size > place:
+            setattr(config, name, size - place)
 
 
 def _filled(model: nn.Module, sizes: _Sizes) -> None:
-    """Numbers in matrices that begin as zeros: with those, no output would tell whether a program is right."""
+    """Numbers in matrices that begin as zeros: with those, no output would tell whether a program is right.
+
+    On the meta device every parameter is there, those too that a model makes on a device of its own choice.
+    """
     if sizes.weights == "meta":
+        for part in model.modules():
+            for key, parameter in list(part.named_parameters(recurse=False)):
+                if not parameter.is_meta:
+                    setattr(part, key, nn.Parameter(parameter.to("meta"), parameter.requires_grad))
         return
     with torch.no_grad():
         for parameter in model.parameters():

@@ -16,6 +16,7 @@ from wsc.frontend.hf_failures import (
     of_other_widths,
     spoken_of,
     tokens_of,
+    told_of,
     unwanted,
 )
 from wsc.frontend.hf_trials import Way, of_values, stopped_by
@@ -81,8 +82,9 @@ def _changed(taken: Taken, way: Way, error: Exception) -> Iterator[Way]:
     yield from _with_more(taken, way, error, refused)
     if places := longer(error):
         yield _repeated(way, *places)
-    # What was guessed comes last, and is the likeliest to be another.
-    for name, value in reversed(list(way.inputs.items())):
+    # What stands where the call stopped, then what was guessed, which comes last.
+    for name in dict.fromkeys([*told_of(error, way.inputs), *reversed(list(way.inputs))]):
+        value = way.inputs[name]
         if isinstance(value, Tensor):
             yield from (replace(way, inputs={**way.inputs, name: one}) for one in _in_place_of(value, error))
     if refused and len(refused) < len(way.inputs):
@@ -123,6 +125,10 @@ def _in_place_of(value: Tensor, error: Exception) -> Iterator[Tensor]:
     if not value.is_floating_point():
         if "same dtype" in str(error):
             yield value.float()
+        if "only supports 1-d" in str(error) and value.dim() > 1:
+            yield value.reshape(-1)
+        if value.dim() == 1:
+            yield from (value.reshape(shape) for shape in of_other_rank(error, value))
         for shape in of_other_extents(error, value):
             places = [torch.arange(new) % old for new, old in zip(shape, value.shape, strict=True)]
             yield value[torch.meshgrid(*places, indexing="ij")]

@@ -138,6 +138,8 @@ def guessed(name: str, annotation: object, batch: int, seq: int, width: int) -> 
         return torch.ones(batch, seq, dtype=torch.bool if kind[1] == "Bool" else torch.int64)
     if "timestep" in name:
         return torch.full((batch,), 500)
+    if name.endswith(("lens", "length", "lengths")):
+        return torch.full((batch,), seq)
     if kind[1] in ("Long", "Int", "Bool"):
         return torch.ones(batch, seq, dtype=torch.bool if kind[1] == "Bool" else torch.int64)
     return torch.randn(batch, seq, width)

@@ -12,13 +12,15 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 _RANK = re.compile(
-    r"Dimension out of range|values to unpack|Expected \d+D|too many indices|number of dimensions|for \d+D input"
+    r"Dimension out of range|values to unpack|Expected \d+D|too many indices|number of dimensions|for \d+D input|"
+    r"number of sizes provided"
 )
 _UNEQUAL = re.compile(
     r"size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\) at non-singleton dimension (\d+)"
 )
 _MULTIPLE = re.compile(r"(?:not|be) a multiple of (\d+)")
 _SHORT = re.compile(r"greater than actual input size|must be at least one|less than the corresponding input")
+_JOINED = re.compile(r"must match except in dimension \d+\. Expected size (\d+) but got size (\d+)")
 _PLACES = re.compile(
     r"value tensor of shape \[(\d+).* cannot be broadcast to indexing result of shape \[(\d+)"
 )
@@ -28,6 +30,16 @@ def spoken_of(error: Exception, takes: Collection[str]) -> list[str]:
     """The arguments of a call, of those that it takes, that its failure is about; the likeliest first."""
     missed = _missed(error.__traceback__, takes) if "None" in str(error) else ()
     return list(dict.fromkeys([*_named(str(error), takes), *missed]))
+
+
+def told_of(error: Exception, given: Collection[str]) -> list[str]:
+    """The arguments, of those given, that are named on the lines where the call stopped; the innermost first."""
+    found: dict[str, None] = {}
+    for frame, instruction in _innermost_first(error.__traceback__):
+        text = _text(frame, instruction)
+        named = (name for name in given if isinstance(frame.f_locals.get(name), Tensor))
+        found |= dict.fromkeys(name for name in named if re.search(rf"\b{name}\b", text))
+    return list(found)
 
 
 def unwanted(error: Exception, given: Collection[str]) -> list[str]:
@@ -49,9 +61,14 @@ def of_other_widths(error: Exception, given: Tensor) -> Iterator[tuple[int, ...]
             places = sorted(
                 range(1, given.dim()), key=lambda one: (one - given.dim() != place and one != place, -one)
             )
-            for one in places:
-                if given.shape[one] == had.shape[place]:
-                    yield (*given.shape[:one], width, *given.shape[one + 1 :])
+            same = [one for one in places if given.shape[one] == had.shape[place]]
+            for one in same:
+                yield (*given.shape[:one], width, *given.shape[one + 1 :])
+            more, rest = divmod(given.shape[-1] * width, had.shape[place])
+            if (
+                not same and not rest and 1 < given.shape[-1] < had.shape[place] and given.dim() > 1
+            ):  # what came of it is as many times too wide
+                yield (*given.shape[:-1], more)
         return
 
 
@@ -68,6 +85,12 @@ def of_other_extents(error: Exception, given: Tensor) -> Iterator[tuple[int, ...
             *rows,
             (4 if given.dim() > 3 else 64) * given.shape[-1],
         )
+    if found := _JOINED.search(str(error)):
+        ours, theirs = int(found[2]), int(found[1])
+        for place in range(1, given.dim()):
+            if given.shape[place] == ours:
+                yield (*given.shape[:place], *given.shape[place + 1 :])
+                yield (*given.shape[:place], theirs, *given.shape[place + 1 :])
     if found := _UNEQUAL.search(str(error)):
         ours, theirs, place = (int(number) for number in found.groups())
         for one, other in ((ours, theirs), (theirs, ours)):
@@ -103,13 +126,17 @@ def _taken(module: nn.Module, had: Tensor) -> tuple[int, int]:
 
 def of_other_rank(error: Exception, given: Tensor) -> Iterator[tuple[int, ...]]:
     """Shapes of an argument with an extent of one more or less, where the call stopped because of their number."""
-    if not _RANK.search(str(error)) or given.dim() < 2:
+    text = str(error)
+    if not _RANK.search(text):
         return
-    if given.dim() > 2:  # one of a single entry rather than others, else that after the batch
+    if "sizes provided" in text and given.dim() > 1:
+        yield (given.shape[0],)
+    elif "not enough values" not in text and given.dim() > 2:
+        # One of a single entry rather than others, else that after the batch.
         single = [one for one in range(1, given.dim()) if given.shape[one] == 1]
         for one in single or [1]:
             yield (*given.shape[:one], *given.shape[one + 1 :])
-    if given.dim() < 5 and 1 not in given.shape[1:]:
+    if "too many values" not in text and 0 < given.dim() < 5 and 1 not in given.shape[1:]:
         yield (given.shape[0], 1, *given.shape[1:])
 
 

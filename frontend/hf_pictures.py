@@ -17,6 +17,7 @@ from wsc.frontend.hf_trials import Way
 # How the names of arguments end that say how large each picture is.
 OF_SIZES = ("grid_thw", "grid_hw", "target_sizes", "image_sizes", "original_sizes", "spatial_shapes")
 _PLACES_OF_PATCHES = re.compile(r"^(pixel|image|patch)_position_ids$")
+_MARKS = ("image_token_id", "image_token_index", "video_token_id", "video_token_index")
 _SIZES = ("image_size", "crop_size", "input_size")
 
 
@@ -83,14 +84,14 @@ def flattened_patches(call: Call) -> Tensor:
 
 def with_pictures(model: Any, config: Any, made: dict[str, Tensor]) -> Tensor:
     """Tokens after as many tokens of a picture as the model makes of one, where it puts them among the others."""
-    mark = getattr(config, "image_token_id", None)
-    mark = getattr(config, "image_token_index", None) if mark is None else mark
+    mark = next((mark for name in _MARKS if (mark := getattr(config, name, None)) is not None), None)
+    features = getattr(model, "get_image_features", None) or getattr(model, "get_video_features", None)
     tokens = made["input_ids"]
-    if mark is None or not hasattr(model, "get_image_features"):
+    if mark is None or features is None:
         return tokens
-    wanted = inspect.signature(model.get_image_features).parameters
+    wanted = inspect.signature(features).parameters
     with torch.no_grad():
-        found = model.get_image_features(**{key: made[key] for key in wanted if key in made})
+        found = features(**{key: made[key] for key in wanted if key in made})
     found = getattr(found, "pooler_output", found)
     rows = sum(part.shape[:-1].numel() for part in ([found] if isinstance(found, Tensor) else found))
     marks = torch.full((len(tokens), rows // len(tokens)), mark, device=tokens.device)

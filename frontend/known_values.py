@@ -34,6 +34,7 @@ _SIZED = frozenset(
         "interpolate",
     }
 )
+_OF_ANY_SIZE = frozenset({"unique", "unique_consecutive"})  # what is as large as its values say
 _UNKNOWN = object()
 _LARGEST = 2**20  # elements of a value that is kept
 
@@ -63,6 +64,8 @@ class KnownValues(TorchFunctionMode):
         elif name == "repeat_interleave" and self._is_held(repeats := _repeats(args, kwargs)):
             with _disable_current_modes():
                 kwargs = {**kwargs, "output_size": int(self._known[repeats].sum())}
+        elif name in _OF_ANY_SIZE and (real := self._real(func, args, kwargs)) is not _UNKNOWN:
+            return pytree.tree_map_only(Tensor, lambda value: self._constant(value, args[0].device), real)
         elif name in ("where", "nonzero") and len(args) == 1 and self._is_mask(args[0]):
             as_tuple = name == "where" or kwargs.get("as_tuple")
             found = self._places(args[0])
@@ -113,6 +116,14 @@ class KnownValues(TorchFunctionMode):
                 self._known[tensor] = torch.tensor(index, dtype=torch.int64)
         return found
 
+    def _constant(self, value: Tensor, device: torch.device) -> Tensor:
+        """A tensor of known numbers."""
+        with _disable_current_modes():
+            real = value.tolist()
+        found = torch.tensor(real, dtype=value.dtype, device=device)
+        self._known[found] = value
+        return found
+
     def _keep(self, func: Callable[..., Any], name: str, args: Any, kwargs: Any, found: Any) -> None:
         made = [leaf for leaf in pytree.tree_leaves(found) if isinstance(leaf, Tensor)]
         if any(word in name for word in _RANDOM) or not all(_is_small(tensor) for tensor in made):
@@ -161,7 +172,9 @@ def _repeats(args: Any, kwargs: Any) -> object:
 
 
 def _has_no_data(leaf: object) -> bool:
-    return isinstance(leaf, Tensor) and type(leaf) is not Tensor and not isinstance(leaf, torch.nn.Parameter)
+    if not isinstance(leaf, Tensor) or isinstance(leaf, torch.nn.Parameter):
+        return False
+    return type(leaf) is not Tensor or leaf.is_meta
 
 
 def _is_small(tensor: Tensor) -> bool:

@@ -58,6 +58,15 @@ def test_a_folder_gives_its_model_on_meta(spec):
     assert [str(found.model.graph[name].type) for name in found.model.graph.outputs] == ["bf16[2,5,50]"]
 
 
+def test_parameters_made_on_another_device_are_on_meta_too(spec):
+    sizes = {"hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 16}
+    convolutions = {"conv_dim": [8, 8], "conv_kernel": [4, 3], "conv_stride": [2, 2]}
+    groups = {"num_conv_pos_embedding_groups": 2, "num_feat_extract_layers": 2}
+    source = load_hf(spec({"model_type": "unispeech", **sizes, **convolutions, **groups}), {})
+    assert all(parameter.is_meta for parameter in source.module.parameters())
+    assert captured(source).model.graph.outputs
+
+
 def test_entries_of_the_configuration_can_be_replaced(spec):
     source = load_hf(spec(LLAMA), {"num_hidden_layers": "1", "hidden_size": "16"})
     assert len(source.module.model.layers) == 1

@@ -44,9 +44,17 @@ def by_numbers_of_repeats(x):
     return x.sum() * torch.repeat_interleave(counts) + starts[: counts.sum()]
 
 
+def by_numbers_that_differ(x):
+    ends = torch.tensor([0, 2, 2, 3], device=x.device)
+    ends = torch.unique_consecutive(ends)
+    parts = torch.split(x, (ends[1:] - ends[:-1]).tolist(), dim=1)
+    return torch.cat([part.softmax(1) for part in parts], 1)
+
+
 @pytest.mark.parametrize(
     "function",
     [
+        by_numbers_that_differ,
         by_a_mask_of_ones,
         by_what_is_listed,
         by_places_that_are_known,
@@ -56,6 +64,20 @@ def by_numbers_of_repeats(x):
 )
 def test_constants_decide(check, function):
     check(function, torch.randn(2, 3))
+
+
+def test_numbers_made_on_the_meta_device_are_known():
+    """There torch.tensor gives a tensor without data, and of no class of its own."""
+
+    def by_numbers_made(x):
+        sizes = torch.tensor([[2, 3]], device=x.device)
+        sides = torch.tensor([2], device=x.device).expand(len(sizes))
+        return torch.cat([x[:a, : b * s] for (a, b), s in zip(sizes.tolist(), sides.tolist(), strict=True)])
+
+    module = Function(by_numbers_made)
+    module.weight = nn.Parameter(torch.empty(1, device="meta"))
+    graph = capture(module, (torch.zeros(4, 8, device="meta"),), "m").model.graph
+    assert graph[graph.outputs[0]].type.shape == (2, 6)
 
 
 def test_constants_decide_on_the_meta_device():
@@ -139,6 +161,23 @@ class Switched(nn.Module):
 def test_buffers_decide(check):
     graph = check(Switched(), torch.randn(2, 3))
     assert str(graph[graph.outputs[0]].type) == "f32[2,5]"
+
+
+class Padded(nn.Module):
+    """Pads by a number that is computed of a buffer, and decides nothing by it."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("stride", torch.tensor(2))
+
+    def forward(self, x):
+        extra = torch.ceil(x.shape[-1] / self.stride).to(torch.int64) * self.stride - x.shape[-1]
+        return nn.functional.pad(x, (int(self.stride), extra))
+
+
+def test_numbers_are_taken_from_buffers(check):
+    graph = check(Padded(), torch.randn(2, 3))
+    assert str(graph[graph.outputs[0]].type) == "f32[2,6]"
 
 
 def test_buffers_that_change_decide_nothing():
