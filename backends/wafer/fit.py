@@ -14,7 +14,9 @@ from wsc.backends.wafer.emit.kernel import DraftedKernel, draft_kernel
 from wsc.backends.wafer.estimate import code_bytes, data_bytes
 from wsc.backends.wafer.kernels import cut_kernels
 from wsc.backends.wafer.machine import Wafer
+from wsc.backends.wafer.plan import WAYS, Way
 from wsc.backends.wafer.program import Buffer
+from wsc.backends.wafer.relays import relayed
 from wsc.backends.wafer.schedule import Asked
 from wsc.backends.wafer.sequential.plan import whole_model
 from wsc.backends.wafer.sequential.region import Laid
@@ -38,10 +40,16 @@ def fits(model: Model, machine: Wafer, asked: Asked) -> tuple[Fit, ...]:
 
 
 def pipeline_fit(graph: Graph, machine: Wafer) -> Fit:
-    """Every kernel cut into as few cores as hold it, in the shortest chunks."""
+    """Every kernel cut into as few cores as hold it, in the shortest chunks; where that is too much, waiting least."""
+    fit = _fit(graph, WAYS[0], machine)
+    return fit if fit.fits else _fit(graph, WAYS[-1], machine)
+
+
+def _fit(graph: Graph, way: Way, machine: Wafer) -> Fit:
+    graph = relayed(graph, way.readers) if way.readers else graph
     kernels = cut_kernels(graph)
     chunkings = plan_chunks(kernels, SHORTENING[-1])
-    depths = plan_depths(kernels, chunkings)
+    depths = plan_depths(kernels, chunkings, way.waiting)
     jobs = [Job(k, chunkings[k.name], depths[k.name]) for k in kernels]
     least = {job.key: _least(job, machine) for job in {job.key: job for job in jobs}.values()}
     needs = []

@@ -79,7 +79,8 @@ def make_plan(
     colours than there are. `progress` hears of the slowest kernel that the placer has, and of the least that it may be.
     """
     _check_capacity(graph, machine)
-    rooms, refused = _Rooms(machine), []
+    rooms = _Rooms(machine)
+    refused: list[tuple[int, DoesNotFit]] = []  # with how far each came
     for way in WAYS:
         shared = relayed(graph, way.readers) if way.readers else graph
         kernels = cut_kernels(shared)
@@ -89,21 +90,21 @@ def make_plan(
             depths = plan_depths(kernels, chunkings, way.waiting)
             jobs = [Job(k, chunkings[k.name], depths[k.name], readers[k.result.name]) for k in kernels]
             last = way is WAYS[-1] and params is SHORTENING[-1]
-            if not last and not rooms.hold(jobs):
+            if not rooms.hold(jobs) and (refused or not last):
                 continue
+            came = 0
             try:
+                menus, came = rooms.menus(jobs), 1
                 order = in_time(kernels, chunkings) if way.waiting.late else []
-                plan = _placed(shared, kernels, rooms.menus(jobs), order, machine, progress)
-            except DoesNotFit as error:
-                refused.append(error)
-                continue
-            try:
+                plan, came = _placed(shared, kernels, menus, order, machine, progress), 2
                 proven(plan)
-            except DoesNotFit as error:  # with shorter chunks as many streams would meet
-                refused.append(error)
-                break
-            return plan
-    raise refused[-1]
+            except DoesNotFit as error:
+                refused.append((came, error))
+                if came == 2:  # with shorter chunks as many streams would meet
+                    break
+            else:
+                return plan
+    raise max(reversed(refused), key=lambda found: found[0])[1]
 
 
 class _Rooms:
@@ -153,7 +154,9 @@ def _placed(
     try:
         placement = solve(problem, told=progress and _told(progress))
     except DoesNotFit as error:
-        raise DoesNotFit(f"'{graph.name}' does not fit {machine.name} in a pipeline. {error}") from error
+        raise DoesNotFit(
+            f"'{graph.name}' does not fit {machine.name} in a pipeline: {_inside(error)}"
+        ) from error
     if faults := check(problem, placement):
         raise InternalError(f"the placement of '{graph.name}' is not legal: {'; '.join(faults)}")
     spots = placement.placed
@@ -165,6 +168,12 @@ def _placed(
     )
     undamaged = solve(replace(problem, fabric=_fabric(machine, ()))) if machine.keep_outs else None
     return Plan(graph, machine, planned, placement, undamaged)
+
+
+def _inside(error: DoesNotFit) -> str:
+    """An error as a part of a sentence."""
+    text = str(error)
+    return text[:1].lower() + text[1:]
 
 
 def _told(progress: Progress) -> Told:

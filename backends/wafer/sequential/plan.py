@@ -169,13 +169,12 @@ class _Planner:
     def _on_one(self, full: tuple[int, int]) -> tuple[PlacedSegment, ...] | None:
         if self._too_long:
             return self._in_parts(full)
-        whole = lay_out(self.task, self._whole, *full)
-        options = [whole]
-        if self.wanted.grid is None:
-            options += self._smaller(whole, full)
-        fitting = [laid for laid in options if laid.bytes <= self.room]
-        if fitting:
-            return (self._at(min(fitting, key=lambda laid: laid.cycles)),)
+        if self._code_of_all > self.room:  # its layers may fit without what comes before and after
+            whole = lay_out(self.task, cut_segments(self.rolled, [0, self.rolled.count, 0])[1], *full)
+        else:
+            whole = lay_out(self.task, self._whole, *full)
+            if fitting := [laid for laid in self._options(whole, full) if laid.bytes <= self.room]:
+                return (self._at(min(fitting, key=lambda laid: laid.cycles)),)
         found = self._side_by_side(whole, full) if self.rolled.body and not self.task.fetch else None
         if found is None and self.tilings is not None and self._least_wafers() == 1:
             found = self.tilings.placed(1)
@@ -191,19 +190,20 @@ class _Planner:
         return cut_segments(self.rolled, [self.rolled.count])[0]
 
     @cached_property
+    def _code_of_all(self) -> int:
+        """Bytes of the code of all that is told, at the least."""
+        return code_alone(self.task, self._whole) + self.machine.core.runtime_code_bytes
+
+    @cached_property
     def _too_long(self) -> bool:
         """Whether the code of a layer, or of all that is told, leaves a core no room for its share of the weights."""
-        if not self.rolled.body:
-            return self._code(self._whole) > self.room
-        graph, held = self.rolled.graph, 0
-        if not self.task.fetch:
-            stacks = ((name, names) for name, names in self.rolled.stacks.items() if graph[name].is_weight)
-            held = sum(graph[name].type.bytes * len(names) for name, names in stacks)
-        layers = replace(self._whole, before=(), after=(), outputs=())
-        return self._code(layers) + held // self.machine.usable_cores > self.room
-
-    def _code(self, segment: Segment) -> int:
-        return code_alone(self.task, segment) + self.machine.core.runtime_code_bytes
+        if not self.rolled.body or self.task.fetch:
+            return self._code_of_all > self.room
+        graph = self.rolled.graph
+        stacks = ((name, names) for name, names in self.rolled.stacks.items() if graph[name].is_weight)
+        held = sum(graph[name].type.bytes * len(names) for name, names in stacks)
+        code = code_alone(self.task, self._whole, layers=True) + self.machine.core.runtime_code_bytes
+        return code + held // self.machine.usable_cores > self.room
 
     def _in_parts(self, full: tuple[int, int]) -> tuple[PlacedSegment, ...] | None:
         """Parts of every layer on rectangles of their own, where no region holds the code of a layer."""
@@ -211,6 +211,10 @@ class _Planner:
         if found is None and (self.wanted.wafers == 1 or self.rolled.count < 2 or self.task.fetch):
             raise self._too_much_code(full)
         return found
+
+    def _options(self, whole: Laid, full: tuple[int, int]) -> list[Laid]:
+        """All layers on the region there is, or on smaller ones where it may be any."""
+        return [whole, *(self._smaller(whole, full) if self.wanted.grid is None else ())]
 
     def _smaller(self, whole: Laid, full: tuple[int, int]) -> Iterator[Laid]:
         """The same cuts on smaller regions, where they go: reductions have a shorter way there."""
@@ -307,12 +311,12 @@ class _Planner:
         )
 
     def _too_much_code(self, full: tuple[int, int]) -> DoesNotFit:
-        told = f"its {self.rolled.count} equal layers" if self.rolled.count > 1 else "it"
+        over = self._code_of_all - self.room
         return DoesNotFit(
             f"'{self.rolled.graph.name}' does not fit {full[0]} x {full[1]} cores of {self.machine.name} layer after "
-            f"layer (--schedule {'streaming' if self.task.fetch else 'sequential'}): every core holds the code of"
-            f" all steps, and {told} would take {self._code(self._whole):,} B of it, more than the {self.room:,} B"
-            " that a core has. Fewer kinds of layers would help."
+            f"layer (--schedule {'streaming' if self.task.fetch else 'sequential'}): every core holds the code of all"
+            f" steps, equal layers told once, and that alone takes {self._code_of_all:,} B of it, {over:,} B more than"
+            f" its {self.room:,} B of SRAM: fewer kinds of layers would help, no larger --grid or shorter --context."
         )
 
     def _hint(self) -> str:

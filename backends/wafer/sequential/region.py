@@ -8,7 +8,7 @@ from math import inf
 
 from wsc.backends.wafer.estimate import code_bytes
 from wsc.backends.wafer.machine import Wafer
-from wsc.backends.wafer.program import Buffer
+from wsc.backends.wafer.program import Buffer, Repeat
 from wsc.backends.wafer.sequential.assign import Cuts, has_tokens, outer_parts, search
 from wsc.backends.wafer.sequential.cost import expected_cycles, known_in, too_large
 from wsc.backends.wafer.sequential.dims import Dims
@@ -73,13 +73,17 @@ def lay(task: Task, segment: Segment, mesh: Mesh, cuts: Cuts) -> Laid:
     return addressed(task, segment, _draft(task, segment, mesh, cuts), cuts)
 
 
-def code_alone(task: Task, segment: Segment) -> int:
-    """Bytes of the code of a segment that nothing is cut in: cuts only add movements. 0 where it cannot be drafted."""
-    mesh = mesh_of(1, 1, 1, 1)
+def code_alone(task: Task, segment: Segment, layers: bool = False) -> int:
+    """Bytes of the code of a segment, or of its layers, that nothing is cut in: cuts only add movements.
+
+    0 where it cannot be drafted.
+    """
     try:
-        return code_bytes(instructions_in(_draft(task, segment, mesh, {}).body), task.machine)
+        body = _draft(task, segment, mesh_of(1, 1, 1, 1), {}).body
     except Conflict:
         return 0
+    told = tuple(i for i in body if isinstance(i.op, Repeat)) if layers else body
+    return code_bytes(instructions_in(told), task.machine)
 
 
 def addressed(
