@@ -17,7 +17,7 @@ from wsc.backends.wafer.schedule import Asked, choose_plan
 from wsc.backends.wafer.sequential.clear import clear_region
 from wsc.backends.wafer.sequential.emit import emit_sequential
 from wsc.backends.wafer.sequential.facts import longest_context_of
-from wsc.backends.wafer.sequential.plan import SequentialPlan, Wanted, plan_sequential
+from wsc.backends.wafer.sequential.plan import SequentialPlan, Wanted, _Planner, plan_sequential
 from wsc.backends.wafer.sequential.region import Task
 from wsc.backends.wafer.sequential.tiles import Tilings
 from wsc.backends.wafer.simulate import simulate
@@ -115,6 +115,16 @@ def test_layers_over_several_wafers(phase: str) -> None:
     one = simulate(made(model, wafer), wafer).latency_cycles
     link = int(wafer.link_cycles(0))
     assert simulate(program, wafer).latency_cycles > one + 2 * link - 3000
+
+
+def test_what_one_wafer_cannot_hold_of_all_layers_several_may() -> None:
+    """That code and all weights do not fit one wafer says nothing of a range of layers on each of several."""
+    plan = plan_sequential(llama("decode", layers=8), machine("wafer-8x8"), Wanted())
+    task = Task(plan.rolled, plan.dims, plan.weight_keys, plan.machine)
+    planner = _Planner(task, Wanted())
+    planner.room = planner._code_of_a_layer + 2 * planner._weights_of_layers // 8 // task.machine.usable_cores
+    assert planner._too_long(8)
+    assert not planner._too_long(1)
 
 
 def test_the_layers_are_one_repeat_and_the_text_reads_back() -> None:

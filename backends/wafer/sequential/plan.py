@@ -167,7 +167,7 @@ class _Planner:
     # ---- one wafer
 
     def _on_one(self, full: tuple[int, int]) -> tuple[PlacedSegment, ...] | None:
-        if self._too_long:
+        if self._too_long(self.rolled.count):
             return self._in_parts(full)
         if self._code_of_all > self.room:  # its layers may fit without what comes before and after
             whole = lay_out(self.task, cut_segments(self.rolled, [0, self.rolled.count, 0])[1], *full)
@@ -194,16 +194,23 @@ class _Planner:
         """Bytes of the code of all that is told, at the least."""
         return code_alone(self.task, self._whole) + self.machine.core.runtime_code_bytes
 
-    @cached_property
-    def _too_long(self) -> bool:
-        """Whether the code of a layer, or of all that is told, leaves a core no room for its share of the weights."""
+    def _too_long(self, layers: int) -> bool:
+        """Whether the code of a layer, or of all that is told, leaves a core no room for its share of some layers."""
         if not self.rolled.body or self.task.fetch:
             return self._code_of_all > self.room
+        held = self._weights_of_layers * layers // self.rolled.count
+        return self._code_of_a_layer + held // self.machine.usable_cores > self.room
+
+    @cached_property
+    def _weights_of_layers(self) -> int:
         graph = self.rolled.graph
         stacks = ((name, names) for name, names in self.rolled.stacks.items() if graph[name].is_weight)
-        held = sum(graph[name].type.bytes * len(names) for name, names in stacks)
-        code = code_alone(self.task, self._whole, layers=True) + self.machine.core.runtime_code_bytes
-        return code + held // self.machine.usable_cores > self.room
+        return sum(graph[name].type.bytes * len(names) for name, names in stacks)
+
+    @cached_property
+    def _code_of_a_layer(self) -> int:
+        code = code_alone(self.task, self._whole, layers=True)
+        return code + self.machine.core.runtime_code_bytes
 
     def _in_parts(self, full: tuple[int, int]) -> tuple[PlacedSegment, ...] | None:
         """Parts of every layer on rectangles of their own, where no region holds the code of a layer."""
@@ -265,7 +272,7 @@ class _Planner:
 
     def _most_by_place(self, full: tuple[int, int]) -> tuple[int, int, int]:
         """Layers that the first wafer holds, one in the middle, and the last."""
-        if self.rolled.count < 2 or self._too_long:
+        if self.rolled.count < 2 or self._too_long(1):
             return 0, 0, 0
         first, last = cut_segments(self.rolled, [1, 1])
         middle = cut_segments(self.rolled, [1, 1, 1])[1]
