@@ -70,6 +70,7 @@ TRANSFORMERS: dict[str, Config] = {
         )
     },
     "hunyuan_v1_moe": {"head_dim": 16},
+    "mobilebert": {"intra_bottleneck_size": 64},
     **{
         kind: {}
         for kind in ("rwkv", "xlstm", "recurrent_gemma", "jamba", "qwen3_next", "lfm2", "olmo_hybrid")
@@ -87,7 +88,6 @@ TRANSFORMERS: dict[str, Config] = {
             "fnet",
             "yoso",
             "funnel",
-            "mobilebert",
             "ibert",
             "tapas",
         )

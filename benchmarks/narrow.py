@@ -139,7 +139,7 @@ def _small(key: str, value: Any, rule: Any, ties: Ties, layers: Layers) -> Any:
     if value is None or isinstance(value, bool | str | float):
         return value
     if (value == 0 and key.endswith("dim")) or (
-        value == 1 and "expert" in key
+        value == 1 and ("expert" in key or "topk" in key)
     ):  # there is none, or no choice
         return value
     if key == "depths" and isinstance(value, list | tuple):

@@ -71,7 +71,8 @@ def _packed_ways(
     """Patches of all pictures in one row, with their grids fixed, and how many are merged where that is asked for."""
     (grid,) = fixed.values()
     merged = {"merge_sizes": [2] * call.batch} if "merge_sizes" in call.takes else {}
-    yield from (Way({**made, name: patches}, {**fixed, **merged}) for patches in _packed(call, grid))
+    others = {key: value for key, value in made.items() if key not in merged}
+    yield from (Way({**others, name: patches}, {**fixed, **merged}) for patches in _packed(call, grid))
 
 
 def flattened_patches(call: Call) -> Tensor:

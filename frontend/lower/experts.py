@@ -29,6 +29,8 @@ def grouped_mm(
 @lowering("aten.histc.default")
 def histc(call: Call, x: Value, bins: int = 100, min: float = 0, max: float = 0) -> Value:
     """How many elements fall into each of equal bins; the last one has its upper edge."""
+    if min == max and bins == 1:  # from the least element to the largest: all of them
+        return call.constant(torch.full((1,), x.type.elements, dtype=torch_dtype(x.type.dtype)))
     if min == max:
         raise Unsupported("a histogram whose edges depend on values")
     flat = call.reshape(x, (x.type.elements, 1))

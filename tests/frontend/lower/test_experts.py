@@ -21,6 +21,10 @@ def test_histogram_of_whole_numbers(check):
     check(lambda x: torch.histc(x, bins=5, min=0, max=4), numbers)
 
 
+def test_a_histogram_of_one_bin_without_edges_counts_all(check):
+    check(lambda x: torch.histc(x, bins=1, min=0, max=0), torch.randn(3, 4))
+
+
 class Experts(nn.Module):
     """A grouped product as torch's kernel takes it: bfloat16, rows sorted by group."""
 
