@@ -47,7 +47,8 @@ _HEAD = """## What grows with depth
 Written by `python -m benchmarks.blocks --stages --out`: CPU seconds of each stage, and in parentheses how often the
 first row of the same model and machine. *Nodes* are those of the graph after the passes; *distinct* counts one copy of
 each repeated block and all that stands between. GPT-2 is a training step with AdamW at small width (forward, backward
-and update in one graph), Llama 3 one token over a cache of 4,096 at full width.
+and update in one graph), Llama 3 one token over a cache of 4,096 at full width, on as many wafers as the machine says:
+on several, a rectangle for every part of a layer is looked for, which takes longer than one region for all.
 
 """
 
@@ -120,6 +121,7 @@ def staged(model: str, target: str, options: dict[str, str]) -> Stages:
 
     selection = select(target)
     selection = replace(selection, target=selection.target.configured(options))
+    told = f"{target} x {options['wafers']}" if "wafers" in options else target
     clock = time.process_time
     start = clock()
     name, _, layers = model.partition("/")
@@ -142,12 +144,12 @@ def staged(model: str, target: str, options: dict[str, str]) -> Stages:
         selection.target.simulate(emitted, selection.machine, None)
         times.append(clock())
     except UserError as error:
-        return Stages(model, target, error=f"{type(error).__name__}: {_short(error)}")
+        return Stages(model, told, error=f"{type(error).__name__}: {_short(error)}")
     spent = [after - before for before, after in pairwise(times)]
     distinct = entries_to_say(legal.graph, repeated_blocks(legal.graph))
     capture_s, passes_s, plan_s, emit_s, simulate_s = spent
     nodes = len(legal.graph.nodes)
-    return Stages(model, target, nodes, distinct, capture_s, passes_s, plan_s, emit_s, simulate_s)
+    return Stages(model, told, nodes, distinct, capture_s, passes_s, plan_s, emit_s, simulate_s)
 
 
 def _short(error: UserError) -> str:
