@@ -81,7 +81,7 @@ class Request:
     def captured(self, source: ModelSource, precision: Precision) -> Sequence[Compilable]:
         """What the source becomes, the main program last; one only but where gradients are accumulated."""
         found = self._captured(source, precision)
-        gc.freeze()  # PyTorch and the module stay to the end: walking them again and again is half of some plans
+        gc.freeze()  # PyTorch and the module stay to the end: walking them again and again is a quarter of some plans
         return found
 
     def _captured(self, source: ModelSource, precision: Precision) -> Sequence[Compilable]:

@@ -153,7 +153,7 @@ class Lowering:
         assert isinstance(op, Reduce)
         (x,) = self.operands(node)
         atoms = [a for d in op.dims for a in self.draft.dims.of[node.inputs[0]][d]]
-        value = reduced(self.draft, x, atoms, COMBINED[op.fn])
+        value = reduced(self.draft, x, atoms, _COMBINED[op.fn])
         if op.fn != "mean":
             return value
         count = prod(self.graph[node.inputs[0]].type.shape[d] for d in op.dims)
@@ -266,7 +266,7 @@ class Lowering:
 
 
 # What combines parts of each reduction; "any" and "all" are of truth values.
-COMBINED = {"sum": "sum", "mean": "sum", "max": "max", "min": "min", "any": "max", "all": "min"}
+_COMBINED = {"sum": "sum", "mean": "sum", "max": "max", "min": "min", "any": "max", "all": "min"}
 
 _RULES: Sequence[tuple[type[Op] | tuple[type[Op], ...], Callable[[Lowering, Node], Value]]] = (
     ((Reshape, Permute, Expand), Lowering._view),

@@ -131,6 +131,9 @@ class PricedBuilder(Builder):
             return conflict
         assert draft.read <= walked, f"'{node.name}' depends on cuts that are not its own"
         result = lowering.values[node.name]
+        assert all(atom >= 0 for atom in result.atoms), (
+            f"'{node.name}' has a dimension that no other draft knows"
+        )
         (body,) = draft.sections
         cycles = tuple(each_cycles(self.machine, self.mesh, draft.buffers, body))
         own = [b.bytes for name, b in draft.buffers.items() if name not in names and b.role == "local"]
